@@ -1,0 +1,53 @@
+"""Files and folders: written whole or not at all, and told apart by their checksums."""
+
+import hashlib
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from colorgan.errors import UserError
+
+
+def make_folder(path: Path) -> Path:
+    """Make a folder that can be written to, and those above it; UserError where there can be none.
+
+    Called before long work, so that its results have somewhere to go.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot make the folder {path}: {error.strerror}") from None
+    if not os.access(path, os.W_OK):
+        raise UserError(f"cannot write to the folder {path}; choose another with --out")
+    return path
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that readers find the old content or the new, never a part of it."""
+    beside = path.with_name(f".{path.name}.tmp")
+    try:
+        beside.write_bytes(content)
+        os.replace(beside, path)
+    except OSError as error:
+        beside.unlink(missing_ok=True)
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
+
+
+def sha256(path: Path) -> str:
+    """A file's SHA-256, in hexadecimal."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; UserError where there is none."""
+    try:
+        return json.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:
+        raise UserError(f"{path}: damaged ({error}); make it again") from None

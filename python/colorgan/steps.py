@@ -1,0 +1,223 @@
+"""One iteration of training: formulas (3) and (4) of the paper, D first, then G.
+
+G and D are two nets with a solver each. What passes between them are two blobs:
+the generated faces, from G's `fake` to D's `data`, and the adversarial gradient, from D's `data`
+back to G's `fake`.
+"""
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from colorgan.batches import Batch
+from colorgan.caffe_runtime import load_caffe
+from colorgan.nets import proto
+from colorgan.phases import PhaseTimes
+
+REAL, FAKE = 1.0, 0.0  # D's label for a photograph and for a generated face
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What D says of a batch: its loss -log D or -log(1 - D), and its mean score D in [0, 1]."""
+
+    loss: float
+    score: float
+
+
+@dataclass(frozen=True)
+class StepLosses:
+    """The losses of one iteration: batch means, before lambda.
+
+    Attributes:
+        l2: 1/(2N) sum ||G(x) - X||^2, formula (3).
+        adversarial: -log D(G(x)), formula (3), from D just updated.
+        d_real, d_fake: -log D(X) and -log(1 - D(G(x))), formula (4).
+        score_real, score_fake: D(X) and D(G(x)) in [0, 1], before D's update.
+        grad_l2, grad_adversarial: L2 norms of the two terms' gradients at `fake`, lambda
+            included; None where they were not asked for.
+
+    In L2 training all but `l2` and `grad_l2` are None.
+    """
+
+    l2: float
+    adversarial: float | None = None
+    d_real: float | None = None
+    d_fake: float | None = None
+    score_real: float | None = None
+    score_fake: float | None = None
+    grad_l2: float | None = None
+    grad_adversarial: float | None = None
+
+    def values(self) -> dict[str, float]:
+        """Those that were measured, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+class Player:
+    """One net of the game and its Adam solver; each of Caffe's calls is timed."""
+
+    def __init__(self, name: str, solver: Path, times: PhaseTimes) -> None:
+        """Make the solver and its net; `name` is the one its files have in a snapshot."""
+        self.name = name
+        self.solver = load_caffe().get_solver(str(solver))
+        self.net = self.solver.net
+        self._letter = name[0].upper()  # G or D, as in the formulas
+        self._times = times
+
+    def forward(self) -> None:
+        """Run the net on what its input blobs hold."""
+        with self._times.phase(f"{self._letter} forward"):
+            self.net.forward()
+
+    def backward(self, start: str | None = None, end: str | None = None) -> None:
+        """Run the net backwards, from layer `start` to layer `end`; parameter diffs accumulate."""
+        with self._times.phase(f"{self._letter} backward"):
+            self.net.backward(start=start, end=end)
+
+    def update(self) -> None:
+        """One Adam step with the gradients in the parameters' diffs, which it leaves as updates."""
+        with self._times.phase(f"{self._letter} update"):
+            self.solver.apply_update()
+
+    def is_finite(self) -> bool:
+        """Whether every parameter is a finite number."""
+        return all(np.isfinite(b.data).all() for blobs in self.net.params.values() for b in blobs)
+
+    def snapshot_bytes(self) -> int:
+        """Room that a snapshot takes: the parameters, and Adam's two moments of each."""
+        return 3 * sum(b.data.nbytes for blobs in self.net.params.values() for b in blobs)
+
+    def snapshot(self, folder: Path) -> None:
+        """Write NAME.caffemodel and NAME.solverstate into `folder`, the solver's own prefix."""
+        self.solver.snapshot()
+        written = {
+            suffix: folder / f"{self.name}_iter_{self.solver.iter}.{suffix}"
+            for suffix in ("caffemodel", "solverstate")
+        }
+        weights = written["caffemodel"].rename(folder / f"{self.name}.caffemodel")
+        point_to_weights(written["solverstate"], weights.name, folder / f"{self.name}.solverstate")
+        written["solverstate"].unlink()
+
+    def restore(self, folder: Path) -> None:
+        """Take weights, Adam's moments and the iteration from the files of `snapshot`."""
+        state = folder / f"{self.name}.solverstate"
+        with tempfile.NamedTemporaryFile(suffix=".solverstate") as here:
+            point_to_weights(state, str(folder / f"{self.name}.caffemodel"), Path(here.name))
+            self.solver.restore(here.name)
+
+
+def point_to_weights(state: Path, weights: str, out: Path) -> None:
+    """Copy a .solverstate file, with `weights` as the path of the weights that belong to it.
+
+    Caffe puts the path there to which it wrote them, so that a snapshot that was moved would not
+    be found.
+    """
+    message = proto().SolverState.FromString(state.read_bytes())
+    message.learned_net = weights
+    out.write_bytes(message.SerializeToString())
+
+
+class L2Training:
+    """G alone, on the first term of formula (3): the paper's Figure 4a."""
+
+    def __init__(self, generator_solver: Path, times: PhaseTimes) -> None:
+        self.times = times
+        self.generator = Player("generator", generator_solver, times)
+        self.players = [self.generator]
+
+    def step(self, batch: Batch, measure_gradients: bool = False) -> StepLosses:
+        """One update of G."""
+        G = self.generator.net
+        self.generate(batch)
+        G.clear_param_diffs()
+        self.generator.backward()
+        grad_l2 = _norm(G.blobs["fake"].diff) if measure_gradients else None
+        self.generator.update()
+        return StepLosses(l2=float(G.blobs["l2"].data), grad_l2=grad_l2)
+
+    def generate(self, batch: Batch) -> None:
+        """Draw fake = G(x), and the L2 loss: G's only forward pass in an iteration.
+
+        A second pass in the TRAIN phase would move BatchNorm's moving averages twice.
+        """
+        G = self.generator.net
+        with self.times.phase("copies"):
+            G.blobs["gray"].data[...] = batch.gray
+            G.blobs["color"].data[...] = batch.color
+        self.generator.forward()
+
+
+class GanTraining(L2Training):
+    """G and D against each other: formulas (3) and (4)."""
+
+    def __init__(
+        self, generator_solver: Path, discriminator_solver: Path, times: PhaseTimes
+    ) -> None:
+        super().__init__(generator_solver, times)
+        self.discriminator = Player("discriminator", discriminator_solver, times)
+        self.players.append(self.discriminator)
+
+    def step(self, batch: Batch, measure_gradients: bool = False) -> StepLosses:
+        """One update of D, with G fixed, then one of G, with D fixed."""
+        self.generate(batch)
+        on_real, on_fake = self.disc_step()
+        return self.gen_step(on_real, on_fake, measure_gradients)
+
+    def disc_step(self) -> tuple[Judgement, Judgement]:
+        """Formula (4): L_D = -lambda [log D(X) + log(1 - D(G(x)))]."""
+        G, D = self.generator.net, self.discriminator.net
+        D.clear_param_diffs()  # of what the last step of G left there
+        on_real = self.judge(G.blobs["color"].data, REAL)
+        self.discriminator.backward()  # -lambda log D(X)
+        on_fake = self.judge(G.blobs["fake"].data, FAKE)
+        self.discriminator.backward()  # -lambda log(1 - D(G(x))): Caffe adds it to the first
+        self.discriminator.update()
+        return on_real, on_fake
+
+    def gen_step(
+        self, on_real: Judgement, on_fake: Judgement, measure_gradients: bool
+    ) -> StepLosses:
+        """Formula (3): L_G = 1/(2N) sum ||G(x) - X||^2 + lambda (-log D(G(x)))."""
+        G, D = self.generator.net, self.discriminator.net
+        fake = G.blobs["fake"]
+        fooled = self.judge(fake.data, REAL)
+        self.discriminator.backward()  # data.diff = d[-lambda log D(G(x))] / dG(x)
+        G.clear_param_diffs()
+        self.generator.backward(end="l2")  # fake.diff = d[1/(2N) sum ||G(x) - X||^2] / dG(x)
+        adversarial = D.blobs["data"].diff
+        norms = (_norm(fake.diff), _norm(adversarial)) if measure_gradients else (None, None)
+        with self.times.phase("copies"):
+            fake.diff[...] += adversarial  # the second term of (3); lambda is D's loss weight
+        self.generator.backward(start="fake")
+        self.generator.update()
+        return StepLosses(
+            l2=float(G.blobs["l2"].data),
+            adversarial=fooled.loss,
+            d_real=on_real.loss,
+            d_fake=on_fake.loss,
+            score_real=on_real.score,
+            score_fake=on_fake.score,
+            grad_l2=norms[0],
+            grad_adversarial=norms[1],
+        )
+
+    def judge(self, faces: np.ndarray, label: float) -> Judgement:
+        """Run D forward on faces, float32 (N, 3, 64, 64) in [0, 1], called real or fake."""
+        D = self.discriminator.net
+        with self.times.phase("copies"):
+            D.blobs["data"].data[...] = faces
+            D.blobs["label"].data[...] = label
+        self.discriminator.forward()
+        loss = float(D.blobs["adversarial"].data)
+        return Judgement(loss, float(np.mean(_sigmoid(D.blobs["score"].data))))
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(0.5 * x))  # as 1 / (1 + exp(-x)), without its overflow
+
+
+def _norm(gradient: np.ndarray) -> float:
+    return float(np.linalg.norm(gradient.ravel()))

@@ -1,0 +1,115 @@
+"""Train the generator on an LMDB of faces: against D (the paper), or on the L2 loss alone."""
+
+import argparse
+import sys
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from colorgan.caffe_runtime import use_device
+from colorgan.errors import UserError, run_program
+from colorgan.runfolder import RunFolder
+from colorgan.training import (
+    PLAYERS,
+    Trainer,
+    TrainingConfig,
+    configure,
+    open_faces,
+    write_prototxts,
+)
+
+# What a run may change when it goes on; the rest makes it the run that it is.
+CHANGEABLE = {"data", "iterations", "log_every", "validate_every", "snapshot_every", "keep"}
+
+
+def parse_arguments() -> argparse.Namespace:
+    """The command line. Options that were not given are absent: their defaults depend on others."""
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        argument_default=argparse.SUPPRESS,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="Ctrl-C or SIGTERM takes a snapshot and stops; --resume goes on from the last one.",
+    )
+    add = parser.add_argument
+    add("--data", help="folder with train_lmdb and test_lmdb (tools/build_lmdb.py)")
+    add("--out", type=Path, required=True, help="run folder, such as runs/paper")
+    add("--mode", choices=sorted(PLAYERS), help="loss of G: formula (3), or its L2 term (gan)")
+    add("--generator", metavar="PROTOTXT", help="net of G (prototxt/generator.prototxt)")
+    add("--lambda", dest="adversarial_weight", type=positive_float, metavar="L",
+        help="weight of the adversarial losses (100, from prototxt/discriminator.prototxt)")
+    add("--batch-size", type=positive_int, help="faces an iteration (64, from the net)")
+    add("--iterations", type=positive_int, help="updates of G and D (20000, from the solver)")
+    add("--seed", type=natural_int, help="of weights, order and mirroring (1)")
+    add("--mirror", action="store_true", help="mirror a random half of the faces")
+    add("--log-every", type=positive_int, metavar="N", help="iterations a log record (10)")
+    add("--validate-every", type=positive_int, metavar="N", help="iterations a validation (250)")
+    add("--snapshot-every", type=positive_int, metavar="N", help="iterations a snapshot (500)")
+    add("--keep", type=positive_int, metavar="N", help="last snapshots kept, besides the best (3)")
+    add("--validation-faces", type=positive_int, metavar="N",
+        help="first test faces that the best snapshot is chosen on (256)")
+    add("--resume", action="store_true", help="go on with the run in --out")
+    add("--gpu", type=natural_int, metavar="ID", help="compute on this GPU (on the CPU)")
+    add("--profile", action="store_true", help="print where the time went")
+    return parser.parse_args()
+
+
+def positive_int(text: str) -> int:
+    """An argument that counts something."""
+    if (value := int(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return value
+
+
+def natural_int(text: str) -> int:
+    """An argument that numbers something from 0."""
+    if (value := int(text)) < 0:
+        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
+    return value
+
+
+def positive_float(text: str) -> float:
+    """An argument that weighs something."""
+    if not 0 < (value := float(text)) < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
+    return value
+
+
+def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> TrainingConfig:
+    """The run's configuration: a new one, or the one in its folder with what may change changed."""
+    if not resume:
+        if run.has_run():
+            raise UserError(f"{run.path}: holds a run; --resume to go on, or choose another --out")
+        if "data" not in given:
+            raise UserError("--data is missing: the folder that tools/build_lmdb.py wrote")
+        return configure(given)
+    config = TrainingConfig(**run.read_config())
+    for name, value in given.items():
+        if name not in CHANGEABLE and value != getattr(config, name):
+            raise UserError(f"{run.path}: has {name} {getattr(config, name)}, not {value}")
+    return replace(config, **given)
+
+
+def main() -> int:
+    """Open the faces and the run folder, train, say where the result is."""
+    given = vars(parse_arguments())
+    out, resume = given.pop("out"), given.pop("resume", False)
+    gpu, profile = given.pop("gpu", None), given.pop("profile", False)
+    use_device(gpu)
+    run = RunFolder(out)
+    config = settle_config(given, run, resume)
+    train, test = open_faces(config)
+    if not resume:
+        write_prototxts(config, run)
+    trainer = Trainer(config, run, train, test)
+    if resume:
+        trainer.resume()
+    run.write_config(asdict(config))
+    code = trainer.train()
+    if profile:
+        print(trainer.times.table())
+    print(f"{run.path}: {trainer.iteration} iterations done; best weights: {run.best_weights()}")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main))

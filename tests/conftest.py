@@ -1,0 +1,66 @@
+"""What the tests share: faces to train on, and programs run as a user runs them.
+
+The faces are real ones of CelebA where CELEBA, or ../shared/celeba, has the archive; otherwise
+they are drawn by tools/make_sample_faces.py.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+CELEBA = Path(os.environ.get("CELEBA", ROOT.parent / "shared/celeba/img_align_celeba.zip"))
+TRAIN_FACES, TEST_FACES = 192, 48
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def run_program(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run one of the project's Python programs; its output is kept, its exit code not judged."""
+    words = [sys.executable, *map(str, command)]
+    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """Run a program of the project: run("python/train_gan.py", "--out", ...)."""
+    return run_program
+
+
+@pytest.fixture(scope="session")
+def celeba() -> Path:
+    """The real CelebA archive; tests that need it are skipped without it."""
+    if not CELEBA.exists():
+        pytest.skip(f"no CelebA at {CELEBA}: set CELEBA=img_align_celeba.zip")
+    return CELEBA
+
+
+@pytest.fixture(scope="session")
+def face_source(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int]:
+    """Images, partition list, and the partition to test on: CelebA, or drawn faces."""
+    partition = CELEBA.with_name("list_eval_partition.txt")
+    if CELEBA.exists() and partition.exists():
+        return CELEBA, partition, 1
+    out = tmp_path_factory.mktemp("drawn") / "sample"
+    count = ("--count", TRAIN_FACES, "--test-count", TEST_FACES)
+    drawn = run_program("tools/make_sample_faces.py", "--out", out, *count)
+    assert drawn.returncode == 0, drawn.stderr
+    return out / "img_align_celeba", out / "list_eval_partition.txt", 2
+
+
+@pytest.fixture(scope="session")
+def faces(tmp_path_factory: pytest.TempPathFactory, face_source: tuple[Path, Path, int]) -> Path:
+    """A folder with a small train_lmdb and test_lmdb, as tools/build_lmdb.py makes it."""
+    images, partition, test_partition = face_source
+    out = tmp_path_factory.mktemp("faces") / "data"
+    built = run_program(
+        "tools/build_lmdb.py", "--images", images, "--partition", partition, "--out", out,
+        "--train-count", TRAIN_FACES, "--test-count", TEST_FACES,
+        "--test-partition", test_partition,
+    )  # fmt: skip
+    assert built.returncode == 0, built.stderr
+    return out

@@ -1,0 +1,267 @@
+"""The training step against formulas (3) and (4), and Caffe's traps around it."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorgan import nets
+from colorgan.batches import Batch, batch_of
+from colorgan.database import FaceDatabase
+from colorgan.phases import PhaseTimes
+from colorgan.steps import GanTraining, L2Training, Player
+
+BATCH = 4
+LAMBDA = 100.0
+
+
+@pytest.fixture(scope="module")
+def batch(faces: Path) -> Batch:
+    with FaceDatabase(faces / "train_lmdb") as database:
+        return batch_of(database.faces(range(BATCH)))
+
+
+def place_solver(folder: Path, name: str, adversarial_weight: float) -> Path:
+    """The project's own net and solver, with few maps so that finite differences stay sharp."""
+    net = nets.read_net(nets.PROJECT_ROOT / "prototxt" / f"{name}.prototxt", nets.BLOBS[name])
+    nets.set_batch_size(net, BATCH)
+    for layer in net.layer:
+        if layer.type == "Convolution" and layer.name != "conv5":
+            layer.convolution_param.num_output //= 8
+    if name == "discriminator":
+        nets.set_adversarial_weight(net, adversarial_weight)
+        for layer in net.layer:
+            if layer.type == "Convolution":  # at 0.02, so few maps would hardly answer the input
+                layer.convolution_param.weight_filler.std = 0.2
+    nets.write_prototxt(folder / f"{name}.prototxt", net, "for a test")
+    solver = nets.read_solver(nets.SOLVERS[name])
+    solver.net = str(folder / f"{name}.prototxt")
+    solver.random_seed = 3
+    nets.write_prototxt(folder / f"{name}_solver.prototxt", solver, "for a test")
+    return folder / f"{name}_solver.prototxt"
+
+
+def make_gan(folder: Path, adversarial_weight: float = LAMBDA) -> GanTraining:
+    folder.mkdir(exist_ok=True)
+    solvers = [place_solver(folder, name, adversarial_weight) for name in nets.SOLVERS]
+    return GanTraining(*solvers, PhaseTimes())
+
+
+@pytest.fixture
+def gan(tmp_path: Path) -> GanTraining:
+    return make_gan(tmp_path)
+
+
+def parameters(player: Player, kind: str = "data") -> list[np.ndarray]:
+    """Copies of a net's learned parameters, or of their diffs (BatchNorm's averages left out)."""
+    learned = [blobs for name, blobs in player.net.params.items() if not name.startswith("bn")]
+    return [getattr(blob, kind).copy() for blobs in learned for blob in blobs]
+
+
+def moving_averages(player: Player) -> list[np.ndarray]:
+    return [b.data.copy() for n, bs in player.net.params.items() if n.startswith("bn") for b in bs]
+
+
+def catch_gradients(player: Player, then_update: bool) -> list[np.ndarray]:
+    """Have the player's next update leave its gradients in the list that is returned."""
+    caught: list[np.ndarray] = []
+    update = player.update
+
+    def catch() -> None:
+        caught.extend(parameters(player, "diff"))
+        if then_update:
+            update()
+
+    player.update = catch
+    return caught
+
+
+def log_sigmoid(x: np.ndarray) -> np.ndarray:
+    return -np.logaddexp(0, -x.astype(np.float64))
+
+
+def scores(gan: GanTraining, images: np.ndarray) -> np.ndarray:
+    """What D says of images before its Sigmoid."""
+    gan.discriminator.net.blobs["data"].data[...] = images
+    gan.discriminator.net.forward()
+    return gan.discriminator.net.blobs["score"].data.copy()
+
+
+def loss_g(gan: GanTraining, batch: Batch) -> float:
+    """Formula (3), written out in float64."""
+    gan.generate(batch)
+    fake = gan.generator.net.blobs["fake"].data.copy()
+    squares = np.sum((fake.astype(np.float64) - batch.color) ** 2)
+    return squares / (2 * BATCH) - LAMBDA * log_sigmoid(scores(gan, fake)).mean()
+
+
+def loss_d(gan: GanTraining, batch: Batch) -> float:
+    """Formula (4), written out in float64."""
+    fake = gan.generator.net.blobs["fake"].data.copy()
+    on_real, on_fake = log_sigmoid(scores(gan, batch.color)), log_sigmoid(-scores(gan, fake))
+    return -LAMBDA * (on_real.mean() + on_fake.mean())
+
+
+def assert_is_gradient(
+    player: Player, gradients: list[np.ndarray], loss: Callable[[], float], tolerance: float = 0.01
+) -> None:
+    """Compare with central differences of `loss`, along random parts of each blob's gradient."""
+    random = np.random.default_rng(0)
+    learned = [bs for name, bs in player.net.params.items() if not name.startswith("bn")]
+    blobs = [blob for bs in learned for blob in bs]
+    assert len(blobs) == len(gradients)
+    for blob, gradient in zip(blobs, gradients, strict=True):
+        part = gradient * (random.random(gradient.shape) < 0.5)
+        if not part.any():
+            part = gradient
+        length = np.linalg.norm(part)
+        assert length > 0
+        step = part / length * 3e-4
+        original = blob.data.copy()
+        blob.data[...] = original + step
+        above = loss()
+        blob.data[...] = original - step
+        below = loss()
+        blob.data[...] = original
+        slope = (above - below) / (2 * np.linalg.norm(step))
+        assert slope == pytest.approx(length, rel=tolerance)
+
+
+def test_gradient_of_g_is_that_of_formula_3(gan: GanTraining, batch: Batch) -> None:
+    gradients = catch_gradients(gan.generator, then_update=False)
+    gan.step(batch)
+    assert_is_gradient(gan.generator, gradients, lambda: loss_g(gan, batch))
+
+
+def test_gradient_of_d_is_that_of_formula_4(gan: GanTraining, batch: Batch) -> None:
+    gan.step(batch)  # so that a G step has left its trace in D's diffs
+    gradients = catch_gradients(gan.discriminator, then_update=False)
+    gan.generate(batch)
+    gan.disc_step()
+    # without BatchNorm, many units stand at LeakyReLU's kink, which a finite step crosses
+    assert_is_gradient(gan.discriminator, gradients, lambda: loss_d(gan, batch), tolerance=0.05)
+
+
+def test_lambda_weighs_the_adversarial_gradient_against_l2(tmp_path: Path, batch: Batch) -> None:
+    norms = [
+        make_gan(tmp_path / str(weight), weight).step(batch, measure_gradients=True)
+        for weight in (1.0, 100.0)
+    ]
+    assert norms[0].grad_l2 == pytest.approx(norms[1].grad_l2, rel=1e-5)
+    assert norms[1].grad_adversarial == pytest.approx(100 * norms[0].grad_adversarial, rel=1e-2)
+
+
+def test_gradient_that_reaches_g_is_the_sum_of_both_terms(gan: GanTraining, batch: Batch) -> None:
+    gan.step(batch)
+    G, D = gan.generator.net, gan.discriminator.net
+    l2_term = (G.blobs["fake"].data - batch.color) / BATCH
+    assert np.abs(D.blobs["data"].diff).max() > 0
+    expected = l2_term + D.blobs["data"].diff
+    np.testing.assert_allclose(G.blobs["fake"].diff, expected, rtol=1e-4, atol=1e-7)
+
+
+def test_reported_losses_are_those_of_the_formulas(gan: GanTraining, batch: Batch) -> None:
+    gan.generate(batch)
+    fake = gan.generator.net.blobs["fake"].data.copy()
+    real_scores, fake_scores = scores(gan, batch.color), scores(gan, fake)
+    losses = gan.step(batch)
+    assert losses.l2 == pytest.approx(np.sum((fake - batch.color) ** 2) / (2 * BATCH), rel=1e-4)
+    assert losses.d_real == pytest.approx(-log_sigmoid(real_scores).mean(), rel=1e-4)
+    assert losses.d_fake == pytest.approx(-log_sigmoid(-fake_scores).mean(), rel=1e-4)
+    assert losses.score_real == pytest.approx(np.exp(log_sigmoid(real_scores)).mean(), rel=1e-4)
+    after = -log_sigmoid(scores(gan, fake)).mean()  # by the D that G's step used
+    assert losses.adversarial == pytest.approx(after, rel=1e-4)
+
+
+def test_the_step_of_d_moves_d_alone_and_that_of_g_moves_g_alone(
+    gan: GanTraining, batch: Batch
+) -> None:
+    gan.generate(batch)
+    before_g, before_d = parameters(gan.generator), parameters(gan.discriminator)
+    judgements = gan.disc_step()
+    after_d = parameters(gan.discriminator)
+    assert all(map(np.array_equal, before_g, parameters(gan.generator)))
+    assert not any(map(np.array_equal, before_d, after_d))
+    gan.gen_step(*judgements, measure_gradients=False)
+    assert all(map(np.array_equal, after_d, parameters(gan.discriminator)))
+    assert not any(map(np.array_equal, before_g, parameters(gan.generator)))
+
+
+def test_d_is_updated_before_g_sees_its_gradient(gan: GanTraining, batch: Batch) -> None:
+    order = []
+    for player in (gan.discriminator, gan.generator):
+        player.update = lambda name=player.name: order.append(name)
+    gan.step(batch)
+    assert order == ["discriminator", "generator"]
+
+
+def test_batchnorm_averages_move_once_an_iteration(gan: GanTraining, batch: Batch) -> None:
+    mean, variance, weight = moving_averages(gan.generator)[:3]
+    assert weight == 0
+    gan.step(batch)
+    once = moving_averages(gan.generator)[2]
+    gan.step(batch)
+    assert once == pytest.approx(1.0)
+    assert moving_averages(gan.generator)[2] == pytest.approx(1 + 0.999)
+    assert not np.array_equal(moving_averages(gan.generator)[0], mean)
+
+
+def test_the_trace_of_the_g_step_does_not_reach_the_next_update_of_d(
+    gan: GanTraining, batch: Batch
+) -> None:
+    gan.step(batch)
+    assert any(diff.any() for diff in parameters(gan.discriminator, "diff"))
+    dirty = catch_gradients(gan.discriminator, then_update=False)
+    gan.generate(batch)
+    gan.disc_step()
+    clean = list(dirty)
+    dirty.clear()
+    gan.discriminator.net.clear_param_diffs()
+    gan.disc_step()
+    assert all(map(np.array_equal, clean, dirty))
+
+
+def test_adam_makes_d_indifferent_to_lambda(tmp_path: Path, batch: Batch) -> None:
+    moved = []
+    for weight in (1.0, 100.0):
+        gan = make_gan(tmp_path / str(weight), weight)
+        gan.generate(batch)
+        before = parameters(gan.discriminator)
+        gan.disc_step()
+        after = parameters(gan.discriminator)
+        moved.append(np.concatenate([(a - b).ravel() for a, b in zip(after, before, strict=True)]))
+    difference = np.linalg.norm(moved[0] - moved[1]) / np.linalg.norm(moved[1])
+    assert difference < 0.05  # of plain gradient descent it would be 0.99
+
+
+def test_without_force_backward_d_would_send_no_gradient_to_g(tmp_path: Path, batch: Batch) -> None:
+    place_solver(tmp_path, "discriminator", LAMBDA)
+    prototxt = tmp_path / "discriminator.prototxt"
+    sent = {}
+    for forced in (True, False):
+        net = nets.read_net(prototxt)
+        net.force_backward = forced
+        nets.write_prototxt(prototxt, net, "for a test")
+        D = Player("discriminator", tmp_path / "discriminator_solver.prototxt", PhaseTimes())
+        D.net.blobs["data"].data[...] = batch.color
+        D.net.blobs["label"].data[...] = 1
+        D.forward()
+        D.backward()
+        sent[forced] = np.abs(D.net.blobs["data"].diff).max()
+    assert sent[True] > 0
+    assert sent[False] == 0
+
+
+def test_l2_training_follows_the_first_term_alone(tmp_path: Path, batch: Batch) -> None:
+    training = L2Training(place_solver(tmp_path, "generator", LAMBDA), PhaseTimes())
+    gradients = catch_gradients(training.generator, then_update=False)
+    losses = training.step(batch, measure_gradients=True)
+    assert set(losses.values()) == {"l2", "grad_l2"}
+
+    def loss() -> float:
+        training.generate(batch)
+        fake = training.generator.net.blobs["fake"].data.astype(np.float64)
+        return np.sum((fake - batch.color) ** 2) / (2 * BATCH)
+
+    assert_is_gradient(training.generator, gradients, loss)

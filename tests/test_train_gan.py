@@ -1,0 +1,270 @@
+"""python/train_gan.py as a user runs it: on real Caffe, real LMDBs, in processes of its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorgan import metrics, nets
+from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.runfolder import read_log
+
+PROGRAM = nets.PROJECT_ROOT / "python" / "train_gan.py"
+SMALL = nets.PROJECT_ROOT / "prototxt" / "generator_small.prototxt"
+QUICK = (
+    *("--generator", SMALL, "--batch-size", 2, "--log-every", 2, "--validate-every", 10),
+    *("--snapshot-every", 5, "--validation-faces", 6),
+)
+SNAPSHOT_FILES = {
+    "generator.caffemodel",
+    "generator.solverstate",
+    "discriminator.caffemodel",
+    "discriminator.solverstate",
+    "state.json",
+}
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, str(PROGRAM), *map(str, words)]
+
+
+def train(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*words), capture_output=True, text=True, check=False)
+
+
+def assert_refused(result: subprocess.CompletedProcess[str], complaint: str) -> None:
+    assert result.returncode == 2, result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert complaint in lines[-1]
+    assert "Traceback" not in result.stderr
+    assert "Check failed" not in "".join(lines[:-1])
+
+
+def weights(run: Path, iteration: int) -> list[bytes]:
+    folder = run / "snapshots" / f"iter_{iteration:08d}"
+    return [(folder / name).read_bytes() for name in sorted(SNAPSHOT_FILES - {"state.json"})]
+
+
+def losses(run: Path) -> list[dict]:
+    records = [record for record in read_log(run / "log.jsonl") if "l2" in record]
+    return [{k: v for k, v in r.items() if k != "images_per_second"} for r in records]
+
+
+@pytest.fixture(scope="module")
+def paper_run(tmp_path_factory: pytest.TempPathFactory, faces: Path) -> Path:
+    """Twenty iterations in one go."""
+    out = tmp_path_factory.mktemp("runs") / "paper"
+    done = train("--data", faces, "--out", out, "--iterations", 20, *QUICK, "--profile")
+    assert done.returncode == 0, done.stderr
+    (out / "stdout.txt").write_text(done.stdout)
+    (out / "stderr.txt").write_text(done.stderr)
+    return out
+
+
+def test_a_run_leaves_log_samples_snapshots_configuration_and_curves(paper_run: Path) -> None:
+    config = json.loads((paper_run / "config.json").read_text())
+    assert (config["mode"], config["adversarial_weight"], config["iterations"]) == ("gan", 100, 20)
+    training = losses(paper_run)
+    assert [record["iteration"] for record in training] == list(range(2, 21, 2))
+    assert set(training[0]) == {
+        *("iteration", "l2", "adversarial", "d_real", "d_fake", "score_real", "score_fake"),
+        *("grad_l2", "grad_adversarial"),
+    }
+    validated = [r["iteration"] for r in read_log(paper_run / "log.jsonl") if "val_psnr" in r]
+    assert validated == [10, 20]
+    assert [p.name for p in sorted((paper_run / "samples").iterdir())] == [
+        "iter_00000010.png",
+        "iter_00000020.png",
+    ]
+    last = paper_run / "snapshots" / "iter_00000020"
+    assert {path.name for path in last.iterdir()} == SNAPSHOT_FILES
+    assert (paper_run / "curves.png").stat().st_size > 1000
+
+
+def test_a_run_is_quiet_about_everything_but_its_validations(paper_run: Path) -> None:
+    assert (paper_run / "stderr.txt").read_text() == ""
+    lines = (paper_run / "stdout.txt").read_text().splitlines()
+    assert [line.startswith("iteration") for line in lines[:3]] == [True, True, False]
+    assert "best weights" in lines[-1]
+
+
+def test_profile_tells_the_share_of_each_phase(paper_run: Path) -> None:
+    printed = (paper_run / "stdout.txt").read_text()
+    for phase in ("G forward", "G backward", "G update", "D forward", "D update", "copies"):
+        assert phase in printed
+    assert "outside Caffe's own work" in printed
+
+
+def test_validation_values_are_those_of_the_snapshots_weights(paper_run: Path, faces: Path) -> None:
+    best = nets.DeployedGenerator(paper_run / "snapshots" / "best" / "generator.caffemodel")
+    with FaceDatabase(faces / "test_lmdb") as database:
+        real = database.faces(range(6))
+    fake = nets.to_uint8(best.colorize(gray_from_bgr(real)))
+    logged = [r["val_psnr"] for r in read_log(paper_run / "log.jsonl") if "val_psnr" in r]
+    assert max(logged) == pytest.approx(float(np.mean(metrics.psnr(fake, real))), abs=1e-3)
+
+
+def test_two_runs_of_one_seed_are_equal_and_of_two_seeds_are_not(
+    paper_run: Path, faces: Path, tmp_path: Path
+) -> None:
+    for name, seed in (("same", 1), ("other", 2)):
+        out = tmp_path / name
+        train("--data", faces, "--out", out, "--iterations", 5, "--seed", seed, *QUICK)
+    first = losses(paper_run)[:2]
+    assert losses(tmp_path / "same") == first
+    assert losses(tmp_path / "other") != first
+
+
+def test_ten_and_ten_more_are_twenty_bit_for_bit(
+    paper_run: Path, faces: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "halves"
+    train("--data", faces, "--out", out, "--iterations", 10, *QUICK)
+    shutil.move(out, tmp_path / "moved")  # a run may be carried elsewhere
+    done = train("--out", tmp_path / "moved", "--resume", "--iterations", 20)
+    assert done.returncode == 0, done.stderr
+    assert weights(tmp_path / "moved", 20) == weights(paper_run, 20)
+    assert losses(tmp_path / "moved") == losses(paper_run)
+
+
+def wait_for(path: Path, process: subprocess.Popen, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None, "the run ended early"
+        assert time.monotonic() < deadline, f"no {path}"
+        time.sleep(0.02)
+
+
+def test_a_killed_run_goes_on_bit_for_bit(paper_run: Path, faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    words = ("--data", faces, "--out", out, "--iterations", 20, *QUICK)
+    process = subprocess.Popen(command(*words), stdout=subprocess.DEVNULL)
+    wait_for(out / "snapshots" / "iter_00000005", process)
+    time.sleep(0.3)  # some iterations beyond the snapshot, which have to be made again
+    process.kill()
+    process.wait()
+    done = train("--out", out, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert weights(out, 20) == weights(paper_run, 20)
+    assert losses(out) == losses(paper_run)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_takes_a_snapshot_and_stops(
+    faces: Path, tmp_path: Path, number: int, code: int
+) -> None:
+    out = tmp_path / "stopped"
+    words = ("--data", faces, "--out", out, "--iterations", 100000, *QUICK)
+    process = subprocess.Popen(command(*words), stdout=subprocess.PIPE, text=True)
+    wait_for(out / "log.jsonl", process)
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == code
+    newest = max(path.name for path in (out / "snapshots").glob("iter_*"))
+    done = int(newest.removeprefix("iter_"))
+    assert f"{done} iterations done" in printed
+    assert (out / "curves.png").exists()
+
+
+def test_the_l2_mode_trains_without_a_discriminator(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "l2"
+    done = train("--data", faces, "--out", out, "--mode", "l2", "--iterations", 4, *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert {key for record in losses(out) for key in record} == {"iteration", "l2", "grad_l2"}
+    assert not list(out.rglob("discriminator*"))
+
+
+def test_a_folder_in_use_is_refused(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "busy"
+    words = ("--data", faces, "--out", out, "--iterations", 100000, *QUICK)
+    process = subprocess.Popen(command(*words), stdout=subprocess.DEVNULL)
+    wait_for(out / "config.json", process)
+    assert_refused(train("--out", out, "--resume"), "another run is using this folder")
+    process.kill()
+    process.wait()
+
+
+def test_losses_that_are_not_finite_stop_the_run_and_name_the_last_good_snapshot(
+    faces: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "infinite"
+    words = ("--data", faces, "--out", out, "--lambda", "3e38", *QUICK)
+    result = train(*words, "--snapshot-every", 1)
+    assert_refused(result, "not finite")
+    assert "iteration" in result.stderr
+    snapshots = sorted((out / "snapshots").glob("iter_*"))
+    assert (str(snapshots[-1]) if snapshots else "snapshot is none") in result.stderr
+    for snapshot in snapshots:
+        nets.DeployedGenerator(snapshot / "generator.caffemodel")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("cannot mount a small disk here (needs root)")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_at_a_snapshot_is_one_line_and_the_last_snapshot_stays(
+    faces: Path, small_disk: Path
+) -> None:
+    out = small_disk / "run"
+    words = ("--data", faces, "--out", out, "--iterations", 20, *QUICK)
+    result = train(*words, "--snapshot-every", 1, "--keep", 9)
+    assert_refused(result, "disk full")
+    snapshots = sorted((out / "snapshots").glob("iter_*"))
+    assert snapshots
+    assert str(snapshots[-1]) in result.stderr
+    nets.DeployedGenerator(snapshots[-1] / "generator.caffemodel")
+
+
+def test_a_damaged_snapshot_is_refused_and_the_one_before_serves(
+    paper_run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "damaged"
+    shutil.copytree(paper_run, out, symlinks=True)
+    newest = out / "snapshots" / "iter_00000020"
+    os.truncate(newest / "generator.solverstate", 1000)
+    assert_refused(train("--out", out, "--resume"), "damaged snapshot")
+    shutil.rmtree(newest)
+    done = train("--out", out, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert weights(out, 20) == weights(paper_run, 20)
+
+
+def test_what_cannot_be_trained_is_refused_in_one_line(
+    paper_run: Path, faces: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.prototxt"
+    broken.write_text("layer { name: 3")
+    new = ("--out", tmp_path / "new")
+    cases = [
+        (("--data", tmp_path / "nowhere", *new), "nowhere/manifest.json: cannot be read"),
+        ((*new,), "--data is missing"),
+        (("--out", tmp_path / "empty", "--resume"), "no run to go on with"),
+        (("--data", faces, "--out", paper_run), "--resume to go on"),
+        (("--out", paper_run, "--resume", "--seed", 9), "has seed 1, not 9"),
+        (("--data", faces, *new, "--generator", broken), "not a Caffe prototxt"),
+        (("--data", faces, *new, "--lambda", "-1"), "not a positive number"),
+        (("--data", faces, *new, "--batch-size", "0"), "not 1 or more"),
+        (("--data", faces, *new, "--gpu", "0"), "GPU"),
+    ]
+    for words, complaint in cases:
+        assert_refused(train(*words), complaint)
