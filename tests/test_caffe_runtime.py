@@ -1,0 +1,153 @@
+"""Caffe is loaded quietly, checked for what the programs need, and put on the right device."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from colorgan import caffe_runtime
+from colorgan.caffe_runtime import count_gpus, load_caffe, missing_capabilities, use_device
+from colorgan.errors import UserError
+
+PACKAGE_ROOT = Path(caffe_runtime.__file__).parents[1]
+
+
+def python(code: str, *path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run code in a Python that sees the standard library and the folders of `path` only."""
+    isolated = [sys.executable, "-I", "-S", "-W", "error", "-c"]
+    setup = f"import sys; sys.path += {[str(folder) for folder in path]!r}\n"
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("GLOG_")}
+    return subprocess.run(
+        [*isolated, setup + code], env=clean | environment, capture_output=True, text=True,
+        check=False, timeout=120,
+    )  # fmt: skip
+
+
+def end_of_program(*path: Path) -> subprocess.CompletedProcess[str]:
+    """What a program that needs caffe does, at its start, where `path` is all there is."""
+    code = """
+from colorgan.errors import run_program
+from colorgan.caffe_runtime import load_caffe
+sys.exit(run_program(lambda: load_caffe() and 0))
+"""
+    return python(code, PACKAGE_ROOT, *path)
+
+
+def site_packages() -> Path:
+    return Path(load_caffe().__file__).parents[1]
+
+
+def test_an_absent_caffe_ends_the_program_with_one_line_naming_the_remedy() -> None:
+    ended = end_of_program()
+    assert ended.returncode == 2
+    assert ended.stdout == ""
+    (line,) = ended.stderr.splitlines()
+    assert "No module named 'caffe'" in line
+    assert "bash tools/setup.sh" in line
+
+
+def test_an_empty_package_of_the_same_name_is_told_from_caffe(tmp_path: Path) -> None:
+    (tmp_path / "caffe").mkdir()
+    (tmp_path / "caffe" / "__init__.py").write_text("__version__ = '0.0.1'\n")
+    ended = end_of_program(tmp_path)
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert str(tmp_path / "caffe") in line
+    assert "Net, AdamSolver" in line
+    assert "bash tools/setup.sh" in line
+
+
+def test_a_caffe_that_does_not_load_ends_the_program_with_one_line(tmp_path: Path) -> None:
+    """The package without its library: what a half-copied or half-removed .venv looks like."""
+    installed = Path(load_caffe().__file__).parent
+    broken = tmp_path / "caffe"
+    broken.mkdir()
+    for file in installed.glob("*.py"):
+        (broken / file.name).symlink_to(file)
+    (broken / "_caffe.so").write_bytes(b"")
+    ended = end_of_program(tmp_path, site_packages())
+    assert ended.returncode == 2
+    (line,) = ended.stderr.splitlines()
+    assert "_caffe.so" in line
+    assert "bash tools/setup.sh" in line
+
+
+def test_caffe_imports_without_warnings_and_without_log_lines() -> None:
+    code = """
+from colorgan.caffe_runtime import load_caffe
+caffe = load_caffe()
+net = 'layer { name: "x" type: "Input" top: "x" input_param { shape { dim: 1 } } }'
+import tempfile
+with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+    file.write(net)
+    file.flush()
+    caffe.Net(file.name, caffe.TEST)
+print(caffe.__file__)
+"""
+    quiet = python(code, PACKAGE_ROOT, site_packages())
+    assert (quiet.returncode, quiet.stderr) == (0, "")
+    assert quiet.stdout.strip() == load_caffe().__file__
+    loud = python(code, PACKAGE_ROOT, site_packages(), GLOG_minloglevel="0")
+    assert loud.returncode == 0
+    assert "Network initialization done" in loud.stderr
+
+
+def test_a_caffe_without_a_needed_method_or_layer_is_named() -> None:
+    """Take away, one at a time, what the installed Caffe does have."""
+    caffe = load_caffe()
+    assert list(missing_capabilities(caffe)) == []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(caffe_runtime, "REQUIRED_LAYERS", frozenset({"Sigmoid", "Warp"}))
+        assert list(missing_capabilities(caffe)) == ["layer Warp"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(caffe.Net, "forward")
+        assert list(missing_capabilities(caffe)) == ["Net.forward"]
+    assert list(missing_capabilities(caffe)) == []
+
+
+def test_every_layer_type_of_the_prototxt_folder_is_checked_for() -> None:
+    from google.protobuf import text_format
+
+    net_parameter = load_caffe().proto.caffe_pb2.NetParameter
+    files = sorted((PACKAGE_ROOT.parent / "prototxt").glob("*.prototxt"))
+    assert files
+    for file in files:
+        net = text_format.Parse(file.read_text(), net_parameter())
+        assert {layer.type for layer in net.layer} <= caffe_runtime.REQUIRED_LAYERS, file.name
+
+
+def test_the_cpu_can_be_chosen_in_any_thread() -> None:
+    errors: list[BaseException] = []
+
+    def choose() -> None:
+        try:
+            use_device(None)
+        except BaseException as error:  # handed to the test's own thread
+            errors.append(error)
+
+    thread = threading.Thread(target=choose)
+    thread.start()
+    thread.join()
+    assert errors == []
+
+
+def test_a_gpu_is_refused_by_a_build_for_cpus_only() -> None:
+    build = json.loads((Path(load_caffe().__file__).parent / "build.json").read_text())
+    if not build["cpu_only"]:
+        pytest.skip("this Caffe is built for GPUs")
+    with pytest.raises(UserError, match="GPU 0 asked for, but this Caffe is built for CPUs only"):
+        use_device(0)
+
+
+def test_gpus_are_counted_as_the_driver_lets_this_process_use_them() -> None:
+    hidden = python(
+        "from colorgan.caffe_runtime import count_gpus; print(count_gpus())",
+        PACKAGE_ROOT,
+        CUDA_VISIBLE_DEVICES="-1",
+    )
+    assert hidden.stdout.strip() == "0", hidden.stderr
+    assert count_gpus() <= len(list(Path("/proc/driver/nvidia/gpus").glob("*")))

@@ -1,0 +1,253 @@
+#!/usr/bin/env bash
+# Builds the Python wheel of BVLC Caffe (CPU only) and prints its path last, on standard output.
+#
+# The source is Debian's package `caffe`, checked by its sha256, with tools/caffe/patches applied. The wheel
+# is kept in the user's cache under a key of everything that goes into it, so a second call takes a second.
+#
+# CAFFE_TARBALL=file takes the source from this file instead of the Debian archive.
+#
+# Needs the Debian packages of tools/caffe/apt-packages.txt and the .venv of tools/setup.sh, which calls it.
+set -euo pipefail
+shopt -s inherit_errexit
+
+# Debian's own tools only: CMake looks for libraries beside every folder of PATH, so another tool chain
+# in it (conda's, say) would get mixed in. Caller's flags would make another wheel under the same key.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin
+unset CC CXX CFLAGS CPPFLAGS CXXFLAGS LDFLAGS CPATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH LIBRARY_PATH
+unset CMAKE_PREFIX_PATH CMAKE_GENERATOR PYTHONHOME PYTHONPATH
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=tools/caffe/common.sh
+source "$root/tools/caffe/common.sh"
+
+version=1.0.0+git20180821.99bd997
+source_package=caffe=$version-8
+source_suite=bullseye
+tarball_name=caffe_$version.orig.tar.gz
+tarball_sha256=e0eb3f06794f7402c77b7dec8e8480273ee1a1bb192e9122b621a69d4147ad0c
+cmake_options=(
+  -DCMAKE_BUILD_TYPE=Release
+  -DCPU_ONLY=ON
+  -DUSE_OPENCV=OFF
+  -DUSE_LEVELDB=OFF
+  -DUSE_LMDB=ON
+  -DUSE_HDF5=ON
+  -DBLAS=Open
+  -DBUILD_python_layer=ON
+  -DBUILD_docs=OFF
+  -Dpython_version=3
+)
+needed_mib=300
+
+caffe_files=$root/tools/caffe
+python=$root/.venv/bin/python
+cache=${XDG_CACHE_HOME:-$HOME/.cache}/colorgan/caffe
+log=$cache/build.log
+
+has_expected_sha256() { sha256sum --check --status <<< "$tarball_sha256  $1" 2> /dev/null; }
+
+check_tools() {
+  local missing
+  missing=$(missing_packages | xargs)
+  [[ -z $missing ]] || die "Debian packages are missing ($missing): run bash tools/setup.sh"
+  "$python" -c 'import google.protobuf, numpy, setuptools' 2> /dev/null \
+    || die "$python cannot import numpy, protobuf and setuptools: run bash tools/setup.sh"
+}
+
+# Everything the wheel depends on, one item a line; its hash names the wheel.
+key_inputs() {
+  echo "source $tarball_sha256"
+  (cd "$caffe_files" && sha256sum ../build_caffe.sh wheel/setup.py patches/*.patch)
+  "$python" -c 'import google.protobuf, numpy, platform, setuptools
+print("python", platform.python_version(), platform.machine())
+print("numpy", numpy.__version__)
+print("protobuf", google.protobuf.__version__)
+print("setuptools", setuptools.__version__)'
+  echo "compiler $(g++ -dumpfullversion)"
+  # shellcheck disable=SC2046
+  dpkg-query -W -f '${Package} ${Version}\n' $(listed_packages | grep -E -- '-dev$|^protobuf-compiler$')
+}
+
+check_given_tarball() {
+  [[ -f $CAFFE_TARBALL ]] || die "CAFFE_TARBALL=$CAFFE_TARBALL: no such file"
+  has_expected_sha256 "$CAFFE_TARBALL" \
+    || die "CAFFE_TARBALL=$CAFFE_TARBALL: sha256 is not $tarball_sha256: damaged, or not $tarball_name"
+}
+
+# Runs apt-get with its own sources and state, so that the machine's stay as they are.
+own_apt_get() {
+  apt-get -o Dir::Etc::sourcelist="$work/apt/caffe.sources" -o Dir::Etc::sourceparts=/dev/null \
+    -o Dir::State::lists="$work/apt/lists" -o Dir::Cache="$work/apt/cache" \
+    -o APT::Sandbox::User=root -o Acquire::Languages=none \
+    -o Acquire::Retries=2 -o Acquire::http::Timeout=30 -o Acquire::https::Timeout=30 "$@"
+}
+
+# Downloads the source package from archive $1 into the current folder; apt checks its signature.
+download_from() {
+  cat > "$work/apt/caffe.sources" << SOURCES
+Types: deb-src
+URIs: $1
+Suites: $source_suite
+Components: main
+Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+SOURCES
+  own_apt_get update --error-on=any && own_apt_get source --download-only "$source_package"
+}
+
+# The archives that this machine's apt takes its own Debian release from.
+machine_archives() {
+  local codename
+  codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+  apt-get --print-uris update | sed -n "s|^'\(.*\)/dists/$codename/InRelease'.*|\1|p" | sort -u
+}
+
+# Leaves the checked source tarball in the cache.
+fetch_tarball() {
+  local archive archives
+  archives=$(machine_archives 2>> "$log" | xargs) || true
+  mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$work/download"
+  say "fetching the Caffe source package"
+  for archive in $archives; do
+    (cd "$work/download" && download_from "$archive") >> "$log" 2>&1 || continue
+    has_expected_sha256 "$work/download/$tarball_name" \
+      || die "$archive: $tarball_name has not the sha256 $tarball_sha256: try again, or set CAFFE_TARBALL=file"
+    mv "$work/download/$tarball_name" "$cache/$tarball_name"
+    return
+  done
+  die "cannot fetch source package $source_package of $source_suite (tried: ${archives:-no archive known}):" \
+    "check the network, or set CAFFE_TARBALL=file; details: $log"
+}
+
+# Says why a step failed, with the last lines of its log, and ends.
+build_failed() {
+  if grep -q 'No space left on device' "$log"; then
+    die "disk full while building Caffe: free $needed_mib MiB under $cache"
+  fi
+  tail -n 15 "$log" >&2
+  die "$1; the whole log: $log"
+}
+
+unpack_and_patch() {
+  local patch_file
+  mkdir "$work/source"
+  tar -xf "$1" -C "$work/source" >> "$log" 2>&1 || build_failed "cannot unpack $1"
+  for patch_file in "$caffe_files"/patches/*.patch; do
+    patch -d "$work/source" -p1 --forward --fuzz=0 < "$patch_file" >> "$log" 2>&1 \
+      || build_failed "cannot apply ${patch_file##*/}"
+  done
+}
+
+# Reads make's output; on a terminal shows how far it is.
+show_progress() {
+  local line
+  while IFS= read -r line; do
+    [[ -t 2 && $line =~ ^\[\ *([0-9]+)%\] ]] && printf '\r  %s%%' "${BASH_REMATCH[1]}" >&2
+  done
+  [[ ! -t 2 ]] || printf '\r      \r' >&2
+}
+
+compile() {
+  local jobs memory_gib
+  memory_gib=$(awk '/^MemTotal/ {print int($2 / 1048576) + 1}' /proc/meminfo)
+  jobs=$(nproc)
+  jobs=$((jobs < memory_gib ? jobs : memory_gib))
+  say "building Caffe (about 4 minutes on 2 cores); log: $log"
+  cmake -S "$work/source" -B "$work/build" -Wno-dev "${cmake_options[@]}" \
+    -DPYTHON_EXECUTABLE="$python" \
+    -DPYTHON_INCLUDE_DIR="$(python_config 'get_path("include")')" \
+    -DPYTHON_LIBRARY="$(python_config 'get_config_var("LIBDIR")')/$(python_config 'get_config_var("LDLIBRARY")')" \
+    >> "$log" 2>&1 || build_failed "cmake cannot configure Caffe"
+  nice make -C "$work/build" -j "$jobs" pycaffe 2>&1 | tee -a "$log" | show_progress \
+    || build_failed "Caffe does not compile"
+}
+
+python_config() { "$python" -c "import sysconfig; print(sysconfig.$1)"; }
+
+# Describes the build for `colorgan.caffe_runtime`, for users, and for wheel/setup.py.
+describe_build() {
+  "$python" - "$version" "$key" "$tarball_sha256" "${cmake_options[*]}" "$caffe_files"/patches/*.patch << 'PYTHON'
+import json
+import platform
+import sys
+from pathlib import Path
+
+import numpy
+
+version, key, source_sha256, options, *patches = sys.argv[1:]
+record = {
+    "version": version,
+    "key": key,
+    "cpu_only": "-DCPU_ONLY=ON" in options.split(),
+    "cmake_options": options.split(),
+    "patches": [Path(patch).name for patch in patches],
+    "source_sha256": source_sha256,
+    "python": platform.python_version(),
+    "numpy": numpy.__version__,
+}
+print(json.dumps(record, indent=2))
+PYTHON
+}
+
+# Lays the package out and packs it; leaves the wheel in $work/wheel.
+pack() {
+  local package=$work/package/caffe
+  mkdir -p "$package/proto" "$package/test" \
+    && cp "$caffe_files/wheel/setup.py" "$work/source/LICENSE" "$work/package/" \
+    && cp "$work"/source/python/caffe/*.py "$package/" \
+    && cp "$work"/source/python/caffe/test/*.py "$package/test/" \
+    && cp "$work/build/include/caffe/proto/caffe_pb2.py" "$package/proto/" \
+    && touch "$package/proto/__init__.py" \
+    && cp "$work/build/lib/_caffe.so" "$work/build/lib/libcaffe.so.1.0.0" "$package/" \
+    && strip --strip-unneeded "$package"/*.so* \
+    && describe_build > "$package/build.json" \
+    && "$python" -m pip wheel --quiet --no-index --no-deps --no-build-isolation \
+      --wheel-dir "$work/wheel" "$work/package"
+}
+
+check_space() {
+  local free_mib
+  free_mib=$(df --output=avail -BM "$cache" | tail -n 1 | tr -dc 0-9)
+  ((free_mib >= needed_mib)) || die "$cache has $free_mib MiB free, building Caffe needs $needed_mib"
+}
+
+build() {
+  local tarball=$cache/$tarball_name
+  check_space
+  if [[ -n ${CAFFE_TARBALL:-} ]]; then
+    tarball=$CAFFE_TARBALL
+  elif ! has_expected_sha256 "$tarball"; then
+    fetch_tarball
+  fi
+  unpack_and_patch "$tarball"
+  compile
+  pack >> "$log" 2>&1 || build_failed "cannot pack the wheel"
+  rm -rf "${cache:?}/$key"
+  mv "$work/wheel" "$cache/$key"
+}
+
+cached_wheel() { compgen -G "$cache/$key/*.whl"; }
+
+main() {
+  [[ -z ${CAFFE_TARBALL:-} ]] || check_given_tarball
+  check_tools
+  key=$(key_inputs | sha256sum | cut -c 1-16)
+  if ! cached_wheel; then
+    mkdir -p "$cache" 2> /dev/null || die "cannot write to $cache: set XDG_CACHE_HOME to a folder of yours"
+    exec 9> "$cache/lock"
+    if ! flock --nonblock 9; then
+      say "another build of Caffe is running; waiting for it"
+      flock 9
+    fi
+    if ! cached_wheel; then
+      : > "$log"
+      rm -rf "$cache"/work.*  # what a killed build left
+      work=$(mktemp -d "$cache/work.XXXXXX")
+      trap 'rm -rf "$work"' EXIT
+      trap 'exit 130' INT TERM
+      build
+      cached_wheel
+    fi
+  fi
+}
+
+main

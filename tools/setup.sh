@@ -1,0 +1,101 @@
+#!/usr/bin/env bash
+# Sets the project up on Debian 12: Debian packages, .venv with pinned Python packages, Caffe, the project.
+# Safe to run again, and quick when there is nothing left to do.
+set -euo pipefail
+shopt -s inherit_errexit
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=tools/caffe/common.sh
+source "$root/tools/caffe/common.sh"
+
+system_python=/usr/bin/python3
+venv=$root/.venv
+stamp=$venv/.setup-stamp
+
+# What a finished set-up depends on; .venv holds absolute paths, so the folder counts as well.
+stamp_inputs() {
+  echo "$root"
+  "$system_python" --version
+  (cd "$root" && sha256sum requirements.txt requirements-dev.txt pyproject.toml tools/setup.sh \
+    tools/build_caffe.sh tools/caffe/*.* tools/caffe/patches/*.patch tools/caffe/wheel/setup.py)
+}
+
+install_packages() {
+  local packages run_as_root=()
+  packages=$(missing_packages | xargs)
+  [[ -n $packages ]] || return 0
+  if [[ $(id -u) != 0 ]]; then
+    command -v sudo > /dev/null || die "run as root first: apt-get install $packages"
+    run_as_root=(sudo)
+  fi
+  say "installing Debian packages: $packages"
+  # shellcheck disable=SC2086
+  "${run_as_root[@]}" sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+    nice apt-get install -qq --no-install-recommends "$@"' sh $packages > /dev/null \
+    || die "cannot install Debian packages; run as root: apt-get install $packages"
+}
+
+venv_is_sound() {
+  [[ $("$venv/bin/python" -c 'import pip, sys; print(sys.base_prefix)' 2> /dev/null) == /usr ]]
+}
+
+# Installs with .venv's pip; a failure is told by pip's own last error line.
+pip_install() {
+  local output
+  output=$("$venv/bin/python" -m pip --disable-pip-version-check install "$@" 2>&1) \
+    || die "pip: $(grep -i '^error' <<< "$output" | tail -n 1) (check the network and the disk, run again)"
+}
+
+install_python_packages() {
+  if ! venv_is_sound; then
+    say "making .venv from $system_python"
+    "$system_python" -m venv --clear "$venv" > /dev/null || die "cannot make $venv"
+  fi
+  say "installing pinned Python packages"
+  pip_install -r "$root/requirements.txt" -r "$root/requirements-dev.txt"
+}
+
+# The key of the Caffe build that .venv holds, if any.
+installed_key() {
+  "$venv/bin/python" - 2> /dev/null << 'PYTHON' || true
+import importlib.util
+import json
+from pathlib import Path
+
+caffe = Path(importlib.util.find_spec("caffe").origin).parent
+print(json.loads((caffe / "build.json").read_text())["key"])
+PYTHON
+}
+
+install_caffe() {
+  local wheel
+  wheel=$("$root/tools/build_caffe.sh") || exit $?
+  [[ $(installed_key) == "$(basename "$(dirname "$wheel")")" ]] \
+    || pip_install --no-index --no-deps --force-reinstall "$wheel"
+}
+
+main() {
+  unset PYTHONHOME PYTHONPATH
+  [[ -w $root ]] || die "cannot write to $root"
+  exec 8< "$root/tools"
+  if ! flock --nonblock 8; then # two set-ups at once would share one .venv
+    say "another set-up is running; waiting for it"
+    flock 8
+  fi
+  install_packages
+  "$system_python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+    || die "$system_python is older than 3.11: this set-up is for Debian 12"
+  local inputs
+  inputs=$(stamp_inputs)
+  if [[ -f $stamp && $(< "$stamp") == "$inputs" ]] && venv_is_sound; then
+    return
+  fi
+  rm -f "$stamp"
+  install_python_packages
+  install_caffe
+  pip_install --no-index --no-deps --no-build-isolation --editable "$root"
+  printf '%s\n' "$inputs" > "$stamp"
+  say "set-up is done: $venv"
+}
+
+main
