@@ -1,0 +1,418 @@
+"""The pictures: grids of faces, the model's drawing, training curves. Drawing only; no net is run.
+
+Images come in as uint8 BGR `(n, 3, h, w)` and gray `(n, h, w)`; a picture is uint8 BGR `(H, W, 3)`
+as OpenCV writes it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from google.protobuf.message import Message
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
+from matplotlib.ticker import LogFormatter
+
+from colorgan.files import write_whole
+
+GRID_GAP = 2  # white pixels between faces and around them
+
+# Figures of faces, in pixels: CelebA's faces are shown no larger than twice 64x64.
+FACE_ZOOM = 2
+FACE_DPI = 110
+LABEL_WIDTH = 96
+HEADER_HEIGHT = 30
+GROUP_GAP = 18
+LINE_HEIGHT = 19
+LETTER_WIDTH = 8  # on average
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.3,
+    "legend.frameon": False,
+    "figure.dpi": 130,
+}
+BLUE, ORANGE, GREEN, GRAY = "#1f5fa8", "#d1661f", "#2d8a57", "#8a8a8a"
+
+# The files that make_figures.py writes, in the report's order: name and title.
+FIGURES = {
+    "figure2.png": "Figure 2: the model",
+    "figure3.png": "Figure 3: gray, generated and original test faces",
+    "figure4a.png": "Figure 4 (a): trained with the L2 loss alone",
+    "figure4b.png": "Figure 4 (b): failures",
+    "curves.png": "Training curves",
+}
+
+# How the model's drawing calls the loss layers.
+LOSS_NAMES = {
+    "EuclideanLoss": "L2 loss to the\noriginal face X",
+    "SigmoidCrossEntropyLoss": "cross-entropy\nof its Sigmoid",
+}
+COLUMN = 84  # from block to block, and
+NET_DISTANCE = 178  # from G's middle line to D's, in pixels of a face
+
+# Panels of the training curves: title, whether the axis is logarithmic, and (log key, label,
+# color) of each line. The losses are means without their weight lambda.
+CURVE_PANELS = (
+    ("L2 loss of G", True, (("l2", "model", BLUE),)),
+    (
+        "Adversarial losses",
+        False,
+        (
+            ("adversarial", "G: -log D(G(x))", BLUE),
+            ("d_real", "D: -log D(X)", GREEN),
+            ("d_fake", "D: -log(1 - D(G(x)))", ORANGE),
+        ),
+    ),
+    (
+        "Mean score of D",
+        False,
+        (("score_real", "real faces", GREEN), ("score_fake", "generated faces", ORANGE)),
+    ),
+    (
+        "Gradient norms at G's output",
+        True,
+        (("grad_l2", "L2", BLUE), ("grad_adversarial", "lambda x adversarial", ORANGE)),
+    ),
+    ("Validation PSNR (dB)", False, (("val_psnr", "model", BLUE),)),
+    ("Validation colourfulness", False, (("val_colorfulness", "model", BLUE),)),
+)
+
+
+def sample_grid(gray: np.ndarray, fake: np.ndarray, real: np.ndarray) -> np.ndarray:
+    """Rows as in the paper's Figure 3: gray input, generated, original; a column a face.
+
+    Takes gray uint8 `(n, h, w)`, fake and real uint8 BGR `(n, 3, h, w)`; returns a uint8 BGR
+    picture with `GRID_GAP` white pixels between and around the faces.
+    """
+    rows = (np.repeat(gray[:, None], 3, axis=1), fake, real)
+    return tile([np.moveaxis(row, 1, -1) for row in rows])
+
+
+def tile(rows: list[np.ndarray]) -> np.ndarray:
+    """One picture of rows of uint8 `(n, h, w, 3)` images, all of one shape, on white."""
+    count, height, width, _ = rows[0].shape
+    step_y, step_x = height + GRID_GAP, width + GRID_GAP
+    shape = (len(rows) * step_y + GRID_GAP, count * step_x + GRID_GAP, 3)
+    picture = np.full(shape, 255, np.uint8)
+    for y, row in enumerate(rows):
+        for x, image in enumerate(row):
+            top, left = GRID_GAP + y * step_y, GRID_GAP + x * step_x
+            picture[top : top + height, left : left + width] = image
+    return picture
+
+
+def save_png(path: Path, picture: np.ndarray) -> None:
+    """Write a uint8 BGR `(h, w, 3)` picture; `path` is replaced whole or stays as it was."""
+    write_whole(path, cv2.imencode(".png", picture)[1].tobytes())
+
+
+def training_curves(records: list[dict], path: Path, l2_records: list[dict] | None = None) -> None:
+    """Draw the curves of a run's log (`log.jsonl`'s records) to a PNG.
+
+    `l2_records`, the log of a run with L2 alone, is drawn dashed where both runs have the value.
+    Panels without a value, such as D's in a run without D, are left out.
+    """
+    runs = [(records, None)]
+    if l2_records:
+        runs.append((l2_records, "L2 alone"))
+    panels = [panel for panel in CURVE_PANELS if any(_has(records, key) for key, *_ in panel[2])]
+    columns = 2
+    rows = max(1, -(-len(panels) // columns))
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9, 2.4 * rows), layout="constrained")
+        for position, (title, logarithmic, lines) in enumerate(panels, start=1):
+            axes = figure.add_subplot(rows, columns, position)
+            _draw_panel(axes, runs, lines)
+            axes.set_title(title)
+            if logarithmic:
+                axes.set_yscale("log")
+                axes.yaxis.set_major_formatter(PlainLogFormatter())
+                axes.yaxis.set_minor_formatter(PlainLogFormatter())
+            if title.startswith("Mean score"):
+                axes.set_ylim(0, 1)
+            if position > len(panels) - columns:
+                axes.set_xlabel("iteration")
+        save_png(path, _picture(figure))
+
+
+def choose_faces(errors: np.ndarray, count: int, seed: int = 0) -> dict[str, np.ndarray]:
+    """Choose faces by rule, from `errors` `(n,)`, an error each face: their indices, by kind.
+
+    "best" and "worst" hold the `count` lowest and highest errors, "median" those around the middle
+    rank, "random" a draw from all faces without replacement. Equal errors go by index.
+    """
+    count = min(count, len(errors))
+    order = np.argsort(errors, kind="stable")
+    middle = (len(errors) - count) // 2
+    drawn = np.random.default_rng(seed).choice(len(errors), count, replace=False)
+    return {
+        "best": order[:count],
+        "median": order[middle : middle + count],
+        "random": np.sort(drawn),
+        "worst": order[::-1][:count],
+    }
+
+
+@dataclass(frozen=True)
+class FaceGroup:
+    """Columns of a figure of faces, and what stands above and below them.
+
+    `rows` maps each row's label to uint8 images, `(k, 3, h, w)` or gray `(k, h, w)`; `values`
+    `(k,)` are printed below the columns.
+    """
+
+    title: str
+    rows: dict[str, np.ndarray]
+    values: np.ndarray
+
+
+def face_figure(groups: Sequence[FaceGroup], caption: str) -> np.ndarray:
+    """Draw groups of faces side by side, with the rule that chose them printed below.
+
+    All groups have the same rows. A pixel of a face becomes `FACE_ZOOM` pixels wide and high.
+    """
+    blocks = [tile([_zoomed(row) for row in group.rows.values()]) for group in groups]
+    block_height = blocks[0].shape[0]
+    lines = caption.splitlines()
+    width = max(
+        LABEL_WIDTH + sum(block.shape[1] + GROUP_GAP for block in blocks),
+        GROUP_GAP + LETTER_WIDTH * max(map(len, lines)),
+    )
+    bottom = HEADER_HEIGHT + block_height
+    picture = np.full((bottom + LINE_HEIGHT * (len(lines) + 2), width, 3), 255, np.uint8)
+    row_height = block_height / len(groups[0].rows)
+    texts = [
+        (8, HEADER_HEIGHT + (row + 0.5) * row_height, label, "left")
+        for row, label in enumerate(groups[0].rows)
+    ]
+    left = LABEL_WIDTH
+    for group, block in zip(groups, blocks, strict=True):
+        block_width = block.shape[1]
+        picture[HEADER_HEIGHT:bottom, left : left + block_width] = block
+        texts.append((left + block_width / 2, HEADER_HEIGHT / 2, group.title, "center"))
+        column_width = block_width / len(group.values)
+        texts += [
+            (
+                left + (column + 0.5) * column_width,
+                bottom + LINE_HEIGHT / 2,
+                f"{value:.1f}",
+                "center",
+            )
+            for column, value in enumerate(group.values)
+        ]
+        left += block_width + GROUP_GAP
+    texts += [
+        (8, bottom + LINE_HEIGHT * (1.8 + row), line, "left") for row, line in enumerate(lines)
+    ]
+    return _with_texts(picture, texts)
+
+
+def _zoomed(images: np.ndarray) -> np.ndarray:
+    """Faces as `(n, h, w, 3)`, each pixel `FACE_ZOOM` wide."""
+    if images.ndim == 3:
+        images = np.repeat(images[:, None], 3, axis=1)
+    larger = images.repeat(FACE_ZOOM, axis=2).repeat(FACE_ZOOM, axis=3)
+    return np.moveaxis(larger, 1, -1)
+
+
+def _with_texts(picture: np.ndarray, texts: list[tuple[float, float, str, str]]) -> np.ndarray:
+    """Write texts into a picture, each (x, y, text, alignment): pixels from the top left corner."""
+    height, width = picture.shape[:2]
+    with rc_context(STYLE):
+        figure = Figure(figsize=(width / FACE_DPI, height / FACE_DPI), dpi=FACE_DPI)
+        figure.figimage(picture[..., ::-1])
+        for x, y, text, alignment in texts:
+            figure.text(x / width, 1 - y / height, text, ha=alignment, va="center")
+        return _picture(figure)
+
+
+@dataclass(frozen=True)
+class Block:
+    """One map of a net's drawing: feature maps of equal size, and the layers that make them."""
+
+    maps: int
+    size: int
+    layers: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class NetDrawing:
+    """What Figure 2 shows of a net: its blocks from the input on, and its losses."""
+
+    blocks: tuple[Block, ...]
+    losses: tuple[str, ...]
+
+
+def net_drawing(net: Message) -> NetDrawing:
+    """Read the drawing of a chain of layers off a NetParameter.
+
+    A block begins at the first Input layer and at each Convolution or InnerProduct, whose counts
+    and map sizes follow from the prototxt's numbers; the layers behind it belong to its block.
+    """
+    blocks: list[Block] = []
+    losses: list[str] = []
+    for layer in net.layer:
+        if layer.type == "Input":
+            if not blocks:
+                _, maps, size, _ = layer.input_param.shape[0].dim
+                blocks.append(Block(maps, size, ()))
+        elif layer.type == "Convolution":
+            blocks.append(_convolution_block(layer.convolution_param, blocks[-1].size))
+        elif layer.type == "InnerProduct":
+            blocks.append(Block(layer.inner_product_param.num_output, 1, ("InnerProduct",)))
+        elif layer.type.endswith("Loss"):
+            losses.append(_loss_text(layer))
+        elif layer.type != "Split":
+            last = blocks[-1]
+            blocks[-1] = Block(last.maps, last.size, (*last.layers, _layer_text(layer)))
+    return NetDrawing(tuple(blocks), tuple(losses))
+
+
+def _convolution_block(convolution: Message, size: int) -> Block:
+    kernel, pad = convolution.kernel_size[0], convolution.pad[0] if convolution.pad else 0
+    stride = convolution.stride[0] if convolution.stride else 1
+    text = [f"Conv {kernel}x{kernel}"] + ([f"stride {stride}"] if stride > 1 else [])
+    return Block(convolution.num_output, (size + 2 * pad - kernel) // stride + 1, tuple(text))
+
+
+def _layer_text(layer: Message) -> str:
+    slope = layer.relu_param.negative_slope if layer.type == "ReLU" else 0
+    return f"LeakyReLU {slope:.2g}" if slope else layer.type
+
+
+def _loss_text(layer: Message) -> str:
+    name = LOSS_NAMES.get(layer.type, layer.type)
+    weight = layer.loss_weight[0] if layer.loss_weight else 1
+    return name if weight == 1 else f"{weight:g} x {name}"
+
+
+def model_figure(generator: Message, discriminator: Message, note: str) -> np.ndarray:
+    """Draw G and D, as the paper's Figure 2 does for its model, from their NetParameters.
+
+    A block's height and depth show its maps' size, its width their number. `note` stands below.
+    """
+    nets = (
+        ("Generator G", net_drawing(generator), "gray face x", "G(x)"),
+        ("Discriminator D", net_drawing(discriminator), "G(x) or X", "score"),
+    )
+    with rc_context(STYLE):
+        figure = Figure(figsize=(10, 6.4))
+        axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
+        axes.axis("off")
+        axes.set_aspect("equal")
+        for row, (title, drawing, source, result) in enumerate(nets):
+            _draw_net(axes, -row * NET_DISTANCE, title, drawing, (source, result))
+        axes.set_xlim(-14, COLUMN * max(len(drawing.blocks) for _, drawing, *_ in nets) + 60)
+        axes.set_ylim(-NET_DISTANCE - 108, 78)
+        axes.text(0, -NET_DISTANCE - 102, note, fontsize=8, color="#505050")
+        return _picture(figure)
+
+
+def _draw_net(
+    axes: Axes, center: float, title: str, drawing: NetDrawing, ends: tuple[str, str]
+) -> None:
+    """Draw slabs from left to right, `center` their height; units are pixels of a 64-pixel face."""
+    unit = 64 / max(block.size for block in drawing.blocks)
+    below, above = center - 42, center + 54
+    axes.text(0, above + 14, title, fontsize=11, fontweight="bold", va="bottom")
+    last = len(drawing.blocks) - 1
+    previous_right = 0.0
+    for position, block in enumerate(drawing.blocks):
+        width, height = 3 + 1.6 * block.maps**0.5, max(block.size * unit, 4)
+        depth = 0.28 * height
+        middle = position * COLUMN + 20
+        left, right = middle - (width + depth) / 2, middle + (width + depth) / 2
+        if position:
+            start, end = (previous_right + 3, center), (left - 3, center)
+            arrow = FancyArrowPatch(start, end, arrowstyle="-|>", mutation_scale=9, color=GRAY)
+            axes.add_patch(arrow)
+        corner = (left, center - height / 2)
+        _draw_slab(axes, corner, (width, height), depth, _slab_color(position, last))
+        maps = f"{block.maps} {'map' if block.maps == 1 else 'maps'}"
+        axes.text(middle, above, maps, ha="center", fontweight="bold")
+        layers = [ends[0]] if position == 0 else block.layers
+        text = "\n".join((f"{block.size}x{block.size}", *layers))
+        axes.text(middle, below, text, ha="center", va="top", fontsize=8)
+        previous_right = right
+    text = "\n".join((ends[1], *drawing.losses))
+    axes.text(previous_right + 8, center, text, va="center", fontsize=9)
+
+
+def _slab_color(position: int, last: int) -> str:
+    if position == 0:
+        return "#c9c9c9"
+    return ORANGE if position == last else BLUE
+
+
+def _draw_slab(
+    axes: Axes,
+    corner: tuple[float, float],
+    extent: tuple[float, float],
+    depth: float,
+    color: str,
+) -> None:
+    """A box seen from the front left: its front, its top and its right side."""
+    (x, y), (width, height) = corner, extent
+    edge = {"edgecolor": "white", "linewidth": 0.8}
+    top = [(x, y + height), (x + depth, y + height + depth)]
+    top += [(x + depth + width, y + height + depth), (x + width, y + height)]
+    side = [(x + width, y), (x + width + depth, y + depth)]
+    side += [(x + width + depth, y + height + depth), (x + width, y + height)]
+    axes.add_patch(Rectangle((x, y), width, height, facecolor=color, **edge))
+    axes.add_patch(Polygon(top, facecolor=color, alpha=0.55, **edge))
+    axes.add_patch(Polygon(side, facecolor=color, alpha=0.75, **edge))
+
+
+class PlainLogFormatter(LogFormatter):
+    """The ticks that LogFormatter labels, as plain numbers: 0.2 and not 2e-01."""
+
+    def __call__(self, x: float, pos: int | None = None) -> str:
+        """Return a tick's label, empty where it has none."""
+        return f"{x:g}" if super().__call__(x, pos) else ""
+
+
+def _has(records: list[dict], key: str) -> bool:
+    return any(key in record for record in records)
+
+
+def _draw_panel(
+    axes: Axes,
+    runs: list[tuple[list[dict], str | None]],
+    lines: tuple[tuple[str, str, str], ...],
+) -> None:
+    for records, other_label in runs:
+        for key, label, color in lines:
+            points = [(r["iteration"], r[key]) for r in records if key in r]
+            if not points or (other_label and len(lines) > 1):
+                continue
+            axes.plot(
+                *zip(*points, strict=True),
+                label=other_label or label,
+                color=GRAY if other_label else color,
+                linestyle="--" if other_label else "-",
+                marker="." if len(points) < 40 else None,
+                markersize=4,
+            )
+    if len(axes.lines) > 1:
+        axes.legend(fontsize=8)
+
+
+def _picture(figure: Figure) -> np.ndarray:
+    """A matplotlib figure, drawn, as a uint8 BGR picture."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return cv2.cvtColor(np.asarray(canvas.buffer_rgba()), cv2.COLOR_RGBA2BGR)

@@ -1,0 +1,43 @@
+#!/usr/bin/env python3
+"""Write the report of a reproduction: one HTML file with its pictures, numbers and settings."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from colorgan.errors import run_program
+from colorgan.files import make_folder, write_whole
+from colorgan.report import RunSources, render_report
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    add = parser.add_argument
+    add("--run", type=Path, required=True, help="the model's run folder")
+    add("--evaluation", type=Path, required=True, help="folder of evaluate.py for the model")
+    add("--l2-run", type=Path, help="run folder of L2 alone")
+    add("--l2-evaluation", type=Path, help="folder of evaluate.py for L2 alone")
+    add("--data", type=Path, required=True, help="folder of tools/build_lmdb.py")
+    add("--figures", type=Path, required=True, help="folder of make_figures.py")
+    add("--note", action="append", default=[], help="what a reader should know; may be repeated")
+    add("--out", type=Path, required=True, help="the HTML file")
+    options = parser.parse_args()
+    if (options.l2_run is None) != (options.l2_evaluation is None):
+        parser.error("--l2-run and --l2-evaluation belong together: give both or none")
+    return options
+
+
+def main() -> None:
+    """Read everything, write the report, print its path."""
+    options = arguments()
+    model = RunSources(options.run, options.evaluation)
+    l2 = options.l2_run and RunSources(options.l2_run, options.l2_evaluation)
+    text = render_report(model, l2, options.data, options.figures, options.note)
+    make_folder(options.out.parent)
+    write_whole(options.out, text.encode())
+    print(options.out)
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main))
