@@ -35,8 +35,13 @@ def parse_arguments() -> argparse.Namespace:
     add("--out", type=Path, required=True, help="run folder, such as runs/paper")
     add("--mode", choices=sorted(PLAYERS), help="loss of G: formula (3), or its L2 term (gan)")
     add("--generator", metavar="PROTOTXT", help="net of G (prototxt/generator.prototxt)")
-    add("--lambda", dest="adversarial_weight", type=positive_float, metavar="L",
-        help="weight of the adversarial losses (100, from prototxt/discriminator.prototxt)")
+    add(
+        "--lambda",
+        dest="adversarial_weight",
+        type=positive_float,
+        metavar="L",
+        help="weight of the adversarial losses (100, from prototxt/discriminator.prototxt)",
+    )
     add("--batch-size", type=positive_int, help="faces an iteration (64, from the net)")
     add("--iterations", type=positive_int, help="updates of G and D (20000, from the solver)")
     add("--seed", type=natural_int, help="of weights, order and mirroring (1)")
@@ -45,8 +50,12 @@ def parse_arguments() -> argparse.Namespace:
     add("--validate-every", type=positive_int, metavar="N", help="iterations a validation (250)")
     add("--snapshot-every", type=positive_int, metavar="N", help="iterations a snapshot (500)")
     add("--keep", type=positive_int, metavar="N", help="last snapshots kept, besides the best (3)")
-    add("--validation-faces", type=positive_int, metavar="N",
-        help="first test faces that the best snapshot is chosen on (256)")
+    add(
+        "--validation-faces",
+        type=positive_int,
+        metavar="N",
+        help="first test faces that the best snapshot is chosen on (256)",
+    )
     add("--resume", action="store_true", help="go on with the run in --out")
     add("--gpu", type=natural_int, metavar="ID", help="compute on this GPU (on the CPU)")
     add("--profile", action="store_true", help="print where the time went")

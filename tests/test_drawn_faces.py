@@ -35,8 +35,11 @@ def hue_and_value(color: np.ndarray) -> tuple[float, float]:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes()
-            for path in folder.rglob("*") if path.is_file()}
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
 
 
 # The set on disk.
@@ -95,14 +98,17 @@ def test_force_never_replaces_a_folder_of_something_else(run, tmp_path):
     assert (tmp_path / "photo.jpg").read_bytes() == b"mine"
 
 
-@pytest.mark.parametrize(("words", "complaint"), [
-    (("--count", 0), "--count is 0"),
-    (("--test-count", -1), "--test-count is -1"),
-    (("--count", 999_999), "six-digit names"),
-    (("--seed", -1), "--seed is -1"),
-    (("--workers", 0), "--workers is 0"),
-    (("--count", "many"), "invalid int value"),
-])
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (("--count", 0), "--count is 0"),
+        (("--test-count", -1), "--test-count is -1"),
+        (("--count", 999_999), "six-digit names"),
+        (("--seed", -1), "--seed is -1"),
+        (("--workers", 0), "--workers is 0"),
+        (("--count", "many"), "invalid int value"),
+    ],
+)
 def test_bad_arguments_are_refused(run, tmp_path, words, complaint):
     done = run(PROGRAM, "--out", tmp_path / "set", *words)
     assert done.returncode == 2
@@ -172,8 +178,9 @@ def test_colors_vary(faces, traits):
 
 def small(faces: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Colors (n, 64, 64, 3) of the central squares, and their grays (n, 64, 64)."""
-    colors = np.stack([cv2.resize(face[20:198], (64, 64), interpolation=cv2.INTER_AREA)
-                       for face in faces])
+    colors = np.stack(
+        [cv2.resize(face[20:198], (64, 64), interpolation=cv2.INTER_AREA) for face in faces]
+    )
     grays = np.stack([cv2.cvtColor(face, cv2.COLOR_BGR2GRAY) for face in colors])
     return colors, grays
 

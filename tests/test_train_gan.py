@@ -265,6 +265,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", faces, *new, "--lambda", "-1"), "not a positive number"),
         (("--data", faces, *new, "--batch-size", "0"), "not 1 or more"),
         (("--data", faces, *new, "--gpu", "0"), "GPU"),
+        (("--data", faces, *new, "--mode", "l2", "--lambda", "9"), "--mode l2 has not"),
     ]
     for words, complaint in cases:
         assert_refused(train(*words), complaint)

@@ -12,19 +12,37 @@ from colorgan.errors import run_program
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, default=Path("data/sample"), metavar="DIR",
-                        help="folder to write (default: %(default)s)")
-    parser.add_argument("--count", type=int, default=700,
-                        help="faces of the training partition (default: %(default)s)")
-    parser.add_argument("--test-count", type=int, default=100,
-                        help="faces of the test partition, after those (default: %(default)s)")
-    parser.add_argument("--seed", type=int, default=1,
-                        help="other seeds draw other faces (default: %(default)s)")
-    parser.add_argument("--workers", type=int, default=len(os.sched_getaffinity(0)),
-                        help="processes; the faces are the same with any number (default: one a "
-                             "core)")
-    parser.add_argument("--force", action="store_true",
-                        help="replace a sample set that is there already")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("data/sample"),
+        metavar="DIR",
+        help="folder to write (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=700,
+        help="faces of the training partition (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--test-count",
+        type=int,
+        default=100,
+        help="faces of the test partition, after those (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=1, help="other seeds draw other faces (default: %(default)s)"
+    )
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=len(os.sched_getaffinity(0)),
+        help="processes; the faces are the same with any number (default: one a core)",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="replace a sample set that is there already"
+    )
     return parser.parse_args()
 
 

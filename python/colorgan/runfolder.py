@@ -4,7 +4,6 @@ Nothing in it is ever half written: files and snapshots are made beside their pl
 """
 
 import fcntl
-import hashlib
 import json
 import os
 import shutil
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from colorgan.errors import UserError
-from colorgan.files import read_json, write_whole
+from colorgan.files import read_json, sha256, write_whole
 
 # What a snapshot needs besides weights and Adam's moments: layer definitions, state, file system.
 SNAPSHOT_MARGIN_BYTES = 1 << 20
@@ -141,7 +140,7 @@ class RunFolder:
         shutil.rmtree(self.writing_path, ignore_errors=True)
         self.writing_path.mkdir()
         write()
-        checksums = {file.name: _sha256(file) for file in sorted(self.writing_path.iterdir())}
+        checksums = {file.name: sha256(file) for file in sorted(self.writing_path.iterdir())}
         state = {**state, "sha256": checksums}
         (self.writing_path / "state.json").write_text(json.dumps(state, indent=2) + "\n")
         for file in self.writing_path.iterdir():
@@ -168,7 +167,7 @@ class RunFolder:
         try:
             state = json.loads((paths[-1] / "state.json").read_text())
             for name, checksum in state["sha256"].items():
-                if _sha256(paths[-1] / name) != checksum:
+                if sha256(paths[-1] / name) != checksum:
                     raise ValueError(f"{name} has changed")
         except (OSError, ValueError, KeyError) as error:
             raise UserError(
@@ -194,10 +193,6 @@ class RunFolder:
         for path in self._snapshot_paths()[:-keep]:
             if path.resolve() != best:
                 shutil.rmtree(path)
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _flush_to_disk(path: Path) -> None:

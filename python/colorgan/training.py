@@ -42,7 +42,8 @@ class TrainingConfig:
         generator: the prototxt file of G.
         batch_size: faces an iteration; assumed 64, in the prototxt.
         iterations: updates of G (and of D); assumed 20,000, in the solver.
-        adversarial_weight: lambda of (3) and (4); 100 in the paper and in the prototxt of D.
+        adversarial_weight: lambda of (3) and (4); 100 in the paper and in the prototxt of D; None
+            in mode "l2".
         seed: of the weights' first values, the order of the faces and their mirroring.
         mirror: whether a random half of the faces is mirrored; the paper mentions none.
         log_every, validate_every, snapshot_every: intervals in iterations.
@@ -55,7 +56,7 @@ class TrainingConfig:
     generator: str
     batch_size: int
     iterations: int
-    adversarial_weight: float
+    adversarial_weight: float | None
     mode: str = "gan"
     seed: int = 1
     mirror: bool = False
@@ -69,12 +70,16 @@ class TrainingConfig:
 def configure(given: dict[str, Any]) -> TrainingConfig:
     """A new run's configuration: what was given; for the rest, what prototxt and solver state."""
     generator = Path(given.get("generator", nets.GENERATOR_PROTOTXT)).resolve()
-    discriminator = nets.read_net(nets.DISCRIMINATOR_PROTOTXT)
     stated = {
         "batch_size": nets.batch_size_of(nets.read_net(generator, nets.BLOBS["generator"])),
         "iterations": nets.read_solver(nets.SOLVERS["generator"]).max_iter,
-        "adversarial_weight": nets.adversarial_weight(discriminator),
+        "adversarial_weight": None,
     }
+    if "discriminator" in PLAYERS[given.get("mode", TrainingConfig.mode)]:
+        discriminator = nets.read_net(nets.DISCRIMINATOR_PROTOTXT)
+        stated["adversarial_weight"] = nets.adversarial_weight(discriminator)
+    elif "adversarial_weight" in given:
+        raise UserError("--lambda: weighs the adversarial losses, which --mode l2 has not")
     faces = checksum_of_faces(Path(given["data"]))
     return TrainingConfig(**{**stated, **given, "faces": faces, "generator": str(generator)})
 

@@ -24,8 +24,20 @@ from colorgan.drawn_faces.brush import (
 from colorgan.drawn_faces.traits import CLOTHES, FaceTraits
 
 # Walls and press walls come in colours that share a gray, so that gray alone cannot tell them.
-WALLS = ("d9d2c6", "e6e4e2", "b8b4ae", "8a8f96", "c2a582", "6d4c38", "5d8390", "34506e", "7f2d28",
-         "38383c", "a9b8a0", "cfa68e")
+WALLS = (
+    "d9d2c6",
+    "e6e4e2",
+    "b8b4ae",
+    "8a8f96",
+    "c2a582",
+    "6d4c38",
+    "5d8390",
+    "34506e",
+    "7f2d28",
+    "38383c",
+    "a9b8a0",
+    "cfa68e",
+)
 BACKDROPS = ("f2f2f2", "f2f2f2", "16254a", "8e1f28", "0f0f12", "2c7fb8", "c8c8cc", "d8a83a")
 LAMPS = ("ffb45a", "ffd9a0", "ff6a48", "7fb2ff", "ffffff", "d070ff", "ffe070")
 
@@ -61,7 +73,8 @@ def _wall(rng: Random) -> Picture:
     """An even wall, unevenly lit: its colour is anyone's guess."""
     angle = rng.uniform(0, 2 * np.pi)
     slope = np.float32(np.cos(angle)) * (_columns() - 0.5) + np.float32(np.sin(angle)) * (
-        _rows() - 0.5)
+        _rows() - 0.5
+    )
     uneven = 1 + np.float32(rng.uniform(0.1, 0.6)) * slope + np.float32(0.04) * noise(rng, 40, 3)
     return scaled(vary(rng, pick(rng, WALLS), 0.2, 0.08), uneven)
 
@@ -104,8 +117,9 @@ def _backdrop(rng: Random) -> Picture:
             else:
                 for stroke in range(5):
                     height = int(rng.integers(4, 10))
-                    cv2.rectangle(marks, (x + 5 * stroke, y), (x + 5 * stroke + 2, y + height),
-                                  1.0, -1)
+                    cv2.rectangle(
+                        marks, (x + 5 * stroke, y), (x + 5 * stroke + 2, y + height), 1.0, -1
+                    )
     mix(picture, contrast, marks * np.float32(0.85))
     return picture
 
@@ -117,8 +131,13 @@ def _room(rng: Random) -> Picture:
         corner = rng.integers(-40, 200, 2)
         size = rng.integers(15, 90, 2)
         color = vary(rng, pick(rng, WALLS), 0.4, 0.12)
-        cv2.rectangle(picture, tuple(map(int, corner)), tuple(map(int, corner + size)),
-                      tuple(map(float, color)), -1)
+        cv2.rectangle(
+            picture,
+            tuple(map(int, corner)),
+            tuple(map(int, corner + size)),
+            tuple(map(float, color)),
+            -1,
+        )
     lamp = bump(_columns(), _rows(), rng.random(), rng.uniform(0, 0.4), 0.15, 0.12)
     picture += lamp[..., None] * linear_bgr("ffe0a8") * np.float32(rng.uniform(0, 1.0))
     return cv2.GaussianBlur(picture, (0, 0), 2.5)

@@ -60,8 +60,9 @@ def noise(
         size, weight = max(cell / 2**octave, 1.0), 0.5**octave
         rows, columns = int(height / size) + 3, int(width / size) + 3
         grid = rng.standard_normal((rows, columns), np.float32)
-        large = cv2.resize(grid, (int(columns * size) + 1, int(rows * size) + 1),
-                           interpolation=cv2.INTER_CUBIC)
+        large = cv2.resize(
+            grid, (int(columns * size) + 1, int(rows * size) + 1), interpolation=cv2.INTER_CUBIC
+        )
         total += np.float32(weight) * large[:height, :width]
         power += weight * weight
     return total * np.float32(1.3 / np.sqrt(power))

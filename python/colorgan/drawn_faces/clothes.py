@@ -29,18 +29,29 @@ def paint_torso(canvas: Canvas, head: Head, traits: FaceTraits, rng: Random) -> 
     neck = 25.0 if traits.feminine else 31.0
     neck_z = 14 * np.sqrt(np.clip(1 - (x / np.float32(neck + 3)) ** 2, 0, 1)) - 8
     cords = (bump(x, y, -9, 92, 3, 16) + bump(x, y, 9, 92, 3, 16)) * np.float32(1.2)
-    canvas.paint(inside(neck - np.abs(x)) * inside(y - 25, 8), traits.skin * 0.95,
-                 cv2.GaussianBlur(neck_z + cords, (0, 0), 1.5), traits.gloss * 0.4)
+    canvas.paint(
+        inside(neck - np.abs(x)) * inside(y - 25, 8),
+        traits.skin * 0.95,
+        cv2.GaussianBlur(neck_z + cords, (0, 0), 1.5),
+        traits.gloss * 0.4,
+    )
     beyond = np.maximum(np.abs(x) - neck + 2, 0)
     slope = 0.24 if traits.feminine else 0.16
     top = np.float32(74) + np.float32(slope) * beyond - 5 * np.exp(-beyond / 6)
     depth = y - top
     torso_z = 8 * (1 - np.exp(-np.maximum(depth, 0) / 9)) - (x / 40) ** 2 * 4 - 8
-    collar_bones = np.float32(1.3) * inside(2.5 - np.abs(y - 99 + 0.12 * np.abs(x)), 4) * inside(
-        np.abs(x) - 6, 6)
+    collar_bones = (
+        np.float32(1.3)
+        * inside(2.5 - np.abs(y - 99 + 0.12 * np.abs(x)), 4)
+        * inside(np.abs(x) - 6, 6)
+    )
     torso = inside(depth, 1.5)
-    canvas.paint(torso * inside(np.abs(x) - neck + 6, 10), traits.skin,
-                 torso_z + collar_bones, traits.gloss * 0.5)
+    canvas.paint(
+        torso * inside(np.abs(x) - neck + 6, 10),
+        traits.skin,
+        torso_z + collar_bones,
+        traits.gloss * 0.5,
+    )
     paint_clothes(canvas, x, y, torso, torso_z, traits, rng)
 
 
@@ -63,8 +74,15 @@ def _cloth_pattern(x: Plane, y: Plane, traits: FaceTraits, rng: Random) -> Pictu
     return picture
 
 
-def paint_clothes(canvas: Canvas, x: Plane, y: Plane, torso: Plane, torso_z: Plane,
-                  traits: FaceTraits, rng: Random) -> None:
+def paint_clothes(
+    canvas: Canvas,
+    x: Plane,
+    y: Plane,
+    torso: Plane,
+    torso_z: Plane,
+    traits: FaceTraits,
+    rng: Random,
+) -> None:
     """Suit with shirt and tie, shirt with a round or V neck, or a low dress."""
     distance = np.abs(x)
     folds = torso_z + np.float32(1.0) * noise(rng, 14, 2) + 3
@@ -80,6 +98,7 @@ def paint_clothes(canvas: Canvas, x: Plane, y: Plane, torso: Plane, torso_z: Pla
         jacket = scaled(traits.cloth, 1 + np.float32(0.06) * noise(rng, 1.5))
         canvas.paint(torso * lapels, jacket, folds + 2, 0.02)
         return
-    neckline = {"crew": 84 - 0.008 * x * x, "v": 110 - 1.1 * distance,
-                "bare": 102 - 0.002 * x * x}[traits.clothes]
+    neckline = {"crew": 84 - 0.008 * x * x, "v": 110 - 1.1 * distance, "bare": 102 - 0.002 * x * x}[
+        traits.clothes
+    ]
     canvas.paint(torso * inside(y - neckline, 1.5), _cloth_pattern(x, y, traits, rng), folds, 0.02)

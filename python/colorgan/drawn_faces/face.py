@@ -31,8 +31,12 @@ def paint_ears(canvas: Canvas, head: Head, traits: FaceTraits) -> None:
         radius = np.sqrt((dx / 5.5) ** 2 + (dy / 13) ** 2)
         hollow = bump(dx, dy, 1.2, -1, 2.3, 6.5)
         ear = inside((1 - radius) * 7)
-        canvas.paint(ear, traits.skin * np.float32([0.80, 0.80, 1.0]),
-                     9 * np.sqrt(np.clip(1.15 - radius**2, 0, 1)) - 5 * hollow, traits.gloss * 0.4)
+        canvas.paint(
+            ear,
+            traits.skin * np.float32([0.80, 0.80, 1.0]),
+            9 * np.sqrt(np.clip(1.15 - radius**2, 0, 1)) - 5 * hollow,
+            traits.gloss * 0.4,
+        )
         mix(canvas.albedo, traits.skin * 0.35, hollow * np.float32(0.5) * ear)
 
 
@@ -69,8 +73,11 @@ def _face_relief(head: Head, traits: FaceTraits) -> Plane:
     relief -= 0.7 * bump(x, y, 0, (length + MOUTH_Y) / 2 + 1, 1.8, 4.0)
     # The fold from the nose's wing to the mouth's corner deepens with smile and age.
     fold_x = wide + 2 + np.clip((y - length) / 17, 0, 1.3) * np.float32(10)
-    fold = np.exp(-0.5 * ((distance - fold_x) / 1.7) ** 2) * inside(y - length, 8) * inside(
-        MOUTH_Y + 4 - y, 8)
+    fold = (
+        np.exp(-0.5 * ((distance - fold_x) / 1.7) ** 2)
+        * inside(y - length, 8)
+        * inside(MOUTH_Y + 4 - y, 8)
+    )
     relief -= np.float32(0.45 + 0.7 * max(traits.smile, 0) + 0.8 * traits.age) * fold
     bags = np.exp(-0.5 * ((y - 7.5 + 0.02 * (distance - 20) ** 2) / 1.3) ** 2)
     relief -= np.float32(0.3 + 0.9 * traits.age) * bags * inside(9 - np.abs(distance - 20), 8)
@@ -84,9 +91,11 @@ def _skin_albedo(head: Head, traits: FaceTraits, rng: Random) -> Picture:
     """Skin with its reds (cheeks, nose, chin), mottling, shadowed sockets, freckles."""
     x, y, distance = head.face_x, head.y, np.abs(head.face_x)
     picture = scaled(traits.skin, 1 + np.float32(0.025) * noise(rng, 9, 4))
-    red = np.float32(traits.blush) * (1.2 * bump(distance, y, 25, 23, 11, 9)
-                                      + 0.9 * bump(x, y, 0, traits.nose_length, 8, 6)
-                                      + 0.4 * bump(x, y, 0, traits.chin_y - 8, 10, 6))
+    red = np.float32(traits.blush) * (
+        1.2 * bump(distance, y, 25, 23, 11, 9)
+        + 0.9 * bump(x, y, 0, traits.nose_length, 8, 6)
+        + 0.4 * bump(x, y, 0, traits.chin_y - 8, 10, 6)
+    )
     red += np.float32(0.04) * noise(rng, 16, 2)
     picture *= cv2.exp(-red)[..., None] ** np.float32([1.1, 1.3, 0.25])
     socket = bump(distance, y, EYE_OFFSET - 2, -2, 11, 7.5) * np.float32(0.34)
@@ -96,14 +105,15 @@ def _skin_albedo(head: Head, traits: FaceTraits, rng: Random) -> Picture:
         picture *= (1 - np.float32(0.5 * (traits.makeup - 0.3)) * shadow)[..., None]
     if traits.freckles:
         spots = inside(noise(rng, 2.2) - 1.2, 0.8) * bump(x, y, 0, 14, 24, 11)
-        mix(picture, traits.skin * np.float32([0.4, 0.5, 0.72]), spots * np.float32(
-            0.7 * traits.freckles))
+        mix(
+            picture,
+            traits.skin * np.float32([0.4, 0.5, 0.72]),
+            spots * np.float32(0.7 * traits.freckles),
+        )
     return picture
 
 
-def paint_eyes(
-    albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random
-) -> None:
+def paint_eyes(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random) -> None:
     """Whites, irises, pupils, lids and lashes, and the light's reflection."""
     for side in (-1, 1):
         # `out` runs from the nose outwards, in both eyes.
@@ -123,13 +133,16 @@ def paint_eyes(
         iris = traits.iris * (ring * np.clip(lid_shadow + 0.2, 0, 1))[..., None]
         mix(albedo, iris, opening * inside(4.7 - radius, 1.0))
         mix(albedo, linear_bgr("0c0a0a"), opening * inside(1.9 - radius, 1.0))
-        lash = np.exp(-((y - upper + 0.2) / (0.75 + 0.45 * traits.makeup)) ** 2)
+        lash = np.exp(-(((y - upper + 0.2) / (0.75 + 0.45 * traits.makeup)) ** 2))
         mix(albedo, linear_bgr("140f0d"), lash * within * np.float32(0.72 + 0.25 * traits.makeup))
-        crease = np.exp(-((y - upper * 1.25 + 3.2) / 0.85) ** 2) * within
+        crease = np.exp(-(((y - upper * 1.25 + 3.2) / 0.85) ** 2)) * within
         mix(albedo, traits.skin * np.float32([0.3, 0.34, 0.48]), crease * np.float32(0.5))
-        rim = np.exp(-((y - lower - 0.4) / 0.8) ** 2) * within
-        mix(albedo, traits.skin * np.float32([0.35, 0.36, 0.52]),
-             rim * np.float32(0.4 + 0.35 * traits.makeup))
+        rim = np.exp(-(((y - lower - 0.4) / 0.8) ** 2)) * within
+        mix(
+            albedo,
+            traits.skin * np.float32([0.35, 0.36, 0.52]),
+            rim * np.float32(0.4 + 0.35 * traits.makeup),
+        )
         corner = bump(out, y, -traits.eye_width + 1, 0.8, 1.5, 1.2)
         mix(albedo, traits.skin * np.float32([0.5, 0.45, 0.8]), corner * np.float32(0.6))
         glint_x = side * (traits.gaze * side) + 4.0 * traits.light[0] * side
@@ -138,9 +151,7 @@ def paint_eyes(
         gloss *= 1 - within * inside(6 - np.abs(y), 3)
 
 
-def paint_brows(
-    albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random
-) -> None:
+def paint_brows(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random) -> None:
     """Two arcs of short hairs, thinner towards the temples."""
     for side in (-1, 1):
         out = head.face_x * side - np.float32(EYE_OFFSET)
@@ -154,16 +165,17 @@ def paint_brows(
         mix(albedo, dark, np.clip(band * hairs, 0, 1) * strength)
 
 
-def paint_mouth(
-    albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random
-) -> None:
+def paint_mouth(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random) -> None:
     """Lips with a cupid's bow; teeth and the dark of the mouth when it is open."""
     y = head.y
     across, top, bottom = _mouth_line(head.face_x, traits)
     arch = np.clip(1 - across * across, 0, 1)
     within = inside(1 - np.abs(across), 0.2) * head.front
-    bow = 1 - 0.28 * np.exp(-(across / 0.13) ** 2) + 0.15 * np.exp(-((np.abs(across) - 0.28) / 0.2)
-                                                                   ** 2)
+    bow = (
+        1
+        - 0.28 * np.exp(-((across / 0.13) ** 2))
+        + 0.15 * np.exp(-(((np.abs(across) - 0.28) / 0.2) ** 2))
+    )
     thin = 1 - 0.3 * max(traits.smile, 0)
     upper_edge = top - np.float32(3.8 * traits.lip_fullness * thin) * arch**0.8 * bow
     lower_edge = bottom + np.float32(5.8 * traits.lip_fullness * thin) * arch**0.75
@@ -183,7 +195,7 @@ def paint_mouth(
         shaded = gaps * (0.5 + 0.5 * arch) * np.clip((y - top + 1.2) / 2.2, 0.5, 1)
         mix(albedo, linear_bgr("efe8dc") * shaded[..., None], teeth)
         gloss *= 1 - 0.8 * gap
-    line = np.exp(-((y - (top + bottom) / 2) / 0.8) ** 2) * within
+    line = np.exp(-(((y - (top + bottom) / 2) / 0.8) ** 2)) * within
     closed = max(0.0, 1 - traits.mouth_opening)
     mix(albedo, traits.lips * 0.2, line * np.float32(0.75 * closed))
     corners = bump(np.abs(across), y - (top + bottom) / 2, 1.02, 0, 0.1, 1.8)
@@ -198,23 +210,26 @@ def paint_nostrils(
     holes = bump(distance, y - 0.15 * distance, 0.5 * traits.nose_width, 3.2, 1.7, 1.0)
     under = bump(head.face_x, y, 0, 4.6, 0.75 * traits.nose_width, 1.5)
     wings = np.exp(-0.5 * ((distance - traits.nose_width - 1.6) / 0.9) ** 2) * np.exp(
-        -0.5 * ((y - 1.2) / 2.6) ** 2)
+        -0.5 * ((y - 1.2) / 2.6) ** 2
+    )
     dark = traits.skin * np.float32([0.12, 0.13, 0.22])
     mix(albedo, dark, np.clip(0.75 * holes + 0.12 * under + 0.14 * wings, 0, 1) * head.front)
 
 
-def paint_beard(
-    albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random
-) -> None:
+def paint_beard(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random) -> None:
     """From a shaved man's cool shadow to a full beard, moustache included."""
     if not traits.beard:
         return
     x, y, distance = head.face_x, head.y, np.abs(head.face_x)
-    cheek_line = 27 + 9 * np.exp(-((distance - 22) / 12) ** 2) - np.float32(0.9) * np.maximum(
-        distance - 27, 0)
+    cheek_line = (
+        27
+        + 9 * np.exp(-(((distance - 22) / 12) ** 2))
+        - np.float32(0.9) * np.maximum(distance - 27, 0)
+    )
     region = inside(y - cheek_line + 2 * noise(rng, 10, shape=y.shape), 9)
-    region = np.maximum(region, inside(13 - distance + 0.1 * y, 5) * inside(
-        y - traits.nose_length - 6, 3))
+    region = np.maximum(
+        region, inside(13 - distance + 0.1 * y, 5) * inside(y - traits.nose_length - 6, 3)
+    )
     bare = bump(x, y, 0, MOUTH_Y + 0.5, 11, 3.2)  # lips, and the skin at their edge
     region = region * np.clip(1 - 1.6 * bare, 0, 1)
     hairs = 0.8 + 0.25 * strands(rng, x, y, 1.0, 3.0) + 0.1 * noise(rng, 12, shape=y.shape)
@@ -227,8 +242,9 @@ def paint_beard(
 
 def paint_face(canvas: Canvas, head: Head, traits: FaceTraits, rng: Random) -> None:
     """The head without its hair."""
-    canvas.paint(head.mask(), _skin_albedo(head, traits, rng), _face_relief(head, traits),
-                 traits.gloss)
+    canvas.paint(
+        head.mask(), _skin_albedo(head, traits, rng), _face_relief(head, traits), traits.gloss
+    )
     # Each feature is painted in a window of the frame, which saves two thirds of the time.
     for paint, window in FEATURES:
         part = head.part(window)

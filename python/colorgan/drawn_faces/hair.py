@@ -25,11 +25,23 @@ def _hair_outline(traits: FaceTraits) -> list[tuple[float, float]]:
     """Half-widths of the hair's outer edge."""
     volume, cheek, wide = traits.hair_volume, traits.cheek_width, traits.hair_width
     top, end = -72 - volume * 0.75, traits.hair_end_y
-    points = [(top, 0), (top + 6, 22 + 0.4 * volume), (-58, 36 + 0.6 * volume),
-              (-42, cheek + 0.55 * volume), (-25, cheek + 0.5 * volume)]
+    points = [
+        (top, 0),
+        (top + 6, 22 + 0.4 * volume),
+        (-58, 36 + 0.6 * volume),
+        (-42, cheek + 0.55 * volume),
+        (-25, cheek + 0.5 * volume),
+    ]
     if traits.hair_style in ("long", "medium"):
-        return [*points, (10, 0.5 * (cheek + 8 + wide)), (45, wide), (0.8 * end + 8, wide * 1.03),
-                (end + 8, wide * 0.85), (end + 18, wide * 0.5), (end + 25, 0)]
+        return [
+            *points,
+            (10, 0.5 * (cheek + 8 + wide)),
+            (45, wide),
+            (0.8 * end + 8, wide * 1.03),
+            (end + 8, wide * 0.85),
+            (end + 18, wide * 0.5),
+            (end + 25, 0),
+        ]
     return [*points, (-12, cheek + 2.5), (end, cheek + 1.5), (end + 10, 0)]
 
 
@@ -42,9 +54,16 @@ def _face_opening(head: Head, traits: FaceTraits) -> Plane:
     low = 34 if loose else 90
     if traits.bangs:
         line = traits.brow_y - 5
-    points = [(line, 0), (line + 4, 0.52 * side), (line + 11, 0.78 * side),
-              (line + 24, 0.95 * side), (-2, side), (20, side if loose else cheek + 30), (60, low),
-              (130, low + 6)]
+    points = [
+        (line, 0),
+        (line + 4, 0.52 * side),
+        (line + 11, 0.78 * side),
+        (line + 24, 0.95 * side),
+        (-2, side),
+        (20, side if loose else cheek + 30),
+        (60, low),
+        (130, low + 6),
+    ]
     tilted = y - np.float32(traits.hair_sweep) * x * inside(-12 - y, 40)
     # Below the jaw the opening follows the picture's plane, not the face's surface.
     blend = inside(y - 30, 40)
@@ -97,7 +116,8 @@ def grow_hair(head: Head, traits: FaceTraits, rng: Random) -> Hair:
     albedo = scaled(traits.hair, np.exp(0.34 * fine + 0.34 * locks + 0.25 * coarse))
     # Bands of shine where the strands bend towards the light, in a paler tint of the hair.
     band = bump(side, head.y, 0.5 * traits.light[0], -52, 0.75, 9) + 0.45 * bump(
-        np.abs(side), head.y, 0.62, 22, 0.2, 26)
+        np.abs(side), head.y, 0.62, 22, 0.2, 26
+    )
     shine = band * np.clip(0.55 + 0.5 * locks + 0.4 * fine, 0, 2) * np.float32(0.07)
     tint = np.float32(0.35) + 1.6 * traits.hair / max(float(traits.hair.max()), 0.02)
     albedo += scaled(tint, shine)

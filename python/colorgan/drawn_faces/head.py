@@ -23,8 +23,9 @@ class Head:
     """
 
     def __init__(self, traits: FaceTraits) -> None:
-        columns, rows = np.meshgrid(np.arange(WIDTH, dtype=np.float32),
-                                    np.arange(HEIGHT, dtype=np.float32))
+        columns, rows = np.meshgrid(
+            np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32)
+        )
         dx = columns - np.float32(EYES_X + traits.shift[0])
         dy = rows - np.float32(EYES_Y + traits.shift[1])
         cosine = np.float32(np.cos(traits.roll) / traits.scale)
@@ -44,10 +45,20 @@ class Head:
     @staticmethod
     def _outline(traits: FaceTraits) -> list[tuple[float, float]]:
         cheek, jaw, chin = traits.cheek_width, traits.jaw_width, traits.chin_y
-        return [(-74, 0), (-66, 22), (-54, 33), (-40, 0.93 * cheek), (-22, cheek),
-                (0, cheek), (18, 0.97 * cheek), (36, 0.88 * cheek * jaw),
-                (0.72 * chin, 0.76 * cheek * jaw), (0.87 * chin, 0.55 * cheek * jaw),
-                (0.95 * chin, 0.36 * cheek * jaw), (chin, 0)]
+        return [
+            (-74, 0),
+            (-66, 22),
+            (-54, 33),
+            (-40, 0.93 * cheek),
+            (-22, cheek),
+            (0, cheek),
+            (18, 0.97 * cheek),
+            (36, 0.88 * cheek * jaw),
+            (0.72 * chin, 0.76 * cheek * jaw),
+            (0.87 * chin, 0.55 * cheek * jaw),
+            (0.95 * chin, 0.36 * cheek * jaw),
+            (chin, 0),
+        ]
 
     def part(self, window: Window) -> "Head":
         """The same head, as seen in one window of the frame."""

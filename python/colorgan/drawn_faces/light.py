@@ -23,8 +23,12 @@ def _cast_shadows(height: Plane, light: tuple[float, float, float]) -> Plane:
     sideways = max(float(np.hypot(light[0], light[1])), 1e-3)
     occlusion = np.zeros_like(small)
     for distance in (2, 4, 7, 11, 16, 23, 32):
-        step = np.float32([[1, 0, -light[0] / sideways * distance / 2],
-                           [0, 1, -light[1] / sideways * distance / 2]])
+        step = np.float32(
+            [
+                [1, 0, -light[0] / sideways * distance / 2],
+                [0, 1, -light[1] / sideways * distance / 2],
+            ]
+        )
         nearer = cv2.warpAffine(small, step, small.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
         over = nearer - small - np.float32(distance * light[2] / sideways)
         np.maximum(occlusion, np.clip(over / np.float32(2 + 0.25 * distance), 0, 1), out=occlusion)
@@ -47,12 +51,16 @@ def light_person(canvas: Canvas, traits: FaceTraits) -> Picture:
     open_sky = _openness(canvas.height)
     shadow = _cast_shadows(canvas.height, traits.light)
     # Shine is strongest where the surface faces halfway between light and camera.
-    hx, hy, hz = (float(part) for part in np.float64([lx, ly, lz + 1]) / np.hypot.reduce(
-        [lx, ly, lz + 1]))
+    hx, hy, hz = (
+        float(part) for part in np.float64([lx, ly, lz + 1]) / np.hypot.reduce([lx, ly, lz + 1])
+    )
     toward = np.maximum((hz - hx * canvas.slope_x - hy * canvas.slope_y) * upright, 0)
     channels = []
-    ambient = np.float32(traits.ambient) * open_sky * (
-        np.float32(0.8) + np.float32(0.2) * canvas.slope_y * upright)
+    ambient = (
+        np.float32(traits.ambient)
+        * open_sky
+        * (np.float32(0.8) + np.float32(0.2) * canvas.slope_y * upright)
+    )
     shine = canvas.gloss * shadow * (np.float32(0.8) * toward**14 + np.float32(1.3) * toward**60)
     albedo = cv2.split(canvas.albedo)
     for part, tint, wrap in zip(albedo, traits.light_color, (0.10, 0.14, 0.26), strict=True):

@@ -51,8 +51,10 @@ def _file_name(number: int) -> str:
 
 
 def _partition_list(options: SampleOptions) -> str:
-    lines = (f"{_file_name(number)} {TRAIN if number <= options.count else TEST}"
-             for number in range(1, options.total + 1))
+    lines = (
+        f"{_file_name(number)} {TRAIN if number <= options.count else TEST}"
+        for number in range(1, options.total + 1)
+    )
     return "\n".join(lines) + "\n"
 
 
@@ -63,9 +65,13 @@ def _is_complete(out: Path, options: SampleOptions) -> bool:
         listed = (out / PARTITION).read_text()
     except (OSError, ValueError):
         return False
-    return (recorded == asdict(options) and listed == _partition_list(options)
-            and all((out / IMAGES / _file_name(number)).is_file()
-                    for number in range(1, options.total + 1)))
+    return (
+        recorded == asdict(options)
+        and listed == _partition_list(options)
+        and all(
+            (out / IMAGES / _file_name(number)).is_file() for number in range(1, options.total + 1)
+        )
+    )
 
 
 def _refuse_to_overwrite(out: Path, force: bool) -> None:
@@ -75,8 +81,10 @@ def _refuse_to_overwrite(out: Path, force: bool) -> None:
     if not (out / OPTIONS).is_file():
         raise UserError(f"{out} exists and is not a sample set; choose another --out")
     if not force:
-        raise UserError(f"{out} holds a sample set with other options, or an incomplete one; "
-                        "add --force to replace it")
+        raise UserError(
+            f"{out} holds a sample set with other options, or an incomplete one; "
+            "add --force to replace it"
+        )
 
 
 def _start_worker() -> None:

@@ -30,8 +30,24 @@ EYE_COLORS = {
 }
 # Lipstick: red and berry are darker than natural lips, so part of it shows in gray.
 LIPSTICKS = ("b3202c", "c24a55", "8e2440", "d06a78", "a8443a")
-CLOTHES = ("16161a", "1a2036", "e8e6e2", "ebe9e8", "7c1f24", "b32a30", "2d5a8c", "3f7f78",
-           "6a6a70", "8a5a36", "d9b8c4", "4a2f5c", "c9a94a", "39583a", "d8703c", "2a2a2e")
+CLOTHES = (
+    "16161a",
+    "1a2036",
+    "e8e6e2",
+    "ebe9e8",
+    "7c1f24",
+    "b32a30",
+    "2d5a8c",
+    "3f7f78",
+    "6a6a70",
+    "8a5a36",
+    "d9b8c4",
+    "4a2f5c",
+    "c9a94a",
+    "39583a",
+    "d8703c",
+    "2a2a2e",
+)
 SUITS = ("121216", "1a1f30", "3a3b42", "2b2320")
 
 BACKGROUNDS = {
@@ -166,8 +182,9 @@ def _sample_build(rng: Random, feminine: bool) -> dict[str, object]:
         "gaze": rng.normal(0, 1.0),
         "lip_fullness": float(np.exp(rng.normal(0.08 if feminine else -0.2, 0.2))),
         "smile": smile,
-        "mouth_opening": max(0.0, rng.normal(4.5, 1.5)) if smile > 0.4 else
-        max(0.0, rng.normal(-1.0, 1.6)),
+        "mouth_opening": max(0.0, rng.normal(4.5, 1.5))
+        if smile > 0.4
+        else max(0.0, rng.normal(-1.0, 1.6)),
     }
 
 
@@ -233,8 +250,11 @@ def sample_traits(rng: Random) -> FaceTraits:
         glasses=glasses,
         clothes=clothes,
         cloth=vary(rng, cloth, 0.2, 0.1),
-        pattern=str(rng.choice(["plain", "stripes", "plaid", "dots", "flowers"],
-                               p=[0.66, 0.1, 0.08, 0.06, 0.1])),
+        pattern=str(
+            rng.choice(
+                ["plain", "stripes", "plaid", "dots", "flowers"], p=[0.66, 0.1, 0.08, 0.06, 0.1]
+            )
+        ),
         background=str(rng.choice(list(BACKGROUNDS), p=list(BACKGROUNDS.values()))),
         background_gain=float(np.exp(rng.normal(-0.35, 0.5))),
         depth_blur=float(rng.uniform(0.5, 3.5)),

@@ -1,0 +1,95 @@
+#!/usr/bin/env bash
+# The main job: sets the project up if need be, packs the faces, trains the paper's model and L2 alone,
+# measures both, draws the figures, and writes a report, whose path it prints last.
+#
+#   bash tools/reproduce.sh          a model half as wide, some minutes on 2 cores
+#   bash tools/reproduce.sh --full   the paper's model and length: days on a CPU
+#
+#   CELEBA=path        img_align_celeba.zip or its unpacked folder, with list_eval_partition.txt beside
+#                      it (default: faces drawn by tools/make_sample_faces.py)
+#   TEST_PARTITION=2   the partition of CelebA that the faces measured on come from
+#   ITERATIONS=n       updates of each training (default: 600, with --full the solver's 20,000)
+#   BATCH_SIZE=n       faces an iteration (default: 4, with --full the net's 64)
+#   OUT=folder         where runs and report go (default: runs/reproduce)
+#   GPU=n              train on this GPU
+#
+# Safe to run again: what is done is kept, an interrupted training goes on.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=tools/caffe/common.sh
+source "$root/tools/caffe/common.sh"
+
+full=
+for argument in "$@"; do
+  case $argument in
+    --full) full=yes ;;
+    -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "${BASH_SOURCE[0]}" && exit ;;
+    *) die "$argument: unknown; the one option is --full" ;;
+  esac
+done
+[[ -z ${CELEBA:-} ]] || CELEBA=$(realpath -e -- "$CELEBA") || die "CELEBA: no such file or folder"
+out=$(realpath -m -- "${OUT:-$root/runs/reproduce}")
+
+cd "$root"
+bash tools/setup.sh
+python=.venv/bin/python
+
+# The test set begins with faces on which the best snapshot is chosen; those after them are measured.
+if [[ -n ${CELEBA:-} ]]; then
+  images=$CELEBA data=data/celeba test_partition=${TEST_PARTITION:-2}
+  partition=$(dirname "$CELEBA")/list_eval_partition.txt
+  validation_faces=256 test_faces=1256 notes=()
+  [[ -f $partition ]] || die "$partition is missing: it comes with CelebA"
+else
+  images=data/sample_faces/img_align_celeba data=data/sample test_partition=2
+  partition=data/sample_faces/list_eval_partition.txt
+  validation_faces=40 test_faces=100
+  notes=("--note=The faces are drawn by a program, not photographs: what is learned here shows that the \
+software works, not how well the paper's method colours people. CELEBA=path trains on CelebA.")
+  $python tools/make_sample_faces.py --out data/sample_faces
+fi
+
+if [[ ! -f $data/manifest.json ]]; then
+  $python tools/build_lmdb.py --images "$images" --partition "$partition" --out $data \
+    --test-partition "$test_partition" --test-count $test_faces
+elif grep -qF "\"images\": \"$images\"" $data/manifest.json \
+  && grep -qF "\"test_partition\": $test_partition" $data/manifest.json; then
+  say "$data is there already"
+else
+  die "$data holds other faces than these: remove it"
+fi
+
+device=(${GPU:+"--gpu=$GPU"})
+options=("--data=$data" "--validation-faces=$validation_faces" "${device[@]}")
+if [[ -z $full ]]; then
+  # Half the maps, and small batches: on a CPU, more updates teach more than larger ones.
+  options+=(--generator prototxt/generator_small.prototxt --validate-every 100 --snapshot-every 100)
+  : "${ITERATIONS:=600}" "${BATCH_SIZE:=4}"
+fi
+options+=(${ITERATIONS:+"--iterations=$ITERATIONS"} ${BATCH_SIZE:+"--batch-size=$BATCH_SIZE"})
+
+# Trains in mode $1, or goes on with a training that was begun.
+train() {
+  local run=$out/$1 resume=()
+  [[ ! -f $run/config.json ]] || resume=(--resume)
+  say "training: $1"
+  $python python/train_gan.py --mode "$1" --out "$run" "${options[@]}" "${resume[@]}"
+}
+
+weights() { echo "$out/$1/snapshots/best/generator.caffemodel"; }
+
+evaluate() {
+  $python python/evaluate.py --weights "$(weights "$1")" --data $data --out "$out/$1/evaluation" \
+    --skip $validation_faces "${device[@]}"
+}
+
+for mode in gan l2; do
+  train $mode
+  evaluate $mode
+done
+$python python/make_figures.py --data $data --weights "$(weights gan)" --l2-weights "$(weights l2)" \
+  --run "$out/gan" --l2-run "$out/l2" --skip $validation_faces --out "$out/figures"
+$python python/make_report.py --run "$out/gan" --evaluation "$out/gan/evaluation" \
+  --l2-run "$out/l2" --l2-evaluation "$out/l2/evaluation" \
+  --data $data --figures "$out/figures" "${notes[@]}" --out "$out/report.html"
