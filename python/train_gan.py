@@ -15,6 +15,7 @@ from colorgan.training import (
     TrainingConfig,
     configure,
     open_faces,
+    trains_generator,
     write_prototxts,
 )
 
@@ -92,6 +93,9 @@ def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> Traini
             raise UserError("--data is missing: the folder that tools/build_lmdb.py wrote")
         return configure(given)
     config = TrainingConfig(**run.read_config())
+    generator = given.pop("generator", None)
+    if generator and not trains_generator(run, Path(generator), config.batch_size):
+        raise UserError(f"{run.path}: has another generator than {generator}")
     for name, value in given.items():
         if name not in CHANGEABLE and value != getattr(config, name):
             raise UserError(f"{run.path}: has {name} {getattr(config, name)}, not {value}")
@@ -106,7 +110,8 @@ def main() -> int:
     use_device(gpu)
     run = RunFolder(out)
     config = settle_config(given, run, resume)
-    train, test = open_faces(config)
+    own_generator = run.path / "generator.prototxt"
+    train, test = open_faces(config, own_generator if resume else Path(config.generator))
     if not resume:
         write_prototxts(config, run)
     trainer = Trainer(config, run, train, test)

@@ -61,6 +61,7 @@ def test_solvers_are_the_papers() -> None:
         assert (solver.type, solver.lr_policy, solver.max_iter) == ("Adam", "fixed", 20000)
         rates = (solver.base_lr, solver.momentum, solver.momentum2, solver.weight_decay)
         assert rates == pytest.approx((1e-4, 0.5, 0.999, 0))
+        assert not solver.HasField("clip_gradients")  # it would make Adam's steps heed lambda
 
 
 def test_lambda_stands_in_one_place_and_is_100() -> None:

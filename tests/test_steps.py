@@ -8,6 +8,7 @@ import pytest
 
 from colorgan import nets
 from colorgan.batches import Batch, batch_of
+from colorgan.caffe_runtime import load_caffe
 from colorgan.database import FaceDatabase
 from colorgan.phases import PhaseTimes
 from colorgan.steps import GanTraining, L2Training, Player
@@ -161,6 +162,34 @@ def test_gradient_that_reaches_g_is_the_sum_of_both_terms(gan: GanTraining, batc
     np.testing.assert_allclose(G.blobs["fake"].diff, expected, rtol=1e-4, atol=1e-7)
 
 
+def test_reported_gradient_norms_are_those_of_the_two_terms(gan: GanTraining, batch: Batch) -> None:
+    losses = gan.step(batch, measure_gradients=True)
+    l2_term = (gan.generator.net.blobs["fake"].data - batch.color) / BATCH
+    assert losses.grad_l2 == pytest.approx(np.linalg.norm(l2_term), rel=1e-4)
+    adversarial_term = gan.discriminator.net.blobs["data"].diff
+    assert losses.grad_adversarial == pytest.approx(np.linalg.norm(adversarial_term), rel=1e-4)
+
+
+def test_the_steps_leave_lambda_as_it_is(gan: GanTraining, batch: Batch) -> None:
+    for _ in range(3):
+        gan.step(batch)
+    assert gan.discriminator.net.blobs["adversarial"].diff == LAMBDA
+    assert gan.generator.net.blobs["l2"].diff == 1
+
+
+def test_the_first_adam_step_is_the_learning_rate_in_the_gradients_direction(
+    gan: GanTraining, batch: Batch
+) -> None:
+    gradients = catch_gradients(gan.generator, then_update=True)
+    before = parameters(gan.generator)
+    gan.step(batch)
+    assert gan.generator.solver.iter == gan.discriminator.solver.iter == 1
+    for old, new, gradient in zip(before, parameters(gan.generator), gradients, strict=True):
+        clear = np.abs(gradient) > 1e-3  # so that delta does not count
+        expected = old[clear] - 1e-4 * np.sign(gradient[clear])
+        np.testing.assert_allclose(new[clear], expected, atol=3e-6)
+
+
 def test_reported_losses_are_those_of_the_formulas(gan: GanTraining, batch: Batch) -> None:
     gan.generate(batch)
     fake = gan.generator.net.blobs["fake"].data.copy()
@@ -205,6 +234,22 @@ def test_batchnorm_averages_move_once_an_iteration(gan: GanTraining, batch: Batc
     assert once == pytest.approx(1.0)
     assert moving_averages(gan.generator)[2] == pytest.approx(1 + 0.999)
     assert not np.array_equal(moving_averages(gan.generator)[0], mean)
+
+
+def test_drawing_samples_in_the_test_phase_leaves_the_averages_alone(
+    gan: GanTraining, batch: Batch, tmp_path: Path
+) -> None:
+    gan.step(batch)
+    before = moving_averages(gan.generator)
+    deploy = tmp_path / "deploy.prototxt"
+    training_net = nets.read_net(tmp_path / "generator.prototxt")
+    nets.write_prototxt(deploy, nets.deploy_form(training_net), "for a test")
+    sampler = load_caffe().Net(str(deploy), load_caffe().TEST)
+    sampler.share_with(gan.generator.net)
+    first = nets.generate(sampler, np.zeros((3, 64, 64), np.uint8))
+    assert all(map(np.array_equal, before, moving_averages(gan.generator)))
+    gan.step(batch)
+    assert not np.array_equal(first, nets.generate(sampler, np.zeros((3, 64, 64), np.uint8)))
 
 
 def test_the_trace_of_the_g_step_does_not_reach_the_next_update_of_d(

@@ -19,6 +19,7 @@ from colorgan.runfolder import read_log
 
 PROGRAM = nets.PROJECT_ROOT / "python" / "train_gan.py"
 SMALL = nets.PROJECT_ROOT / "prototxt" / "generator_small.prototxt"
+PAPERS = nets.GENERATOR_PROTOTXT.relative_to(nets.PROJECT_ROOT)
 QUICK = (
     *("--generator", SMALL, "--batch-size", 2, "--log-every", 2, "--validate-every", 10),
     *("--snapshot-every", 5, "--validation-faces", 6),
@@ -37,7 +38,9 @@ def command(*words: object) -> list[str]:
 
 
 def train(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*words), capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command(*words), capture_output=True, text=True, check=False, cwd=nets.PROJECT_ROOT
+    )
 
 
 def assert_refused(result: subprocess.CompletedProcess[str], complaint: str) -> None:
@@ -87,6 +90,11 @@ def test_a_run_leaves_log_samples_snapshots_configuration_and_curves(paper_run: 
     last = paper_run / "snapshots" / "iter_00000020"
     assert {path.name for path in last.iterdir()} == SNAPSHOT_FILES
     assert (paper_run / "curves.png").stat().st_size > 1000
+
+
+def test_g_and_d_do_not_share_their_first_random_numbers(paper_run: Path) -> None:
+    solvers = [nets.read_solver(paper_run / f"{name}_solver.prototxt") for name in nets.SOLVERS]
+    assert solvers[0].random_seed != solvers[1].random_seed
 
 
 def test_a_run_is_quiet_about_everything_but_its_validations(paper_run: Path) -> None:
@@ -261,6 +269,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--out", tmp_path / "empty", "--resume"), "no run to go on with"),
         (("--data", faces, "--out", paper_run), "--resume to go on"),
         (("--out", paper_run, "--resume", "--seed", 9), "has seed 1, not 9"),
+        (("--out", paper_run, "--resume", "--generator", PAPERS), "has another generator"),
         (("--data", faces, *new, "--generator", broken), "not a Caffe prototxt"),
         (("--data", faces, *new, "--lambda", "-1"), "not a positive number"),
         (("--data", faces, *new, "--batch-size", "0"), "not 1 or more"),

@@ -39,7 +39,7 @@ class TrainingConfig:
         data: folder with train_lmdb and test_lmdb.
         faces: checksum of what the manifest there says of the faces; what `data` moves with.
         mode: "gan", formulas (3) and (4), or "l2", the first term of (3) alone (Figure 4a).
-        generator: the prototxt file of G.
+        generator: the prototxt file of G when the run began; the run has its own copy.
         batch_size: faces an iteration; assumed 64, in the prototxt.
         iterations: updates of G (and of D); assumed 20,000, in the solver.
         adversarial_weight: lambda of (3) and (4); 100 in the paper and in the prototxt of D; None
@@ -69,7 +69,7 @@ class TrainingConfig:
 
 def configure(given: dict[str, Any]) -> TrainingConfig:
     """A new run's configuration: what was given; for the rest, what prototxt and solver state."""
-    generator = Path(given.get("generator", nets.GENERATOR_PROTOTXT)).resolve()
+    generator = Path(given.get("generator", nets.GENERATOR_PROTOTXT))
     stated = {
         "batch_size": nets.batch_size_of(nets.read_net(generator, nets.BLOBS["generator"])),
         "iterations": nets.read_solver(nets.SOLVERS["generator"]).max_iter,
@@ -92,17 +92,17 @@ def checksum_of_faces(data: Path) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def open_faces(config: TrainingConfig) -> tuple[FaceDatabase, FaceDatabase]:
-    """The training and the test faces; UserError where they are absent or not of the nets' size."""
+def open_faces(config: TrainingConfig, generator: Path) -> tuple[FaceDatabase, FaceDatabase]:
+    """The training and the test faces; UserError where they are absent or not of G's size."""
     data = Path(config.data)
     if checksum_of_faces(data) != config.faces:
         raise UserError(f"{data}: not the faces that this run was begun with; choose another --out")
     train, test = (FaceDatabase(data / f"{split}_lmdb") for split in ("train", "test"))
-    side = nets.face_size_of(nets.read_net(Path(config.generator)))
+    side = nets.face_size_of(nets.read_net(generator))
     for database in (train, test):
         if database.size != side:
             raise UserError(
-                f"{database.path}: faces of {database.size} pixels, but {config.generator} takes "
+                f"{database.path}: faces of {database.size} pixels, but {generator} takes "
                 f"{side}; build the LMDB with --size {side}"
             )
     return train, test
@@ -265,6 +265,13 @@ def write_prototxts(config: TrainingConfig, run: RunFolder) -> None:
         nets.write_prototxt(run.path / f"{name}.prototxt", net, f"{source.name} as this run has it")
         solver = nets.read_solver(nets.SOLVERS[name])
         nets.write_prototxt(run.path / f"{name}_solver.prototxt", solver, nets.SOLVERS[name].name)
+
+
+def trains_generator(run: RunFolder, prototxt: Path, batch_size: int) -> bool:
+    """Whether the generator of `prototxt` is the one that the run has."""
+    net = nets.read_net(prototxt)
+    nets.set_batch_size(net, batch_size)
+    return net == nets.read_net(run.path / "generator.prototxt")
 
 
 def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:

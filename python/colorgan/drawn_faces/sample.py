@@ -10,6 +10,7 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -101,7 +102,9 @@ def _write_face(folder: Path, seed: int, number: int) -> None:
 def _write_faces(folder: Path, options: SampleOptions, workers: int) -> None:
     numbers = range(1, options.total + 1)
     write = partial(_write_face, folder, options.seed)
-    with ProcessPoolExecutor(workers, initializer=_start_worker) as pool:
+    # A forked copy of a process that runs threads, as Caffe's and OpenCV's do, may hang.
+    context = get_context("forkserver")
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
         for _ in pool.map(write, numbers, chunksize=8):  # raises what a worker raised
             pass
 
