@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from itertools import chain
-from multiprocessing import get_context
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.reduction import DupFd
@@ -61,12 +61,27 @@ def decoding_in_order(
     context.set_forkserver_preload(["__main__", __name__])  # or each worker imports them anew
     count = min(workers, len(chunks))
     slots = _SharedSlots(count * _CHUNKS_AHEAD_PER_WORKER, size)
-    pool = [_Worker(context, path, slots, size) for _ in range(count)]
+    with _interrupts_held_back():
+        pool = [_Worker(context, path, slots, size) for _ in range(count)]
     try:
         yield chain.from_iterable(_in_order(pool, chunks))
     finally:
         for worker in pool:
             worker.stop()
+
+
+@contextmanager
+def _interrupts_held_back() -> Iterator[None]:
+    """Let Ctrl-C wait until the block ends, and for ever in the processes started in it.
+
+    A terminal sends it to all processes, but it is the main process's to handle.
+    """
+    resource_tracker.ensure_running()  # the first forkserver would start it, which lets Ctrl-C in
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _in_order(pool: list["_Worker"], chunks: list[np.ndarray]) -> Iterator[list[Decoded]]:
@@ -166,7 +181,6 @@ def _work(connection: Connection, path: Path, slots: _SharedSlots, size: int) ->
     Their faces go into the shared slots. The answer to a chunk is a dict: place in the chunk, and
     kind and detail of the defect there.
     """
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the main process's to handle
     cv2.setNumThreads(1)
     with (
         FaceDecoder(size) as decoder,
