@@ -165,6 +165,33 @@ def test_a_killed_run_goes_on_bit_for_bit(paper_run: Path, faces: Path, tmp_path
     assert losses(out) == losses(paper_run)
 
 
+def test_a_run_killed_before_its_first_snapshot_begins_again(
+    paper_run: Path, faces: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "early"
+    words = ("--data", faces, "--out", out, "--iterations", 5, *QUICK)
+    process = subprocess.Popen(command(*words), stdout=subprocess.DEVNULL)
+    wait_for(out / "log.jsonl", process)
+    process.kill()
+    process.wait()
+    assert not list((out / "snapshots").glob("iter_*"))
+    done = train("--out", out, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert losses(out) == losses(paper_run)[:2]
+
+
+def test_a_run_stopped_at_once_has_its_snapshot(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "brief"
+    words = ("--data", faces, "--out", out, *QUICK, "--log-every", 1000)
+    process = subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True)
+    wait_for(out / "config.json", process)
+    time.sleep(0.2)  # until the handler stands: it does before the first iteration is over
+    process.terminate()
+    _, complaint = process.communicate(timeout=60)
+    assert (process.returncode, complaint) == (143, "")
+    assert len(list((out / "snapshots").glob("iter_*"))) == 1
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_takes_a_snapshot_and_stops(
     faces: Path, tmp_path: Path, number: int, code: int

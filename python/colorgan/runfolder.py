@@ -46,11 +46,6 @@ class Snapshot:
     path: Path
     state: dict[str, Any]
 
-    @property
-    def iteration(self) -> int:
-        """Iterations done when it was taken."""
-        return self.state["iteration"]
-
 
 class RunFolder:
     """The folder of one training run, held against every other process while it is open."""
@@ -159,11 +154,11 @@ class RunFolder:
         beside.symlink_to(snapshot.name)
         os.replace(beside, self.snapshots_path / "best")
 
-    def last_snapshot(self) -> Snapshot:
-        """The newest snapshot; UserError where there is none or it is damaged."""
+    def last_snapshot(self) -> Snapshot | None:
+        """The newest snapshot; None where there is none yet, UserError where it is damaged."""
         paths = self._snapshot_paths()
         if not paths:
-            raise UserError(f"{self.path}: holds no snapshot to resume from")
+            return None
         try:
             state = json.loads((paths[-1] / "state.json").read_text())
             for name, checksum in state["sha256"].items():

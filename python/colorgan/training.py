@@ -129,6 +129,35 @@ class Validation:
         return values, figures.sample_grid(self._gray[some], fake[some], self._real[some])
 
 
+@dataclass
+class StopRequest:
+    """The number of the first signal that asked the run to stop; 0 while none did."""
+
+    signal: int = 0
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Take the first Ctrl-C or SIGTERM as a wish to stop after the iteration; a second one ends."""
+    stop = StopRequest()
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def back_to_usual() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+    def ask(number: int, _frame: object) -> None:
+        stop.signal = number
+        back_to_usual()
+
+    for number in usual:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        back_to_usual()
+
+
 class Trainer:
     """One run: its folder, its nets and solvers, its faces."""
 
@@ -148,39 +177,50 @@ class Trainer:
             run.path / "generator_deploy.prototxt",
             self.training.generator,
         )
-        self.iteration = 0
+        self.iteration = self._logged_iteration = 0
         self.best_psnr = -math.inf
 
     def resume(self) -> None:
         """Go on from the run's last snapshot, on a CPU bit for bit as if it had never stopped."""
         snapshot = self.run.last_snapshot()
-        for player in self.training.players:
-            player.restore(snapshot.path)
-        self.iteration = snapshot.iteration
-        self.best_psnr = snapshot.state["best_psnr"]
+        if snapshot:  # a run that ended before its first one begins again
+            for player in self.training.players:
+                player.restore(snapshot.path)
+            self.iteration = self._logged_iteration = snapshot.state["iteration"]
+            self.best_psnr = snapshot.state["best_psnr"]
         self.run.cut_log(self.iteration)
 
     def train(self) -> int:
         """Run the iterations that remain; 0, or 128 + the number of the signal that stopped it.
 
-        UserError where a loss or a weight stops being finite, or a snapshot finds no room.
+        UserError where a loss or a weight stops being finite, or the run folder cannot be written.
         """
-        config = self.config
         with self.times.run(), stop_requests() as stop, self._progress() as progress:
-            for losses in self._steps():
-                done = self.iteration == config.iterations
-                progress.update()
-                if self.iteration % config.log_every == 0:
-                    self._log(losses, progress)
-                improved = False
-                if self.iteration % config.validate_every == 0 or done:
-                    improved = self._validate(progress)
-                if self.iteration % config.snapshot_every == 0 or done or improved or stop.signal:
-                    self._take_snapshot(is_best=improved)
-                if stop.signal:
-                    break
-        figures.training_curves(read_log(self.run.log_path), self.run.path / "curves.png")
+            try:
+                self._train(stop, progress)
+            except OSError as error:
+                raise UserError(
+                    f"{self.run.path}: cannot be written ({error.strerror}); the last good "
+                    f"snapshot is {self.run.last_snapshot_name()}; mend that and --resume"
+                ) from None
+        if self.run.log_path.exists():  # a run may be stopped before its first record
+            figures.training_curves(read_log(self.run.log_path), self.run.path / "curves.png")
         return 128 + stop.signal if stop.signal else 0
+
+    def _train(self, stop: StopRequest, progress: tqdm) -> None:
+        config = self.config
+        for losses in self._steps():
+            done = self.iteration == config.iterations
+            progress.update()
+            if self.iteration % config.log_every == 0:
+                self._log(losses, progress)
+            improved = False
+            if self.iteration % config.validate_every == 0 or done:
+                improved = self._validate(progress)
+            if self.iteration % config.snapshot_every == 0 or done or improved or stop.signal:
+                self._take_snapshot(is_best=improved)
+            if stop.signal:
+                break
 
     def _steps(self) -> Iterator[StepLosses]:
         """Do one iteration after the other; gives each one's losses, which are finite."""
@@ -213,7 +253,9 @@ class Trainer:
         )
 
     def _log(self, losses: StepLosses, progress: tqdm) -> None:
-        rate = self.config.log_every * self.config.batch_size / self.times.since_last_log()
+        images = (self.iteration - self._logged_iteration) * self.config.batch_size
+        rate = images / self.times.since_last_log()
+        self._logged_iteration = self.iteration
         with self.times.phase("log"):
             record = {"iteration": self.iteration, **losses.values(), "images_per_second": rate}
             self.run.log(record)
@@ -289,32 +331,3 @@ def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:
     nets.write_prototxt(path, solver, f"the Adam solver of this run's {name}")
     nets.try_building(path)
     return path
-
-
-@dataclass
-class StopRequest:
-    """The number of the first signal that asked the run to stop; 0 while none did."""
-
-    signal: int = 0
-
-
-@contextmanager
-def stop_requests() -> Iterator[StopRequest]:
-    """Take the first Ctrl-C or SIGTERM as a wish to stop after the iteration; a second one ends."""
-    stop = StopRequest()
-    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
-    def back_to_usual() -> None:
-        for number, handler in usual.items():
-            signal.signal(number, handler)
-
-    def ask(number: int, _frame: object) -> None:
-        stop.signal = number
-        back_to_usual()
-
-    for number in usual:
-        signal.signal(number, ask)
-    try:
-        yield stop
-    finally:
-        back_to_usual()
