@@ -64,15 +64,14 @@ def test_fewer_faces_than_columns_are_all_shown():
     )
 
 
-def test_face_figure_shows_every_face_enlarged_without_smoothing():
+def test_face_figure_shows_every_face_pixel_for_pixel():
     gray, fake, real = faces(2)[:, 0], faces(2, seed=1), faces(2, seed=2)
     rows = {"gray": gray, "generated": fake, "original": real}
     groups = [figures.FaceGroup(title, rows, np.array([1.0, 2.0])) for title in ("one", "two")]
     picture = figures.face_figure(groups, "The rule.\nIts second line.")
-    zoomed = [np.kron(row.transpose(0, 2, 3, 1) if row.ndim == 4 else np.stack([row] * 3, -1),
-                      np.ones((1, figures.FACE_ZOOM, figures.FACE_ZOOM, 1), np.uint8))
-              for row in rows.values()]  # fmt: skip
-    block = figures.tile(zoomed)
+    pictures = [np.stack([row] * 3, -1) if row.ndim == 3 else np.moveaxis(row, 1, -1)
+                for row in rows.values()]  # fmt: skip
+    block = figures.tile(pictures)
     height, width, _ = block.shape
     top, left = figures.HEADER_HEIGHT, figures.LABEL_WIDTH
     for _ in groups:

@@ -23,7 +23,6 @@ from colorgan.files import write_whole
 GRID_GAP = 2  # white pixels between faces and around them
 
 # Figures of faces, in pixels: CelebA's faces are shown no larger than twice 64x64.
-FACE_ZOOM = 2
 FACE_DPI = 110
 LABEL_WIDTH = 96
 HEADER_HEIGHT = 30
@@ -98,8 +97,7 @@ def sample_grid(gray: np.ndarray, fake: np.ndarray, real: np.ndarray) -> np.ndar
     Takes gray uint8 `(n, h, w)`, fake and real uint8 BGR `(n, 3, h, w)`; returns a uint8 BGR
     picture with `GRID_GAP` white pixels between and around the faces.
     """
-    rows = (np.repeat(gray[:, None], 3, axis=1), fake, real)
-    return tile([np.moveaxis(row, 1, -1) for row in rows])
+    return tile([_as_pictures(row) for row in (gray, fake, real)])
 
 
 def tile(rows: list[np.ndarray]) -> np.ndarray:
@@ -183,9 +181,9 @@ class FaceGroup:
 def face_figure(groups: Sequence[FaceGroup], caption: str) -> np.ndarray:
     """Draw groups of faces side by side, with the rule that chose them printed below.
 
-    All groups have the same rows. A pixel of a face becomes `FACE_ZOOM` pixels wide and high.
+    All groups have the same rows. Faces keep their size.
     """
-    blocks = [tile([_zoomed(row) for row in group.rows.values()]) for group in groups]
+    blocks = [tile([_as_pictures(row) for row in group.rows.values()]) for group in groups]
     block_height = blocks[0].shape[0]
     lines = caption.splitlines()
     width = max(
@@ -221,12 +219,11 @@ def face_figure(groups: Sequence[FaceGroup], caption: str) -> np.ndarray:
     return _with_texts(picture, texts)
 
 
-def _zoomed(images: np.ndarray) -> np.ndarray:
-    """Faces as `(n, h, w, 3)`, each pixel `FACE_ZOOM` wide."""
+def _as_pictures(images: np.ndarray) -> np.ndarray:
+    """Planar BGR or gray faces as `(n, h, w, 3)`."""
     if images.ndim == 3:
         images = np.repeat(images[:, None], 3, axis=1)
-    larger = images.repeat(FACE_ZOOM, axis=2).repeat(FACE_ZOOM, axis=3)
-    return np.moveaxis(larger, 1, -1)
+    return np.moveaxis(images, 1, -1)
 
 
 def _with_texts(picture: np.ndarray, texts: list[tuple[float, float, str, str]]) -> np.ndarray:
