@@ -115,7 +115,8 @@ def tile(rows: list[np.ndarray]) -> np.ndarray:
 
 def save_png(path: Path, picture: np.ndarray) -> None:
     """Write a uint8 BGR `(h, w, 3)` picture; `path` is replaced whole or stays as it was."""
-    write_whole(path, cv2.imencode(".png", picture)[1].tobytes())
+    smallest = [cv2.IMWRITE_PNG_COMPRESSION, 9]  # half of what OpenCV's default takes
+    write_whole(path, cv2.imencode(".png", picture, smallest)[1].tobytes())
 
 
 def training_curves(records: list[dict], path: Path, l2_records: list[dict] | None = None) -> None:
