@@ -31,9 +31,9 @@ def parse_arguments() -> argparse.Namespace:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="Ctrl-C or SIGTERM takes a snapshot and stops; --resume goes on from the last one.",
     )
-    add = parser.add_argument
-    add("--data", help="folder with train_lmdb and test_lmdb (tools/build_lmdb.py)")
-    add("--out", type=Path, required=True, help="run folder, such as runs/paper")
+    add, default = parser.add_argument, TrainingConfig
+    add("--data", metavar="DIR", help="folder with train_lmdb and test_lmdb (tools/build_lmdb.py)")
+    add("--out", type=Path, required=True, metavar="DIR", help="run folder, such as runs/paper")
     add("--mode", choices=sorted(PLAYERS), help="loss of G: formula (3), or its L2 term (gan)")
     add("--generator", metavar="PROTOTXT", help="net of G (prototxt/generator.prototxt)")
     add(
@@ -43,19 +43,51 @@ def parse_arguments() -> argparse.Namespace:
         metavar="L",
         help="weight of the adversarial losses (100, from prototxt/discriminator.prototxt)",
     )
-    add("--batch-size", type=positive_int, help="faces an iteration (64, from the net)")
-    add("--iterations", type=positive_int, help="updates of G and D (20000, from the solver)")
-    add("--seed", type=natural_int, help="of weights, order and mirroring (1)")
+    add(
+        "--batch-size", type=positive_int, metavar="N", help="faces an iteration (64, from the net)"
+    )
+    add(
+        "--iterations",
+        type=positive_int,
+        metavar="N",
+        help="updates of G and D (20000, from the solver)",
+    )
+    add(
+        "--seed",
+        type=natural_int,
+        metavar="N",
+        help=f"of weights, order and mirroring ({default.seed})",
+    )
     add("--mirror", action="store_true", help="mirror a random half of the faces")
-    add("--log-every", type=positive_int, metavar="N", help="iterations a log record (10)")
-    add("--validate-every", type=positive_int, metavar="N", help="iterations a validation (250)")
-    add("--snapshot-every", type=positive_int, metavar="N", help="iterations a snapshot (500)")
-    add("--keep", type=positive_int, metavar="N", help="last snapshots kept, besides the best (3)")
+    add(
+        "--log-every",
+        type=positive_int,
+        metavar="N",
+        help=f"iterations a log record ({default.log_every})",
+    )
+    add(
+        "--validate-every",
+        type=positive_int,
+        metavar="N",
+        help=f"iterations a validation ({default.validate_every})",
+    )
+    add(
+        "--snapshot-every",
+        type=positive_int,
+        metavar="N",
+        help=f"iterations a snapshot ({default.snapshot_every})",
+    )
+    add(
+        "--keep",
+        type=positive_int,
+        metavar="N",
+        help=f"last snapshots kept, besides the best ({default.keep})",
+    )
     add(
         "--validation-faces",
         type=positive_int,
         metavar="N",
-        help="first test faces that the best snapshot is chosen on (256)",
+        help=f"first test faces that the best snapshot is chosen on ({default.validation_faces})",
     )
     add("--resume", action="store_true", help="go on with the run in --out")
     add("--gpu", type=natural_int, metavar="ID", help="compute on this GPU (on the CPU)")

@@ -5,6 +5,7 @@ they are drawn by tools/make_sample_faces.py.
 """
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,12 @@ def run_program(*command: object, **options: object) -> subprocess.CompletedProc
     """Run one of the project's Python programs; its output is kept, its exit code not judged."""
     words = [sys.executable, *map(str, command)]
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, **options)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ctrl_c_reaches_programs() -> None:
+    """Shells start background jobs with Ctrl-C ignored, which the programs under test inherit."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
