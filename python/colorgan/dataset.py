@@ -12,7 +12,7 @@ import platform
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import islice
@@ -193,19 +193,22 @@ def _write_splits(
     entries = np.concatenate(found)
     with (
         decoding_in_order(source.path, entries, options.size, options.workers) as images,
-        tqdm(total=len(entries), unit=" images", desc="build_lmdb") as progress,
+        ExitStack() as opened,
     ):
-        for split, its_entries in zip(splits, found, strict=True):
-            with FaceWriter(stage / f"{split.name}_lmdb") as writer:
+        writers = [
+            opened.enter_context(FaceWriter(stage / f"{split.name}_lmdb")) for split in splits
+        ]
+        with tqdm(total=len(entries), unit=" images", desc="build_lmdb") as progress:
+            for split, its_entries, writer in zip(splits, found, writers, strict=True):
                 for image in islice(images, len(its_entries)):
                     if image.pixels is None:
                         limit.skip(split, image)
                     else:
                         writer.add(Face(image.number, image.name, image.pixels))
                     progress.update()
-            split.written = writer.count
-            if not writer.count:
-                raise UserError(f"{options.images}: no usable image for the {split.name} split")
+                split.written = writer.count
+                if not writer.count:
+                    raise UserError(f"{options.images}: no usable image for the {split.name} split")
 
 
 def _missing(number: int) -> Decoded:
