@@ -35,7 +35,7 @@ from colorgan.celeba import (
 from colorgan.database import Face, FaceWriter
 from colorgan.decoding import Decoded, decoding_in_order
 from colorgan.errors import UserError
-from colorgan.files import sha256
+from colorgan.files import flush_to_disk, sha256
 
 MANIFEST = "manifest.json"
 _ENTRIES = ("train_lmdb", "test_lmdb", MANIFEST)
@@ -111,7 +111,8 @@ def build_dataset(options: BuildOptions) -> list[Split]:
         with _staging(options.out, options.force) as stage:
             _write_splits(stage, source, splits, options)
             manifest = _manifest(options, source, partition, splits)
-            _write_durably(stage / MANIFEST, json.dumps(manifest, indent=1) + "\n")
+            (stage / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+            flush_to_disk(stage / MANIFEST)
             _publish(stage, options.out)
     except (OSError, lmdb.Error) as error:
         raise UserError(f"{options.out}: cannot be written: {error}") from None
@@ -289,7 +290,7 @@ def _staging(out: Path, force: bool) -> Iterator[Path]:
 def _publish(stage: Path, out: Path) -> None:
     """Put the finished entries of `stage` in the place of those of `out`."""
     for name in _ENTRIES:
-        _sync_folder(stage / name if name != MANIFEST else stage)
+        flush_to_disk(stage / name if name != MANIFEST else stage)
     replaced = out / _REPLACED
     replaced.mkdir()
     for name in reversed(_ENTRIES):  # the manifest goes first and comes last
@@ -297,7 +298,7 @@ def _publish(stage: Path, out: Path) -> None:
             os.rename(out / name, replaced / name)
     for name in _ENTRIES:
         os.rename(stage / name, out / name)
-    _sync_folder(out)
+    flush_to_disk(out)
     _remove(replaced)
 
 
@@ -319,18 +320,3 @@ def _remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
-
-
-def _write_durably(path: Path, text: str) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: Path) -> None:
-    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)

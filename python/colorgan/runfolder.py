@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from colorgan.errors import UserError
-from colorgan.files import read_json, sha256, write_whole
+from colorgan.files import flush_to_disk, read_json, sha256, write_whole
 
 # What a snapshot needs besides weights and Adam's moments: layer definitions, state, file system.
 SNAPSHOT_MARGIN_BYTES = 1 << 20
@@ -139,13 +139,13 @@ class RunFolder:
         state = {**state, "sha256": checksums}
         (self.writing_path / "state.json").write_text(json.dumps(state, indent=2) + "\n")
         for file in self.writing_path.iterdir():
-            _flush_to_disk(file)
+            flush_to_disk(file)
         place = self.snapshots_path / f"iter_{state['iteration']:08d}"
         shutil.rmtree(place, ignore_errors=True)  # one that resuming from an earlier one overtook
         os.replace(self.writing_path, place)
         if is_best:
             self._mark_best(place)
-        _flush_to_disk(self.snapshots_path)
+        flush_to_disk(self.snapshots_path)
         self._prune(keep)
 
     def _mark_best(self, snapshot: Path) -> None:
@@ -188,11 +188,3 @@ class RunFolder:
         for path in self._snapshot_paths()[:-keep]:
             if path.resolve() != best:
                 shutil.rmtree(path)
-
-
-def _flush_to_disk(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
