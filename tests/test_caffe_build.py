@@ -23,14 +23,14 @@ def caffe_folder() -> Path:
 
 
 def build_caffe(
-    cache: Path, root: Path = ROOT, **environment: object
+    cache: Path, *options: str, root: Path = ROOT, **environment: object
 ) -> subprocess.CompletedProcess[str]:
     """Run tools/build_caffe.sh of the project at `root` with its cache under `cache`."""
     given = {k: v for k, v in os.environ.items() if k != "CAFFE_TARBALL"}
     own = {"XDG_CACHE_HOME": str(cache)} | {k: str(v) for k, v in environment.items()}
     return subprocess.run(
-        ["bash", root / "tools/build_caffe.sh"], env=given | own, capture_output=True, text=True,
-        check=False, timeout=300,
+        ["bash", root / "tools/build_caffe.sh", *options],
+        env=given | own, capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
 
 
@@ -170,13 +170,13 @@ def test_a_changed_patch_makes_another_wheel(
     own_cache: Path, own_tools: Path, no_network: Path, source_tarball: Path
 ) -> None:
     """The copy is served from the cache; with one patch changed it builds, and fails to patch."""
-    served = build_caffe(own_cache, own_tools, APT_CONFIG=no_network)
+    served = build_caffe(own_cache, root=own_tools, APT_CONFIG=no_network)
     assert (served.returncode, served.stderr) == (0, "")
     before = built_things(own_cache)
 
     patch = own_tools / "tools/caffe/patches/0001-protobuf-byte-limit.patch"
     patch.write_text(patch.read_text().replace("-  coded_input->", "-  coded_output->"))
-    ended = build_caffe(own_cache, own_tools, CAFFE_TARBALL=source_tarball)
+    ended = build_caffe(own_cache, root=own_tools, CAFFE_TARBALL=source_tarball)
     assert (ended.returncode, ended.stdout) == (2, "")
     last = ended.stderr.splitlines()[-1]
     assert f"cannot apply {patch.name}" in last
@@ -259,13 +259,17 @@ def test_a_missing_compiler_is_named_with_the_remedy(tmp_path: Path) -> None:
 
 def test_a_missing_venv_is_named_with_the_remedy(tmp_path: Path, own_tools: Path) -> None:
     (own_tools / ".venv").unlink()
-    ended = build_caffe(tmp_path / "cache", own_tools)
+    ended = build_caffe(tmp_path / "cache", root=own_tools)
     assert_ends_with_one_line(ended, ".venv/bin/python cannot import", "bash tools/setup.sh")
 
 
 def test_a_cache_that_cannot_be_written_is_named() -> None:
     ended = build_caffe(Path("/proc/no-such-folder"))
     assert_ends_with_one_line(ended, "cannot write to /proc/no-such-folder", "XDG_CACHE_HOME")
+
+
+def test_an_unknown_option_is_named(tmp_path: Path) -> None:
+    assert_ends_with_one_line(build_caffe(tmp_path, "--chek"), "--chek", "--check")
 
 
 def test_a_full_disk_is_told_before_the_build(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -12,6 +13,7 @@ import pytest
 from colorgan import caffe_runtime
 from colorgan.caffe_runtime import count_gpus, load_caffe, missing_capabilities, use_device
 from colorgan.errors import UserError
+from engines import ENGINES, run_under
 
 PACKAGE_ROOT = Path(caffe_runtime.__file__).parents[1]
 
@@ -27,14 +29,14 @@ def python(code: str, *path: Path, **environment: str) -> subprocess.CompletedPr
     )  # fmt: skip
 
 
-def end_of_program(*path: Path) -> subprocess.CompletedProcess[str]:
+def end_of_program(*path: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """What a program that needs caffe does, at its start, where `path` is all there is."""
     code = """
 from colorgan.errors import run_program
 from colorgan.caffe_runtime import load_caffe
 sys.exit(run_program(lambda: load_caffe() and 0))
 """
-    return python(code, PACKAGE_ROOT, *path)
+    return python(code, PACKAGE_ROOT, *path, **environment)
 
 
 def site_packages() -> Path:
@@ -107,6 +109,75 @@ def test_a_caffe_without_a_needed_method_or_layer_is_named() -> None:
         patch.delattr(caffe.Net, "forward")
         assert list(missing_capabilities(caffe)) == ["Net.forward"]
     assert list(missing_capabilities(caffe)) == []
+
+
+def test_an_engine_that_does_not_exist_ends_the_program_with_one_line() -> None:
+    ended = end_of_program(site_packages(), CAFFE_CPU_ENGINE="sse9")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
+    assert "CAFFE_CPU_ENGINE=sse9: must be stock, avx2, avx512" in line
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_engine_that_is_asked_for_is_used(engine: str) -> None:
+    shown = run_under(engine, "-c", "import caffe; print(caffe.cpu_engine())")
+    assert shown.stdout.strip() == engine
+
+
+@pytest.mark.skipif(not shutil.which("qemu-x86_64"), reason="needs Debian's package qemu-user")
+@pytest.mark.parametrize(("cpu", "engine"), [("Haswell", "avx2"), ("Nehalem", "stock")])
+def test_an_older_cpu_runs_with_what_it_has(cpu: str, engine: str, tmp_path: Path) -> None:
+    """Emulated: an instruction that this CPU lacks would end the process."""
+    net = tmp_path / "net.prototxt"
+    net.write_text("""
+        force_backward: true
+        layer { name: "x" type: "Input" top: "x" input_param {
+          shape { dim: 2 dim: 16 dim: 9 dim: 9 } } }
+        layer { name: "y" type: "Convolution" bottom: "x" top: "y" convolution_param {
+          num_output: 16 kernel_size: 3 pad: 1 } }
+        layer { name: "n" type: "BatchNorm" bottom: "y" top: "y" }
+        layer { name: "s" type: "Scale" bottom: "y" top: "y" scale_param { bias_term: true } }
+        layer { name: "r" type: "ReLU" bottom: "y" top: "y" }
+        layer { name: "z" type: "Convolution" bottom: "y" top: "z" convolution_param {
+          num_output: 5 kernel_size: 4 stride: 2 } }""")
+    code = """
+import sys
+from colorgan.caffe_runtime import load_caffe
+caffe = load_caffe()
+net = caffe.Net(sys.argv[1], caffe.TRAIN)
+net.forward()
+net.backward()
+print(caffe.cpu_engine())
+"""
+    emulated = ["qemu-x86_64", "-cpu", cpu, sys.executable, "-c", code, str(net)]
+    done = subprocess.run(emulated, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout.strip()) == (0, engine), done.stderr[-2000:]
+
+
+def test_omp_num_threads_rules_all_of_caffes_threads(tmp_path: Path) -> None:
+    """The engine's and OpenBLAS's, which the InnerProduct layer uses."""
+    net = tmp_path / "net.prototxt"
+    net.write_text("""
+        force_backward: true
+        layer { name: "x" type: "Input" top: "x" input_param {
+          shape { dim: 8 dim: 32 dim: 32 dim: 32 } } }
+        layer { name: "y" type: "Convolution" bottom: "x" top: "y" convolution_param {
+          num_output: 32 kernel_size: 3 } }
+        layer { name: "z" type: "InnerProduct" bottom: "y" top: "z" inner_product_param {
+          num_output: 64 } }""")
+    code = """
+import os, sys
+from colorgan.caffe_runtime import load_caffe
+caffe = load_caffe()
+net = caffe.Net(sys.argv[1], caffe.TRAIN)
+before = len(os.listdir("/proc/self/task"))
+net.forward()
+net.backward()
+print(len(os.listdir("/proc/self/task")) - before)
+"""
+    for threads in (1, 2, 3):
+        done = run_under(None, "-c", code, net, threads=threads)
+        assert int(done.stdout) == threads - 1
 
 
 def test_every_layer_type_of_the_prototxt_folder_is_checked_for() -> None:

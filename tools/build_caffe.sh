@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
 # Builds the Python wheel of BVLC Caffe (CPU only) and prints its path last, on standard output.
 #
-# The source is Debian's package `caffe`, checked by its sha256, with tools/caffe/patches applied. The wheel
-# is kept in the user's cache under a key of everything that goes into it, so a second call takes a second.
+# The source is Debian's package `caffe`, checked by its sha256, with tools/caffe/patches applied and the
+# CPU engine of tools/caffe/engine added. The wheel is kept in the user's cache under a key of everything
+# that goes into it, so a second call takes a second.
 #
 # CAFFE_TARBALL=file takes the source from this file instead of the Debian archive.
+#
+#   bash tools/build_caffe.sh           builds the wheel
+#   bash tools/build_caffe.sh --check   builds and runs Caffe's own C++ tests of what the patches touch,
+#                                       under each instruction set that this machine has (15 minutes)
 #
 # Needs the Debian packages of tools/caffe/apt-packages.txt and the .venv of tools/setup.sh, which calls it.
 set -euo pipefail
@@ -33,10 +38,13 @@ cmake_options=(
   -DUSE_LMDB=ON
   -DUSE_HDF5=ON
   -DBLAS=Open
+  -DUSE_OPENMP=ON
   -DBUILD_python_layer=ON
   -DBUILD_docs=OFF
   -Dpython_version=3
 )
+# Caffe's tests of the layers and solvers that the engine has to do with, and of nets.
+checked_tests=convolution_layer,deconvolution_layer,batch_norm_layer,scale_layer,bias_layer,neuron_layer,split_layer,euclidean_loss_layer,gradient_based_solver,net
 needed_mib=300
 
 caffe_files=$root/tools/caffe
@@ -54,10 +62,12 @@ check_tools() {
     || die "$python cannot import numpy, protobuf and setuptools: run bash tools/setup.sh"
 }
 
+engine_sums() { find engine -type f | LC_ALL=C sort | xargs sha256sum; }
+
 # Everything the wheel depends on, one item a line; its hash names the wheel.
 key_inputs() {
   echo "source $tarball_sha256"
-  (cd "$caffe_files" && sha256sum ../build_caffe.sh wheel/setup.py patches/*.patch)
+  (cd "$caffe_files" && sha256sum ../build_caffe.sh wheel/setup.py patches/*.patch && engine_sums)
   "$python" -c 'import google.protobuf, numpy, platform, setuptools
 print("python", platform.python_version(), platform.machine())
 print("numpy", numpy.__version__)
@@ -127,14 +137,22 @@ build_failed() {
   die "$1; the whole log: $log"
 }
 
-unpack_and_patch() {
+prepare_source() {
   local patch_file
   mkdir "$work/source"
   tar -xf "$1" -C "$work/source" >> "$log" 2>&1 || build_failed "cannot unpack $1"
+  cp -r "$caffe_files"/engine/* "$work/source/" >> "$log" 2>&1 || build_failed "cannot add the CPU engine"
   for patch_file in "$caffe_files"/patches/*.patch; do
     patch -d "$work/source" -p1 --forward --fuzz=0 < "$patch_file" >> "$log" 2>&1 \
       || build_failed "cannot apply ${patch_file##*/}"
   done
+}
+
+job_count() {
+  local memory_gib cores
+  memory_gib=$(awk '/^MemTotal/ {print int($2 / 1048576) + 1}' /proc/meminfo)
+  cores=$(nproc)
+  echo $((cores < memory_gib ? cores : memory_gib))
 }
 
 # Reads make's output; on a terminal shows how far it is.
@@ -146,22 +164,23 @@ show_progress() {
   [[ ! -t 2 ]] || printf '\r      \r' >&2
 }
 
-compile() {
-  local jobs memory_gib
-  memory_gib=$(awk '/^MemTotal/ {print int($2 / 1048576) + 1}' /proc/meminfo)
-  jobs=$(nproc)
-  jobs=$((jobs < memory_gib ? jobs : memory_gib))
-  say "building Caffe (about 4 minutes on 2 cores); log: $log"
+# Configures the source, with more options of CMake's if given.
+configure() {
   cmake -S "$work/source" -B "$work/build" -Wno-dev "${cmake_options[@]}" \
     -DPYTHON_EXECUTABLE="$python" \
     -DPYTHON_INCLUDE_DIR="$(python_config 'get_path("include")')" \
-    -DPYTHON_LIBRARY="$(python_config 'get_config_var("LIBDIR")')/$(python_config 'get_config_var("LDLIBRARY")')" \
+    -DPYTHON_LIBRARY="$(python_library)" "$@" \
     >> "$log" 2>&1 || build_failed "cmake cannot configure Caffe"
-  nice make -C "$work/build" -j "$jobs" pycaffe 2>&1 | tee -a "$log" | show_progress \
+}
+
+# Compiles the target $1.
+compile() {
+  nice make -C "$work/build" -j "$(job_count)" "$1" 2>&1 | tee -a "$log" | show_progress \
     || build_failed "Caffe does not compile"
 }
 
 python_config() { "$python" -c "import sysconfig; print(sysconfig.$1)"; }
+python_library() { echo "$(python_config 'get_config_var("LIBDIR")')/$(python_config 'get_config_var("LDLIBRARY")')"; }
 
 # Describes the build for `colorgan.caffe_runtime`, for users, and for wheel/setup.py.
 describe_build() {
@@ -210,7 +229,8 @@ check_space() {
   ((free_mib >= needed_mib)) || die "$cache has $free_mib MiB free, building Caffe needs $needed_mib"
 }
 
-build() {
+# Leaves the patched source in $work/source.
+get_source() {
   local tarball=$cache/$tarball_name
   check_space
   if [[ -n ${CAFFE_TARBALL:-} ]]; then
@@ -218,36 +238,75 @@ build() {
   elif ! has_expected_sha256 "$tarball"; then
     fetch_tarball
   fi
-  unpack_and_patch "$tarball"
-  compile
+  prepare_source "$tarball"
+}
+
+build() {
+  get_source
+  say "building Caffe (about 4 minutes on 2 cores); log: $log"
+  configure
+  compile pycaffe
   pack >> "$log" 2>&1 || build_failed "cannot pack the wheel"
   rm -rf "${cache:?}/$key"
   mv "$work/wheel" "$cache/$key"
 }
 
+# Caffe's tests are a program of its own, with the interpreter that libcaffe leaves out.
+check() {
+  local engine flags failed=0
+  get_source
+  say "building Caffe and its tests; log: $log"
+  configure -DBUILD_only_tests="$checked_tests" -DCMAKE_EXE_LINKER_FLAGS="-Wl,--no-as-needed $(python_library)"
+  compile test.testbin
+  flags=$(grep -m 1 ^flags /proc/cpuinfo)
+  for engine in stock avx2 avx512; do
+    if [[ $engine != stock && $flags != *" $engine"* ]]; then
+      say "$engine: not tested, this machine has none"
+      continue
+    fi
+    say "Caffe's tests under CAFFE_CPU_ENGINE=$engine"
+    (cd "$work/source" && CAFFE_CPU_ENGINE=$engine GLOG_minloglevel=2 LD_LIBRARY_PATH=$work/build/lib \
+      "$work/build/test/test.testbin" --gtest_filter='-*GPU*') 2>&1 | tee -a "$log" \
+      | grep -E '^\[  (PASSED|FAILED)' || failed=1
+  done
+  ((failed == 0)) || die "Caffe's own tests fail; the whole log: $log"
+}
+
 cached_wheel() { compgen -G "$cache/$key/*.whl"; }
+
+# Takes the cache for this process, and makes $work, which goes with it.
+begin_work() {
+  mkdir -p "$cache" 2> /dev/null || die "cannot write to $cache: set XDG_CACHE_HOME to a folder of yours"
+  exec 9> "$cache/lock"
+  if ! flock --nonblock 9; then
+    say "another build of Caffe is running; waiting for it"
+    flock 9
+  fi
+  : > "$log"
+  rm -rf "$cache"/work.*  # what a killed build left
+  work=$(mktemp -d "$cache/work.XXXXXX")
+  trap 'rm -rf "$work"' EXIT
+  trap 'exit 130' INT TERM
+}
 
 main() {
   [[ -z ${CAFFE_TARBALL:-} ]] || check_given_tarball
   check_tools
-  key=$(key_inputs | sha256sum | cut -c 1-16)
-  if ! cached_wheel; then
-    mkdir -p "$cache" 2> /dev/null || die "cannot write to $cache: set XDG_CACHE_HOME to a folder of yours"
-    exec 9> "$cache/lock"
-    if ! flock --nonblock 9; then
-      say "another build of Caffe is running; waiting for it"
-      flock 9
-    fi
-    if ! cached_wheel; then
-      : > "$log"
-      rm -rf "$cache"/work.*  # what a killed build left
-      work=$(mktemp -d "$cache/work.XXXXXX")
-      trap 'rm -rf "$work"' EXIT
-      trap 'exit 130' INT TERM
+  case "${1:-}" in
+    "")
+      key=$(key_inputs | sha256sum | cut -c 1-16)
+      cached_wheel && return
+      begin_work
+      cached_wheel && return
       build
       cached_wheel
-    fi
-  fi
+      ;;
+    --check)
+      begin_work
+      check
+      ;;
+    *) die "$1: no such option; --check runs Caffe's tests" ;;
+  esac
 }
 
-main
+main "$@"

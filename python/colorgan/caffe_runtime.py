@@ -10,11 +10,14 @@ from colorgan.errors import UserError
 
 REMEDY = "run bash tools/setup.sh"
 
+# What CAFFE_CPU_ENGINE may say: Caffe's own CPU code, or the most that the accelerated one may use.
+CPU_ENGINES = ("stock", "avx2", "avx512")
+
 # What the programs use of pycaffe. BVLC's release 1.0 has no `apply_update`, other packages of the
 # name `caffe` have still less; found missing here, it would otherwise be missed in mid-training.
 REQUIRED_ATTRIBUTES = {
-    "": ("Net", "AdamSolver", "TRAIN", "TEST", "get_solver", "set_mode_cpu", "set_mode_gpu",
-         "set_device", "set_random_seed", "layer_type_list", "proto"),
+    "": ("Net", "AdamSolver", "TRAIN", "TEST", "cpu_engine", "get_solver", "layer_type_list",
+         "proto", "set_device", "set_mode_cpu", "set_mode_gpu", "set_random_seed"),
     "Net": ("backward", "blobs", "clear_param_diffs", "copy_from", "forward", "params", "reshape",
             "save", "share_with"),
     "AdamSolver": ("apply_update", "iter", "net", "param", "restore", "snapshot"),
@@ -30,12 +33,16 @@ def load_caffe() -> ModuleType:
     """Import pycaffe and check that it has what the programs need.
 
     Caffe's log lines below errors are off unless the environment sets GLOG_minloglevel; Caffe reads
-    it once, at this first import.
+    it once, at this first import, and CAFFE_CPU_ENGINE at the first layer.
 
     Raises:
-        UserError: caffe is absent, does not load, or is not the Caffe this project builds.
+        UserError: caffe is absent, does not load, or is not the Caffe this project builds; or
+            CAFFE_CPU_ENGINE names no engine.
     """
     os.environ.setdefault("GLOG_minloglevel", "2")
+    engine = os.environ.get("CAFFE_CPU_ENGINE")
+    if engine and engine not in CPU_ENGINES:
+        raise UserError(f"CAFFE_CPU_ENGINE={engine}: must be {', '.join(CPU_ENGINES)}, or not set")
     try:
         import caffe
     except ImportError as error:

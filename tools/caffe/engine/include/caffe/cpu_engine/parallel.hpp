@@ -1,0 +1,79 @@
+#ifndef CAFFE_CPU_ENGINE_PARALLEL_HPP_
+#define CAFFE_CPU_ENGINE_PARALLEL_HPP_
+
+#include <omp.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cstddef>
+
+namespace caffe {
+namespace cpu_engine {
+
+// The part [begin, end) of `count` pieces of work that falls to one thread. It depends on nothing
+// but the numbers given, so that sums over it are the same in every run.
+struct Share {
+  int begin, end;
+  Share(int count, int thread, int threads)
+      : begin(static_cast<long long>(count) * thread / threads),
+        end(static_cast<long long>(count) * (thread + 1) / threads) {}
+};
+
+// Runs work(thread, threads) once on each of up to `threads` threads; returns how many took
+// part.
+template <typename Work>
+int in_parallel(int threads, const Work& work) {
+  int taking_part = 1;
+#pragma omp parallel num_threads(threads)
+  {
+#pragma omp single
+    taking_part = omp_get_num_threads();
+    work(omp_get_thread_num(), omp_get_num_threads());
+  }
+  return taking_part;
+}
+
+// Runs work(thread, index) for every index in [0, count), each on the next thread that is free: a
+// core that other programs use as well does not hold the others up. For work whose results do not
+// depend on who does it.
+template <typename Work>
+void share_out(int threads, int count, const Work& work) {
+  std::atomic<int> next(0);
+  in_parallel(std::min(threads, count), [&](int thread, int) {
+    for (int index = next++; index < count; index = next++) {
+      work(thread, index);
+    }
+  });
+}
+
+// Memory that a computation needs while it runs: kept for the next one, since fresh pages cost as
+// much time as copying as many bytes. Each thread that calls into Caffe has one.
+class Workspace {
+ public:
+  static Workspace& of_this_thread();
+  ~Workspace() { ::operator delete(memory_); }
+
+  // At least `floats` floats, on a cache line's boundary; what they hold is undefined.
+  float* reserve(size_t floats);
+
+ private:
+  Workspace() : memory_(NULL), floats_(0) {}
+  Workspace(const Workspace&);
+  Workspace& operator=(const Workspace&);
+
+  void* memory_;
+  size_t floats_;
+};
+
+const int kCacheLine = 16;  // floats
+
+inline ptrdiff_t round_up(ptrdiff_t n, ptrdiff_t unit) { return (n + unit - 1) / unit * unit; }
+
+// The distance, in floats, between rows of `n` floats of which many are read side by side: whole
+// vectors, and a cache line more than a power of two, which would put all in the same cache sets.
+inline ptrdiff_t row_stride(ptrdiff_t n) { return round_up(n, kCacheLine) + kCacheLine; }
+
+}  // namespace cpu_engine
+}  // namespace caffe
+
+#endif  // CAFFE_CPU_ENGINE_PARALLEL_HPP_

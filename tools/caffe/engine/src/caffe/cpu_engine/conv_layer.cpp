@@ -1,0 +1,74 @@
+// What ConvolutionLayer does with floats where the engine is on. Each function returns false where
+// Caffe's own code is to run.
+#include "caffe/layers/conv_layer.hpp"
+
+#include <vector>
+
+#include "caffe/cpu_engine/convolution.hpp"
+
+namespace caffe {
+
+template <>
+bool ConvolutionLayer<float>::engine_applies(const Blob<float>& bottom) const {
+  return layer_param_.convolution_param().engine() != ConvolutionParameter_Engine_CAFFE &&
+         cpu_engine::kernels() != NULL && num_spatial_axes_ == 2 && channel_axis_ == 1 &&
+         !force_nd_im2col_ && bottom.count() > 0;
+}
+
+template <>
+cpu_engine::ConvolutionShape ConvolutionLayer<float>::engine_shape(const Blob<float>& bottom,
+                                                                   const Blob<float>& top) const {
+  const int* const kernel = kernel_shape_.cpu_data();
+  const int* const pad = pad_.cpu_data();
+  const int* const stride = stride_.cpu_data();
+  const int* const dilation = dilation_.cpu_data();
+  const cpu_engine::ConvolutionShape shape = {
+      bottom.shape(0), bottom.shape(1), bottom.shape(2), bottom.shape(3),
+      top.shape(1),    top.shape(2),    top.shape(3),    group_,
+      kernel[0],       kernel[1],       pad[0],          pad[1],
+      stride[0],       stride[1],       dilation[0],     dilation[1]};
+  return shape;
+}
+
+template <>
+bool ConvolutionLayer<float>::engine_forward(const vector<Blob<float>*>& bottom,
+                                             const vector<Blob<float>*>& top) {
+  if (!engine_applies(*bottom[0])) {
+    return false;
+  }
+  const float* const bias = bias_term_ ? blobs_[1]->cpu_data() : NULL;
+  for (int i = 0; i < bottom.size(); ++i) {
+    cpu_engine::convolution_forward(*cpu_engine::kernels(), engine_shape(*bottom[i], *top[i]),
+                                    bottom[i]->cpu_data(), blobs_[0]->cpu_data(), bias,
+                                    top[i]->mutable_cpu_data());
+  }
+  return true;
+}
+
+template <>
+bool ConvolutionLayer<float>::engine_backward(const vector<Blob<float>*>& top,
+                                              const vector<bool>& propagate_down,
+                                              const vector<Blob<float>*>& bottom) {
+  if (!engine_applies(*bottom[0])) {
+    return false;
+  }
+  const cpu_engine::Kernels& kernels = *cpu_engine::kernels();
+  for (int i = 0; i < top.size(); ++i) {
+    const cpu_engine::ConvolutionShape shape = engine_shape(*bottom[i], *top[i]);
+    const float* const top_diff = top[i]->cpu_diff();
+    if (bias_term_ && param_propagate_down_[1]) {
+      cpu_engine::convolution_backward_bias(shape, top_diff, blobs_[1]->mutable_cpu_diff());
+    }
+    if (param_propagate_down_[0]) {
+      cpu_engine::convolution_backward_weights(kernels, shape, bottom[i]->cpu_data(), top_diff,
+                                               blobs_[0]->mutable_cpu_diff());
+    }
+    if (propagate_down[i]) {
+      cpu_engine::convolution_backward_data(kernels, shape, top_diff, blobs_[0]->cpu_data(),
+                                            bottom[i]->mutable_cpu_diff());
+    }
+  }
+  return true;
+}
+
+}  // namespace caffe

@@ -1,0 +1,57 @@
+#include "caffe/cpu_engine/convolution.hpp"
+
+#include "caffe/cpu_engine/convolution_kernels.hpp"
+#include "caffe/cpu_engine/parallel.hpp"
+
+namespace caffe {
+namespace cpu_engine {
+
+bool winograd_applies(const ConvolutionShape& s) {
+  const bool plain = s.group == 1 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 &&
+                     s.dilation_w == 1;
+  const bool kernel = s.kernel_h == s.kernel_w && (s.kernel_h == 3 || s.kernel_h == 5);
+  // With a few channels on both sides, transforming costs more than it saves; on maps smaller
+  // than a tile or two, most of a tile is padding.
+  return plain && kernel && s.channels + s.outputs >= 24 && s.out_height >= 4 && s.out_width >= 4;
+}
+
+void convolution_forward(const Kernels& kernels, const ConvolutionShape& shape,
+                         const float* bottom, const float* weight, const float* bias, float* top) {
+  (winograd_applies(shape) ? winograd_forward : columns_forward)(*kernels.convolution, shape,
+                                                                 bottom, weight, bias, top);
+}
+
+void convolution_backward_data(const Kernels& kernels, const ConvolutionShape& shape,
+                               const float* top_diff, const float* weight, float* bottom_diff) {
+  (winograd_applies(shape) ? winograd_backward_data : columns_backward_data)(
+      *kernels.convolution, shape, top_diff, weight, bottom_diff);
+}
+
+void convolution_backward_weights(const Kernels& kernels, const ConvolutionShape& shape,
+                                  const float* bottom, const float* top_diff, float* weight_diff) {
+  (winograd_applies(shape) ? winograd_backward_weights : columns_backward_weights)(
+      *kernels.convolution, shape, bottom, top_diff, weight_diff);
+}
+
+void convolution_backward_bias(const ConvolutionShape& s, const float* top_diff,
+                               float* bias_diff) {
+  const int size = s.out_size();
+#pragma omp parallel for schedule(static)
+  for (int k = 0; k < s.outputs; ++k) {
+    double sum = 0;
+    for (int n = 0; n < s.num; ++n) {
+      const float* const map = top_diff + (static_cast<ptrdiff_t>(n) * s.outputs + k) * size;
+      float part[kCacheLine] = {};  // sums side by side, which a compiler may put into a vector
+      int i = 0;
+      for (; i + kCacheLine <= size; i += kCacheLine) {
+        for (int j = 0; j < kCacheLine; ++j) part[j] += map[i + j];
+      }
+      for (int j = 0; j < kCacheLine; ++j) sum += part[j];
+      for (; i < size; ++i) sum += map[i];
+    }
+    bias_diff[k] += sum;
+  }
+}
+
+}  // namespace cpu_engine
+}  // namespace caffe

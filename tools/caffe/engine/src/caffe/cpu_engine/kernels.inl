@@ -1,0 +1,33 @@
+// What kernels_avx2.cpp and kernels_avx512.cpp have in common; compiled once for each.
+//
+// All is in an unnamed namespace and nothing of the standard library is used: a template or inline
+// function compiled here for AVX-512 must not be the copy that the linker keeps for other files.
+
+#include <stddef.h>
+
+#include "caffe/cpu_engine/convolution_kernels.hpp"
+#include "caffe/cpu_engine/dispatch.hpp"
+#include "caffe/cpu_engine/element_kernels.hpp"
+
+namespace caffe {
+namespace cpu_engine {
+namespace {
+
+const int kWidth = ENGINE_WIDTH;  // floats in a vector
+typedef float Vec __attribute__((vector_size(4 * ENGINE_WIDTH)));
+// The same at addresses that are multiples of 4 only.
+typedef float UnalignedVec __attribute__((vector_size(4 * ENGINE_WIDTH), aligned(4)));
+
+inline Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(p); }
+inline void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
+inline Vec broadcast(float x) { return x - Vec(); }
+
+#include "convolution_kernels.inl"
+#include "element_kernels.inl"
+
+}  // namespace
+
+extern const Kernels ENGINE_KERNELS = {ENGINE_NAME, &convolution_kernels, &element_kernels};
+
+}  // namespace cpu_engine
+}  // namespace caffe
