@@ -565,7 +565,7 @@ def main() -> None:
             results.append(measure(prepare_job(Path(folder), arguments, batch_size), arguments))
         print(f"\n{report(results[-1])}\n", flush=True)
     if arguments.json:
-        settings = {k: str(v) if isinstance(v, Path) else v for k, v in vars(arguments).items()}
+        settings = {k: v.name if isinstance(v, Path) else v for k, v in vars(arguments).items()}
         document = json.dumps({"settings": settings, "results": results}, indent=1)
         try:
             arguments.json.write_text(document)
