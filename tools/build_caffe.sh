@@ -62,12 +62,11 @@ check_tools() {
     || die "$python cannot import numpy, protobuf and setuptools: run bash tools/setup.sh"
 }
 
-engine_sums() { find engine -type f | LC_ALL=C sort | xargs sha256sum; }
-
 # Everything the wheel depends on, one item a line; its hash names the wheel.
 key_inputs() {
   echo "source $tarball_sha256"
-  (cd "$caffe_files" && sha256sum ../build_caffe.sh wheel/setup.py patches/*.patch && engine_sums)
+  (cd "$caffe_files" && sha256sum ../build_caffe.sh wheel/setup.py patches/*.patch)
+  engine_sums
   "$python" -c 'import google.protobuf, numpy, platform, setuptools
 print("python", platform.python_version(), platform.machine())
 print("numpy", numpy.__version__)

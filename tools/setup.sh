@@ -18,7 +18,7 @@ stamp_inputs() {
   "$system_python" --version
   (cd "$root" && sha256sum requirements.txt requirements-dev.txt pyproject.toml tools/setup.sh \
     tools/build_caffe.sh tools/caffe/*.* tools/caffe/patches/*.patch tools/caffe/wheel/setup.py)
-  (cd "$root/tools/caffe" && find engine -type f | LC_ALL=C sort | xargs sha256sum)
+  engine_sums
 }
 
 install_packages() {

@@ -20,3 +20,6 @@ missing_packages() {
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null) == installed ]] || echo "$package"
   done
 }
+
+# Prints the checksums of the CPU engine's files.
+engine_sums() { (cd "$root/tools/caffe" && find engine -type f | LC_ALL=C sort | xargs sha256sum); }

@@ -20,8 +20,8 @@ struct ConvolutionShape {
   int taps() const { return kernel_h * kernel_w; }
 };
 
-// All arrays are float, in Caffe's order. Results are the same in every run with the same number
-// of threads, and but for backward_weights and backward_data, with any number.
+// All arrays are float, in Caffe's order. Results are the same bits in every run with the same
+// number of threads, and but for those of backward_weights, with any number.
 
 // top = weight * bottom + bias (NULL: none).
 void convolution_forward(const Kernels& kernels, const ConvolutionShape& shape,

@@ -15,7 +15,8 @@ namespace cpu_engine {
 // Consecutive layers of a net that can be computed in one go, with the same results.
 //
 // A net may run any of its layers by itself at any time, forward or backward: each pass leaves
-// behind what the layers' own code needs.
+// behind what the layers' own code needs. A run goes backward by what it computed itself: what
+// others write to its blob in between does not count.
 class LayerRun {
  public:
   virtual ~LayerRun() {}
