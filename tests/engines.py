@@ -6,7 +6,12 @@ Caffe reads CAFFE_CPU_ENGINE once a process, so each engine gets a process of it
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+
+import numpy as np
+
+from colorgan.caffe_runtime import load_caffe
 
 # What the machine has to have for each; `stock` is Caffe's own code.
 CPU_FLAGS = {"stock": set(), "avx2": {"avx2", "fma"}, "avx512": {"avx512f", "avx512dq"}}
@@ -35,3 +40,32 @@ def run_under(
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return done
+
+
+class Outcomes:
+    """What a test file, run as a program, writes to its last argument, an .npz file."""
+
+    def __init__(self, program: str, folder: Path) -> None:
+        self._program, self._folder = program, folder
+        self._kept: dict[tuple[object, ...], dict[str, np.ndarray]] = {}
+
+    def __call__(
+        self, engine: str | None, *words: str, threads: int = 2, repeat: int = 0
+    ) -> dict[str, np.ndarray]:
+        """The arrays that it gives under an engine; another `repeat` is another run."""
+        key = (engine, words, threads, repeat)
+        if key not in self._kept:
+            out = self._folder / f"{len(self._kept)}.npz"
+            run_under(engine, self._program, *words, out, threads=threads)
+            with np.load(out) as arrays:
+                self._kept[key] = dict(arrays)
+        return self._kept[key]
+
+
+def make_net(prototxt: str, phase: str = "TRAIN"):
+    """A Caffe net of this process."""
+    caffe = load_caffe()
+    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+        file.write(prototxt)
+        file.flush()
+        return caffe.Net(file.name, getattr(caffe, phase))

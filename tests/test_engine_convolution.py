@@ -5,16 +5,14 @@ CAFFE_CPU_ENGINE names and keeps what came out.
 """
 
 import sys
-import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from colorgan.caffe_runtime import load_caffe
-from engines import ENGINES, run_under
+from engines import ENGINES, Outcomes, make_net
 
 # Of the largest value. Direct convolution in float32 has errors of about 5e-7, Winograd's of 1e-6.
 TOLERANCE = 1e-5
@@ -131,11 +129,7 @@ def reference(case: Case, values: dict[str, np.ndarray]) -> dict[str, np.ndarray
 
 def run_case(case: Case, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The same by the Caffe of this process."""
-    caffe = load_caffe()
-    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as prototxt:
-        prototxt.write(case.prototxt())
-        prototxt.flush()
-        net = caffe.Net(prototxt.name, caffe.TRAIN)
+    net = make_net(case.prototxt())
     weights = net.params["y"]
     weights[0].data[...] = values["w"]
     if case.bias:
@@ -150,29 +144,14 @@ def run_case(case: Case, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]
     return got | ({"db": weights[1].diff} if case.bias else {})
 
 
-Results = dict[str, np.ndarray]
-RunCases = Callable[..., Results]
-
-
 @pytest.fixture(scope="module")
-def run_cases(tmp_path_factory: pytest.TempPathFactory) -> RunCases:
+def run_cases(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     """What all cases give under an engine and a number of threads; "3/dw" is dw of case 3."""
-    kept: dict[tuple[object, ...], Results] = {}
-
-    def run(engine: str | None, threads: int = 2, repeat: int = 0) -> Results:
-        key = (engine, threads, repeat)
-        if key not in kept:
-            out = tmp_path_factory.mktemp("convolutions") / "out.npz"
-            run_under(engine, __file__, out, threads=threads)
-            with np.load(out) as arrays:
-                kept[key] = dict(arrays)
-        return kept[key]
-
-    return run
+    return Outcomes(__file__, tmp_path_factory.mktemp("convolutions"))
 
 
 @pytest.mark.parametrize("engine", ENGINES)
-def test_convolution_equals_a_float64_reference(engine: str, run_cases: RunCases) -> None:
+def test_convolution_equals_a_float64_reference(engine: str, run_cases: Outcomes) -> None:
     results = run_cases(engine)
     for number, case in enumerate(CASES):
         expected = reference(case, case.values(number))
@@ -183,26 +162,26 @@ def test_convolution_equals_a_float64_reference(engine: str, run_cases: RunCases
             assert error <= TOLERANCE * max(np.abs(value).max(), 1e-3), (case, name)
 
 
-def test_the_best_engine_of_the_machine_is_the_default(run_cases: RunCases) -> None:
+def test_the_best_engine_of_the_machine_is_the_default(run_cases: Outcomes) -> None:
     default, best = run_cases(None), run_cases(ENGINES[-1])
     assert all(np.array_equal(default[name], best[name]) for name in best)
 
 
 @pytest.mark.skipif(len(ENGINES) == 1, reason="this machine has neither AVX2 nor AVX-512")
-def test_the_engine_is_not_the_stock_code(run_cases: RunCases) -> None:
+def test_the_engine_is_not_the_stock_code(run_cases: Outcomes) -> None:
     stock, best = run_cases("stock"), run_cases(ENGINES[-1])
     assert any(not np.array_equal(stock[name], best[name]) for name in best)
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
-def test_results_are_the_same_bits_in_every_run(engine: str, run_cases: RunCases) -> None:
+def test_results_are_the_same_bits_in_every_run(engine: str, run_cases: Outcomes) -> None:
     first, second = run_cases(engine, threads=3), run_cases(engine, threads=3, repeat=1)
     assert all(np.array_equal(first[name], second[name]) for name in first)
 
 
 @pytest.mark.parametrize("engine", ENGINES[1:])
 def test_outputs_and_input_gradients_do_not_depend_on_the_number_of_threads(
-    engine: str, run_cases: RunCases
+    engine: str, run_cases: Outcomes
 ) -> None:
     one, three = run_cases(engine, threads=1), run_cases(engine, threads=3)
     for name in one:
@@ -210,7 +189,7 @@ def test_outputs_and_input_gradients_do_not_depend_on_the_number_of_threads(
             assert np.array_equal(one[name], three[name]), (CASES[int(name.split("/")[0])], name)
 
 
-def test_a_layer_can_ask_for_the_stock_code(tmp_path: Path, run_cases: RunCases) -> None:
+def test_a_layer_can_ask_for_the_stock_code(tmp_path: Path, run_cases: Outcomes) -> None:
     asked = run_cases(None)
     assert not np.array_equal(asked["1/y"], asked["stock/y"])
     assert np.array_equal(run_cases("stock")["1/y"], asked["stock/y"])

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from colorgan.caffe_runtime import load_caffe
-from engines import ENGINES, run_under
+from engines import ENGINES, Outcomes, make_net
 
 # Of the largest value. The engine's statistics are as good as single precision allows; where the
 # mean is `offset` deviations, stock Caffe loses about log10(offset) digits.
@@ -194,14 +194,6 @@ def away_from_zero(case: Case, values: Arrays) -> np.ndarray:
             reference(untouched, values | {"x": x[None], "dy": x[None]})["y"] for x in before
         ])  # fmt: skip
     return np.where(np.abs(before) < 1e-3, 0, values["dy"])
-
-
-def make_net(prototxt: str, phase: str = "TRAIN"):
-    caffe = load_caffe()
-    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
-        file.write(prototxt)
-        file.flush()
-        return caffe.Net(file.name, getattr(caffe, phase))
 
 
 def run_case(case: Case, values: Arrays) -> Arrays:
@@ -447,24 +439,12 @@ PROGRAMS: dict[str, Callable[[], Arrays]] = {
         adam,
     )
 }
-Outcome = Callable[..., Arrays]
 
 
 @pytest.fixture(scope="module")
-def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+def outcome(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
     """What a program gives under an engine and a number of threads."""
-    kept: dict[tuple[object, ...], Arrays] = {}
-
-    def run(program: str, engine: str, threads: int = 2, repeat: int = 0) -> Arrays:
-        key = (program, engine, threads, repeat)
-        if key not in kept:
-            out = tmp_path_factory.mktemp(program) / "out.npz"
-            run_under(engine, __file__, program, out, threads=threads)
-            with np.load(out) as arrays:
-                kept[key] = dict(arrays)
-        return kept[key]
-
-    return run
+    return Outcomes(__file__, tmp_path_factory.mktemp("elements"))
 
 
 def assert_close(
@@ -480,8 +460,8 @@ each_accelerated = pytest.mark.parametrize("engine", ENGINES[1:])
 
 
 @each_engine
-def test_layers_equal_a_float64_reference_alone_and_in_runs(engine: str, outcome: Outcome) -> None:
-    results = outcome("all_cases", engine)
+def test_layers_equal_a_float64_reference_alone_and_in_runs(engine: str, outcome: Outcomes) -> None:
+    results = outcome(engine, "all_cases")
     for number, case in enumerate(CASES):
         tolerance = TOLERANCE
         expected = reference(case, case.values(number))
@@ -498,9 +478,9 @@ def test_layers_equal_a_float64_reference_alone_and_in_runs(engine: str, outcome
 @each_accelerated
 @pytest.mark.parametrize("name", NETS)
 def test_nets_that_learn_in_part_do_as_stock_caffe(
-    name: str, engine: str, outcome: Outcome
+    name: str, engine: str, outcome: Outcomes
 ) -> None:
-    stock, results = outcome("small_nets", "stock"), outcome("small_nets", engine)
+    stock, results = outcome("stock", "small_nets"), outcome(engine, "small_nets")
     gradients_are_of = 10  # where they do not cancel out
     for key, expected in stock.items():
         if key.startswith(name + "/"):
@@ -508,8 +488,8 @@ def test_nets_that_learn_in_part_do_as_stock_caffe(
 
 
 @each_accelerated
-def test_callbacks_see_what_each_layer_leaves(engine: str, outcome: Outcome) -> None:
-    stock, results = outcome("watched", "stock"), outcome("watched", engine)
+def test_callbacks_see_what_each_layer_leaves(engine: str, outcome: Outcomes) -> None:
+    stock, results = outcome("stock", "watched"), outcome(engine, "watched")
     for name in ("after", "before"):
         assert results[name].shape == stock[name].shape
         assert_close(results[name], stock[name], STOCK_TOLERANCE, name)
@@ -517,41 +497,41 @@ def test_callbacks_see_what_each_layer_leaves(engine: str, outcome: Outcome) -> 
 
 @each_accelerated
 def test_signs_are_those_of_the_forward_pass_whatever_the_parameters_are_now(
-    engine: str, outcome: Outcome
+    engine: str, outcome: Outcomes
 ) -> None:
-    stock, results = outcome("changed_between", "stock"), outcome("changed_between", engine)
+    stock, results = outcome("stock", "changed_between"), outcome(engine, "changed_between")
     for name in stock:
         assert_close(results[name], stock[name], STOCK_TOLERANCE, name)
 
 
 @each_engine
-def test_nan_comes_through(engine: str, outcome: Outcome) -> None:
-    y = outcome("not_a_number", engine)["y"]
+def test_nan_comes_through(engine: str, outcome: Outcomes) -> None:
+    y = outcome(engine, "not_a_number")["y"]
     assert np.isnan(y[:, 1]).all()
     assert np.isfinite(np.delete(y, 1, axis=1)).all()
 
 
 @each_engine
-def test_training_keeps_one_map_more_than_the_blobs(engine: str, outcome: Outcome) -> None:
-    maps = outcome("memory", engine)["maps"]
+def test_training_keeps_one_map_more_than_the_blobs(engine: str, outcome: Outcomes) -> None:
+    maps = outcome(engine, "memory")["maps"]
     blobs = 4  # data and diff of x and of y
     # Stock Caffe keeps three more, with the diff of x_norm where BatchNorm works in place.
     assert maps > blobs + 2.5 if engine == "stock" else maps < blobs + 1.5
 
 
 @each_engine
-def test_sigmoid_equals_a_float64_reference(engine: str, outcome: Outcome) -> None:
+def test_sigmoid_equals_a_float64_reference(engine: str, outcome: Outcomes) -> None:
     expected = 0.5 + 0.5 * np.tanh(SIGMOID_INPUTS.astype(np.float64) / 2)
-    assert_close(outcome("sigmoid", engine)["y"], expected, 2e-7, "all")
+    assert_close(outcome(engine, "sigmoid")["y"], expected, 2e-7, "all")
     small = (SIGMOID_INPUTS < 0) & (SIGMOID_INPUTS >= -20)
     exact = 1 / (1 + np.exp(-SIGMOID_INPUTS[small].astype(np.float64)))
-    relative = outcome("sigmoid", engine)["y"][small] / exact - 1
+    relative = outcome(engine, "sigmoid")["y"][small] / exact - 1
     assert np.abs(relative).max() <= 5e-7
 
 
 @each_engine
-def test_adam_equals_a_float64_reference(engine: str, outcome: Outcome) -> None:
-    results = outcome("adam", engine)
+def test_adam_equals_a_float64_reference(engine: str, outcome: Outcomes) -> None:
+    results = outcome(engine, "adam")
     values, update_sum = {}, {}
     for number, steps in gradients().items():
         m = v = 0.0
@@ -573,8 +553,8 @@ def test_adam_equals_a_float64_reference(engine: str, outcome: Outcome) -> None:
 
 
 @each_accelerated
-def test_adam_rounds_as_stock_caffe_does(engine: str, outcome: Outcome) -> None:
-    stock, results = outcome("adam", "stock"), outcome("adam", engine)
+def test_adam_rounds_as_stock_caffe_does(engine: str, outcome: Outcomes) -> None:
+    stock, results = outcome("stock", "adam"), outcome(engine, "adam")
     for name in stock:
         assert_close(results[name], stock[name], 5e-7, name)
 
@@ -582,18 +562,18 @@ def test_adam_rounds_as_stock_caffe_does(engine: str, outcome: Outcome) -> None:
 @each_accelerated
 @pytest.mark.parametrize("program", ["all_cases", "adam"])
 def test_bits_depend_neither_on_the_run_nor_on_the_number_of_threads(
-    program: str, engine: str, outcome: Outcome
+    program: str, engine: str, outcome: Outcomes
 ) -> None:
-    first = outcome(program, engine)
-    for other in (outcome(program, engine, repeat=1), outcome(program, engine, threads=1),
-                  outcome(program, engine, threads=5)):  # fmt: skip
+    first = outcome(engine, program)
+    for other in (outcome(engine, program, repeat=1), outcome(engine, program, threads=1),
+                  outcome(engine, program, threads=5)):  # fmt: skip
         assert all(np.array_equal(first[name], other[name], equal_nan=True) for name in first)
 
 
 @pytest.mark.skipif(len(ENGINES) == 1, reason="this machine has neither AVX2 nor AVX-512")
-def test_the_engine_is_not_the_stock_code(outcome: Outcome) -> None:
+def test_the_engine_is_not_the_stock_code(outcome: Outcomes) -> None:
     for program in ("all_cases", "adam"):
-        stock, best = outcome(program, "stock"), outcome(program, ENGINES[-1])
+        stock, best = outcome("stock", program), outcome(ENGINES[-1], program)
         assert any(not np.array_equal(stock[name], best[name]) for name in best)
 
 
