@@ -52,7 +52,7 @@ def main() -> None:
     options = arguments()
     use_device(options.gpu)
     generator = DeployedGenerator(options.weights)
-    source = provenance(options.weights, options.data, options.skip)
+    source = provenance(generator, options.data, options.skip)
     make_folder(options.out)
     with (
         FaceDatabase(options.data / "test_lmdb") as test,

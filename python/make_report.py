@@ -20,6 +20,15 @@ def arguments() -> argparse.Namespace:
     add("--l2-evaluation", type=Path, help="folder of evaluate.py for L2 alone")
     add("--data", type=Path, required=True, help="folder of tools/build_lmdb.py")
     add("--figures", type=Path, required=True, help="folder of make_figures.py")
+    add(
+        "--released",
+        type=name_and_folder,
+        action="append",
+        default=[],
+        metavar="NAME=DIR",
+        help="released weights' name and a folder with their evaluation/ and figures/; may be"
+        " repeated",
+    )
     add("--note", action="append", default=[], help="what a reader should know; may be repeated")
     add("--out", type=Path, required=True, help="the HTML file")
     options = parser.parse_args()
@@ -28,12 +37,21 @@ def arguments() -> argparse.Namespace:
     return options
 
 
+def name_and_folder(text: str) -> tuple[str, Path]:
+    """Take NAME=DIR apart."""
+    name, equals, folder = text.partition("=")
+    if not (name and equals and folder):
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=DIR")
+    return name, Path(folder)
+
+
 def main() -> None:
     """Read everything, write the report, print its path."""
     options = arguments()
     model = RunSources(options.run, options.evaluation)
     l2 = options.l2_run and RunSources(options.l2_run, options.l2_evaluation)
-    text = render_report(model, l2, options.data, options.figures, options.note)
+    released = dict(options.released)
+    text = render_report(model, l2, options.data, options.figures, released, options.note)
     make_folder(options.out.parent)
     write_whole(options.out, text.encode())
     print(options.out)

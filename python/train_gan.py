@@ -1,4 +1,4 @@
-"""Train the generator on an LMDB of faces: against D (the paper), or on the L2 loss alone."""
+"""Train the generator on an LMDB of faces: against D (the paper), a critic, or on L2 alone."""
 
 import argparse
 import sys
@@ -6,11 +6,13 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
+from colorgan import nets
 from colorgan.caffe_runtime import use_device
 from colorgan.errors import UserError, run_program
-from colorgan.runfolder import RunFolder
+from colorgan.runfolder import RunFolder, best_weights
 from colorgan.training import (
     PLAYERS,
+    WASSERSTEIN,
     Trainer,
     TrainingConfig,
     configure,
@@ -34,14 +36,35 @@ def parse_arguments() -> argparse.Namespace:
     add, default = parser.add_argument, TrainingConfig
     add("--data", metavar="DIR", help="folder with train_lmdb and test_lmdb (tools/build_lmdb.py)")
     add("--out", type=Path, required=True, metavar="DIR", help="run folder, such as runs/paper")
-    add("--mode", choices=sorted(PLAYERS), help="loss of G: formula (3), or its L2 term (gan)")
+    add(
+        "--mode",
+        choices=sorted(PLAYERS),
+        help="loss of G: formula (3), its L2 term, or with a Wasserstein critic (gan)",
+    )
     add("--generator", metavar="PROTOTXT", help="net of G (prototxt/generator.prototxt)")
+    add(
+        "--generator-solver",
+        metavar="PROTOTXT",
+        help="solver of G (solvers/generator_solver.prototxt; wgan: generator_wgan_solver)",
+    )
     add(
         "--lambda",
         dest="adversarial_weight",
         type=positive_float,
         metavar="L",
         help="weight of the adversarial losses (100, from prototxt/discriminator.prototxt)",
+    )
+    add(
+        "--n-critic",
+        type=positive_int,
+        metavar="N",
+        help=f"wgan: critic's updates to one of G ({WASSERSTEIN['n_critic']})",
+    )
+    add(
+        "--weight-clip",
+        type=positive_float,
+        metavar="C",
+        help=f"wgan: bound on the critic's weights ({WASSERSTEIN['weight_clip']})",
     )
     add(
         "--batch-size", type=positive_int, metavar="N", help="faces an iteration (64, from the net)"
@@ -59,6 +82,13 @@ def parse_arguments() -> argparse.Namespace:
         help=f"of weights, order and mirroring ({default.seed})",
     )
     add("--mirror", action="store_true", help="mirror a random half of the faces")
+    add("--vary-light", action="store_true", help="show faces in random contrast and brightness")
+    add(
+        "--average",
+        type=decay,
+        metavar="DECAY",
+        help="keep and judge an average of G's weights, such as 0.999 (none)",
+    )
     add(
         "--log-every",
         type=positive_int,
@@ -116,6 +146,13 @@ def positive_float(text: str) -> float:
     return value
 
 
+def decay(text: str) -> float:
+    """An argument that says how much of an average stays."""
+    if not 0 < (value := float(text)) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
+    return value
+
+
 def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> TrainingConfig:
     """The run's configuration: a new one, or the one in its folder with what may change changed."""
     if not resume:
@@ -125,6 +162,8 @@ def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> Traini
             raise UserError("--data is missing: the folder that tools/build_lmdb.py wrote")
         return configure(given)
     config = TrainingConfig(**run.read_config())
+    if "generator_solver" in given:
+        given["generator_solver"] = nets.project_path(Path(given["generator_solver"]))
     generator = given.pop("generator", None)
     if generator and not trains_generator(run, Path(generator), config.batch_size):
         raise UserError(f"{run.path}: has another generator than {generator}")
@@ -142,8 +181,8 @@ def main() -> int:
     use_device(gpu)
     run = RunFolder(out)
     config = settle_config(given, run, resume)
-    own_generator = run.path / "generator.prototxt"
-    train, test = open_faces(config, own_generator if resume else Path(config.generator))
+    generator = run.path / "generator.prototxt" if resume else nets.PROJECT_ROOT / config.generator
+    train, test = open_faces(config, generator)
     if not resume:
         write_prototxts(config, run)
     trainer = Trainer(config, run, train, test)
@@ -153,7 +192,8 @@ def main() -> int:
     code = trainer.train()
     if profile:
         print(trainer.times.table())
-    print(f"{run.path}: {trainer.iteration} iterations done; best weights: {run.best_weights()}")
+    best = best_weights(run.path) or "none yet"
+    print(f"{run.path}: {trainer.iteration} iterations done; best weights: {best}")
     return code
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorgan.batches import Batch, FaceBatches, batch_of
+from colorgan.batches import Batch, FaceBatches, batch_of, relit
 from colorgan.database import FaceDatabase, gray_from_bgr
 
 BATCH = 10
@@ -60,11 +60,41 @@ def test_a_batch_is_scaled_to_one_and_gray_is_made_of_its_color(database: FaceDa
 
 
 def test_mirroring_flips_about_half_of_the_faces_and_nothing_else(database: FaceDatabase) -> None:
-    plain, mirrored = (FaceBatches(database, 64, 5, mirror) for mirror in (False, True))
-    indices, flips = mirrored.choice(0)
+    plain, mirrored = (FaceBatches(database, 64, 5, mirror=mirror) for mirror in (False, True))
+    indices, flips, _ = mirrored.choice(0)
     assert indices.tolist() == plain.choice(0)[0].tolist()
     assert not plain.choice(0)[1].any()
     assert 0.25 < flips.mean() < 0.75
     expected = plain[0].color
     expected[flips] = expected[flips, :, :, ::-1]
     np.testing.assert_array_equal(mirrored[0].color, expected)
+
+
+def test_varied_light_changes_input_and_target_alike_and_no_face_twice_the_same(
+    database: FaceDatabase,
+) -> None:
+    plain = FaceBatches(database, 64, 5)
+    varied = FaceBatches(database, 64, 5, vary_light=True)
+    indices, _, light = varied.choice(0)
+    assert indices.tolist() == plain.choice(0)[0].tolist()
+    assert len(np.unique(light, axis=0)) == 64
+    batch = varied[0]
+    assert not np.allclose(batch.color, plain[0].color, atol=0.01)
+    levels = np.rint(batch.color * 255).astype(np.uint8)
+    np.testing.assert_array_equal(np.rint(batch.gray[:, 0] * 255), gray_from_bgr(levels))
+
+
+def test_relighting_is_contrast_around_mid_gray_and_then_brightness() -> None:
+    faces = np.array([0, 100, 200, 255], np.uint8).reshape(1, 1, 2, 2).repeat(3, axis=1)
+    np.testing.assert_array_equal(relit(faces, np.array([[1.0, 0.0]])), faces)
+    darker = relit(faces, np.array([[0.5, -0.1]]))
+    np.testing.assert_array_equal(darker[0, 0].ravel(), [38, 88, 138, 166])
+    brighter = relit(faces, np.array([[1.4, 0.15]]))
+    np.testing.assert_array_equal(brighter[0, 0].ravel(), [0, 127, 255, 255])
+
+
+def test_a_batch_splits_into_its_parts_in_order(database: FaceDatabase) -> None:
+    batch = FaceBatches(database, 6, 5)[0]
+    parts = batch.split(3)
+    assert [part.gray.shape for part in parts] == [(2, 1, 64, 64)] * 3
+    np.testing.assert_array_equal(np.concatenate([part.color for part in parts]), batch.color)

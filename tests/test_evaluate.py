@@ -12,6 +12,7 @@ import pytest
 from colorgan import metrics
 from colorgan.caffe_runtime import load_caffe
 from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.luminance import with_luminance
 from colorgan.nets import DeployedGenerator, to_uint8
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -62,13 +63,28 @@ def test_the_means_are_those_of_the_faces_that_were_asked_for(evaluation, measur
         assert result["outputs"]["model"][key]["standard_error"] == pytest.approx(error, rel=1e-4)
 
 
-def test_the_truths_colorfulness_and_the_models_share_of_it_are_given(evaluation, measured):
+def test_the_truths_colorfulness_and_each_outputs_share_of_it_are_given(evaluation, measured):
     _, fake, real = measured
     result = json.loads((evaluation / "metrics.json").read_text())
     truth = metrics.colorfulness(real).mean()
     assert result["truth"]["colorfulness"]["mean"] == pytest.approx(truth)
-    share = metrics.colorfulness(fake).mean() / truth
-    assert result["colorfulness_ratio"] == pytest.approx(share)
+    assert result["truth"]["edge_sharpness"]["mean"] == pytest.approx(1)
+    kept = with_luminance(fake, gray_from_bgr(real))
+    for key, output in {"model": fake, "model_luminance": kept}.items():
+        share = metrics.colorfulness(output).mean() / truth
+        assert result["outputs"][key]["colorfulness_ratio"] == pytest.approx(share)
+    assert result["outputs"]["gray"]["colorfulness_ratio"] == 0
+
+
+def test_the_model_with_its_inputs_luminance_has_a_row_of_its_own(evaluation, measured):
+    _, fake, real = measured
+    row = json.loads((evaluation / "metrics.json").read_text())["outputs"]["model_luminance"]
+    assert row["name"] == "Model, input's luminance kept"
+    kept = with_luminance(fake, gray_from_bgr(real))
+    for key, values in metrics.measure(kept, real).items():
+        assert row[key]["mean"] == pytest.approx(values.mean(), rel=1e-6)
+    assert row["luminance_psnr"]["mean"] > 60
+    assert row["edge_sharpness"]["mean"] == pytest.approx(1, abs=0.01)
 
 
 def test_the_baselines_stand_beside_the_model(evaluation, faces, measured):
@@ -78,7 +94,8 @@ def test_the_baselines_stand_beside_the_model(evaluation, faces, measured):
     with FaceDatabase(faces / "train_lmdb") as train:
         baselines, count = metrics.learn_baselines(train)
     assert result["baselines_learned_from"] == count
-    assert list(result["outputs"]) == ["model", *(baseline.key for baseline in baselines)]
+    keys = [baseline.key for baseline in baselines]
+    assert list(result["outputs"]) == ["model", "model_luminance", *keys]
     for baseline in baselines:
         expected = metrics.psnr(baseline.colorize(gray), real).mean()
         assert result["outputs"][baseline.key]["psnr"]["mean"] == pytest.approx(expected)
@@ -91,14 +108,29 @@ def test_a_result_names_what_it_came_from(evaluation, faces, weights):
     assert result["versions"]["numpy"] == np.__version__
 
 
+def test_the_parameters_of_g_are_counted_without_batch_norms_statistics(evaluation):
+    maps = (3, 16, 32, 64, 128, 3)
+    convolutions = sum(9 * ins * outs for ins, outs in zip(maps, maps[1:], strict=False))
+    scales_and_biases = 2 * sum(maps[1:5])
+    result = json.loads((evaluation / "metrics.json").read_text())
+    assert result["parameters"] == convolutions + scales_and_biases + maps[5]
+
+
 def test_per_image_values_carry_the_image_numbers(evaluation, measured):
     numbers, fake, real = measured
     with (evaluation / "per_image.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["image"]) for row in rows] == numbers
-    assert list(rows[0])[1:-1] == [metric.key for metric in metrics.METRICS]
-    psnr = [float(row["psnr"]) for row in rows]
-    assert psnr == pytest.approx(metrics.psnr(fake, real), rel=1e-5)
+    keys = [metric.key for metric in metrics.METRICS]
+    assert list(rows[0])[1:-1] == [*keys, *(f"kept_{key}" for key in keys)]
+    kept = with_luminance(fake, gray_from_bgr(real))
+    columns = {
+        "psnr": metrics.psnr(fake, real),
+        "kept_psnr": metrics.psnr(kept, real),
+        "true_colorfulness": metrics.colorfulness(real),
+    }
+    for key, values in columns.items():
+        assert [float(row[key]) for row in rows] == pytest.approx(values, rel=1e-5)
 
 
 def test_nothing_but_the_results_is_left_in_the_folder(evaluation):

@@ -186,6 +186,74 @@ def test_luminance_psnr_compares_the_outputs_gray_with_the_input():
     )
 
 
+def smooth_grays(count: int = 3, size: int = 64, seed: int = 0) -> np.ndarray:
+    """Gray images of soft shapes with a hard edge down the middle, far from black and white."""
+    noise = np.random.default_rng(seed).standard_normal((count, size, size))
+    shapes = gaussian_filter(noise, (0, 2, 2))
+    grays = 110 + 20 * shapes / shapes.std()
+    grays[:, :, size // 2 :] += 40
+    return np.clip(np.rint(grays), 0, 255).astype(np.uint8)
+
+
+def as_bgr(gray: np.ndarray) -> np.ndarray:
+    return np.repeat(np.clip(np.rint(gray), 0, 255).astype(np.uint8)[:, None], 3, axis=1)
+
+
+def test_edges_that_are_kept_have_a_sharpness_of_one_whatever_the_color():
+    gray = smooth_grays()
+    assert metrics.edge_sharpness(as_bgr(gray), gray) == pytest.approx([1, 1, 1])
+    coloured = as_bgr(gray) + np.uint8([20, 5, 10]).reshape(3, 1, 1)
+    assert metrics.edge_sharpness(coloured, gray) == pytest.approx([1, 1, 1])
+
+
+def test_edge_sharpness_of_a_flat_input_is_one():
+    gray = np.full((1, 16, 16), 90, np.uint8)
+    assert metrics.edge_sharpness(random_faces(1), gray) == pytest.approx([1])
+
+
+def test_edge_sharpness_is_the_share_of_the_contrast_that_is_left():
+    gray = np.zeros((1, 16, 16), np.uint8)
+    gray[..., 8:] = 200
+    assert metrics.edge_sharpness(as_bgr(gray // 2), gray) == pytest.approx([0.5])
+    assert metrics.edge_sharpness(as_bgr(200 - gray), gray) == pytest.approx([-1])
+
+
+def test_edge_sharpness_of_a_blurred_step_is_as_computed_by_hand():
+    gray = np.zeros((1, 8, 8), np.uint8)
+    gray[..., 4:] = 160
+    blurred = gray.copy()
+    blurred[..., 3], blurred[..., 4] = 40, 120
+    # Rows of gradients: the input's 0 0 0 80 80 0 0 0, the output's 0 0 20 60 60 20 0 0.
+    assert metrics.edge_sharpness(as_bgr(blurred), gray) == pytest.approx([60 / 80])
+
+
+def test_edge_sharpness_falls_as_blur_grows():
+    gray = smooth_grays()
+    blurred = [gaussian_filter(gray.astype(float), (0, sigma, sigma)) for sigma in (0.5, 1, 2, 4)]
+    values = np.array([metrics.edge_sharpness(as_bgr(one), gray) for one in blurred])
+    assert (np.diff(values, axis=0) < -0.05).all()
+    assert (values[1] < 0.9).all()
+
+
+def test_noise_changes_edge_sharpness_little():
+    gray = smooth_grays()
+    noise = np.random.default_rng(7).normal(0, 10, gray.shape)
+    noisy = as_bgr(gray + noise)
+    assert metrics.edge_sharpness(noisy, gray) == pytest.approx([1, 1, 1], abs=0.05)
+    squares = np.square(np.diff(gray.astype(float))).sum()
+    assert np.square(np.diff(noisy[:, 0].astype(float))).sum() > 2 * squares
+
+
+def test_the_truth_has_a_value_of_each_metric_that_is_best_where_it_equals_it():
+    real = random_faces(2)
+    truth = metrics.measure_truth(real)
+    assert list(truth) == [metric.key for metric in metrics.METRICS if metric.better == "truth"]
+    of_a_copy = metrics.measure(real, real)
+    for key, values in truth.items():
+        np.testing.assert_array_equal(values, of_a_copy[key])
+    assert truth["edge_sharpness"] == pytest.approx([1, 1])
+
+
 def test_measure_gives_every_metric_of_the_table():
     fake, real = random_faces(2), random_faces(2, seed=1)
     results = metrics.measure(fake, real)
@@ -196,12 +264,13 @@ def test_measure_gives_every_metric_of_the_table():
 def test_a_metric_ranks_by_its_own_direction():
     by_key = {metric.key: metric for metric in metrics.METRICS}
 
-    def best(key: str, values: list[float], truth: float = 0.17) -> float:
+    def best(key: str, values: list[float], truth: float | None = None) -> float:
         return min(values, key=lambda value: by_key[key].distance_from_best(value, truth))
 
     assert best("psnr", [20.0, 25.0]) == 25.0
     assert best("ciede2000", [9.0, 12.0]) == 9.0
-    assert best("colorfulness", [0.10, 0.16, 0.30]) == 0.16
+    assert best("colorfulness", [0.10, 0.16, 0.30], truth=0.17) == 0.16
+    assert best("edge_sharpness", [0.80, 1.05, 1.30], truth=1.0) == 1.05
 
 
 def write_faces(path: Path, faces: np.ndarray) -> FaceDatabase:

@@ -10,7 +10,11 @@ from colorgan.caffe_runtime import load_caffe
 from colorgan.errors import UserError
 
 PROTOTXT = nets.PROJECT_ROOT / "prototxt"
-GENERATORS = ("generator", "generator_small")
+PAPERS = ("generator", "generator_small")
+DEPLOYED = (*PAPERS, "generator_chroma")  # those with a deploy file beside them
+GENERATORS = sorted(
+    path.stem for path in PROTOTXT.glob("generator*.prototxt") if "deploy" not in path.stem
+)
 
 
 def save_trained(tmp_path: Path, stem: str = "generator_small") -> Path:
@@ -30,7 +34,7 @@ def convolutions(stem: str) -> list:
     return [layer.convolution_param for layer in net.layer if layer.type == "Convolution"]
 
 
-@pytest.mark.parametrize("stem", GENERATORS)
+@pytest.mark.parametrize("stem", PAPERS)
 def test_generator_is_the_papers(stem: str) -> None:
     net = nets.read_net(PROTOTXT / f"{stem}.prototxt", nets.BLOBS["generator"])
     kinds = [layer.type for layer in net.layer if layer.type != "Input"]
@@ -64,18 +68,74 @@ def test_solvers_are_the_papers() -> None:
         assert not solver.HasField("clip_gradients")  # it would make Adam's steps heed lambda
 
 
-def test_lambda_stands_in_one_place_and_is_100() -> None:
-    weighted = [
+def test_lambda_stands_in_one_place_of_each_adversary_and_is_100() -> None:
+    weighted = {
         (path.name, layer.name)
         for path in PROTOTXT.glob("*.prototxt")
         for layer in nets.read_net(path).layer
         if layer.loss_weight
-    ]
-    assert weighted == [("discriminator.prototxt", "adversarial")]
-    assert nets.adversarial_weight(nets.read_net(nets.DISCRIMINATOR_PROTOTXT)) == 100
+    }
+    adversaries = (nets.DISCRIMINATOR_PROTOTXT, nets.CRITIC_PROTOTXT)
+    assert weighted == {(path.name, "adversarial") for path in adversaries}
+    for path in adversaries:
+        assert nets.adversarial_weight(nets.read_net(path)) == 100
+
+
+def test_the_critic_is_the_discriminator_up_to_its_score() -> None:
+    critic, discriminator = (
+        nets.read_net(path).layer for path in (nets.CRITIC_PROTOTXT, nets.DISCRIMINATOR_PROTOTXT)
+    )
+    up_to_score = [layer.name for layer in discriminator].index("score") + 1
+    assert list(critic[:up_to_score]) == list(discriminator[:up_to_score])
+    assert not any("Sigmoid" in layer.type for layer in critic)
+
+
+def test_wasserstein_solvers_are_its_authors() -> None:
+    for path in nets.WASSERSTEIN_SOLVERS.values():
+        solver = nets.read_solver(path)
+        assert (solver.type, solver.lr_policy, solver.momentum) == ("RMSProp", "fixed", 0)
+        assert solver.base_lr == pytest.approx(5e-5)
 
 
 @pytest.mark.parametrize("stem", GENERATORS)
+def test_every_generator_takes_and_gives_64_pixels_and_trains(stem: str) -> None:
+    path = PROTOTXT / f"{stem}.prototxt"
+    net = load_caffe().Net(str(path), load_caffe().TRAIN)
+    for blob in ("gray", "color"):
+        net.blobs[blob].reshape(2, 3, 64, 64)
+        net.blobs[blob].data[...] = np.random.default_rng(1).random((2, 3, 64, 64))
+    net.forward()
+    assert net.blobs["fake"].data.shape == (2, 3, 64, 64)
+    net.backward()
+    for name, (weights, *_) in net.params.items():
+        assert name.startswith("bn") or weights.diff.any()
+
+
+@pytest.mark.parametrize("stem", sorted(set(GENERATORS) - {"generator_autoencoder"}))
+def test_feature_maps_keep_their_size(stem: str) -> None:
+    net = load_caffe().Net(str(PROTOTXT / f"{stem}.prototxt"), load_caffe().TEST)
+    assert {net.blobs[name].shape[-1] for name in net.blobs if name.startswith("conv")} == {64}
+
+
+def test_the_bottleneck_has_two_thirds_of_the_maps() -> None:
+    total = {
+        stem: sum(c.num_output for c in convolutions(stem)) - 3
+        for stem in ("generator_small", "generator_small_bottleneck")
+    }
+    assert total == {"generator_small": 240, "generator_small_bottleneck": 160}
+
+
+def test_the_chroma_generator_keeps_the_inputs_luminance_whatever_it_has_learned() -> None:
+    net = load_caffe().Net(str(PROTOTXT / "generator_chroma_deploy.prototxt"), load_caffe().TEST)
+    for blob in net.params["conv8"]:
+        blob.data[...] = np.random.default_rng(3).normal(0, 0.3, blob.data.shape)
+    gray = np.random.default_rng(2).integers(0, 256, (2, 64, 64), np.uint8)
+    blue, green, red = np.moveaxis(nets.generate(net, gray), 1, 0)
+    assert np.abs(red - blue).max() > 0.1
+    np.testing.assert_allclose(0.114 * blue + 0.587 * green + 0.299 * red, gray / 255, atol=1e-5)
+
+
+@pytest.mark.parametrize("stem", DEPLOYED)
 def test_deploy_file_is_the_training_file_without_loss_and_target(stem: str) -> None:
     training = nets.read_net(PROTOTXT / f"{stem}.prototxt")
     deploy = nets.read_net(PROTOTXT / f"{stem}_deploy.prototxt")

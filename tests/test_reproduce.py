@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
+RELEASED = {path.stem for path in (ROOT / "data/weights").glob("*.caffemodel")}
 
 
 def reproduce(*words: str, **settings: object) -> subprocess.CompletedProcess[str]:
@@ -45,8 +46,15 @@ def test_drawn_faces_become_models_figures_and_a_report(out: Path) -> None:
 def test_the_report_stands_alone_and_says_that_its_faces_are_drawn(out: Path) -> None:
     page = (out / "report.html").read_text()
     assert not re.findall(r'(?:src|href)="(?!data:|#)[^"]*"', page)
-    assert page.count("data:image/png;base64,") >= 5
-    assert "drawn" in page
+    assert page.count("data:image/png;base64,") == 5 + len(RELEASED)
+    assert "The faces are drawn by a program" in page
+
+
+def test_the_weights_that_come_with_the_project_are_measured_beside_them(out: Path) -> None:
+    page = (out / "report.html").read_text()
+    measured = {path.parents[1].name for path in out.glob("released/*/evaluation/metrics.json")}
+    assert measured == RELEASED
+    assert set(re.findall(r'<th scope="row">Released: ([^,<]+)</th>', page)) == RELEASED
 
 
 def test_a_second_call_keeps_what_is_done(out: Path) -> None:

@@ -217,6 +217,64 @@ def test_the_l2_mode_trains_without_a_discriminator(faces: Path, tmp_path: Path)
     assert not list(out.rglob("discriminator*"))
 
 
+def test_the_wgan_mode_clips_its_critic_and_goes_on_bit_for_bit(
+    faces: Path, tmp_path: Path
+) -> None:
+    words = ("--data", faces, "--mode", "wgan", "--n-critic", 2, *QUICK)
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    for out, iterations in ((whole, 6), (halves, 3)):
+        done = train(*words, "--out", out, "--iterations", iterations)
+        assert done.returncode == 0, done.stderr
+    done = train("--out", halves, "--resume", "--iterations", 6)
+    assert done.returncode == 0, done.stderr
+    assert weights(halves, 6) == weights(whole, 6)
+    solvers = [nets.read_solver(whole / f"{name}_solver.prototxt") for name in nets.SOLVERS]
+    assert [solver.type for solver in solvers] == ["RMSProp", "RMSProp"]
+    critic = nets.read_weights(whole / "snapshots/iter_00000006/discriminator.caffemodel")
+    largest = max(
+        abs(value) for layer in critic.layer for blob in layer.blobs for value in blob.data
+    )
+    assert largest == pytest.approx(0.01)
+    assert (whole / "curves.png").exists()
+
+
+def test_an_average_of_the_weights_is_kept_judged_and_taken_up_again(
+    faces: Path, tmp_path: Path
+) -> None:
+    words = ("--data", faces, "--average", "0.9", *QUICK)
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    for out, iterations in ((whole, 10), (halves, 5)):
+        done = train(*words, "--out", out, "--iterations", iterations)
+        assert done.returncode == 0, done.stderr
+    done = train("--out", halves, "--resume", "--iterations", 10)
+    assert done.returncode == 0, done.stderr
+    last = Path("snapshots/iter_00000010/generator_average.caffemodel")
+    assert (halves / last).read_bytes() == (whole / last).read_bytes()
+    assert (whole / last).read_bytes() != (
+        whole / last.with_name("generator.caffemodel")
+    ).read_bytes()
+    (record,) = [r for r in read_log(whole / "log.jsonl") if "val_psnr" in r]
+    with FaceDatabase(faces / "test_lmdb") as database:
+        real = database.faces(range(6))
+    fake = nets.to_uint8(nets.DeployedGenerator(whole / last).colorize(gray_from_bgr(real)))
+    psnr = float(np.mean(metrics.psnr(fake, real)))
+    assert record["val_average_psnr"] == pytest.approx(psnr, abs=1e-3)
+    assert record["val_psnr"] != record["val_average_psnr"]
+
+
+def test_gs_solver_may_be_another(faces: Path, tmp_path: Path) -> None:
+    solver = nets.PROJECT_ROOT / "solvers/generator_chroma_solver.prototxt"
+    words = ("--data", faces, "--out", tmp_path / "run", "--generator-solver", solver, *QUICK)
+    done = train(*words, "--iterations", 2)
+    assert done.returncode == 0, done.stderr
+    assert nets.read_solver(tmp_path / "run/generator_solver.prototxt").lr_policy == "poly"
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert config["generator_solver"] == "solvers/generator_chroma_solver.prototxt"
+    assert config["generator"] == "prototxt/generator_small.prototxt"
+    refused = train("--out", tmp_path / "run", "--resume", "--generator-solver", SMALL)
+    assert_refused(refused, "has generator_solver solvers/generator_chroma_solver.prototxt")
+
+
 def test_a_folder_in_use_is_refused(faces: Path, tmp_path: Path) -> None:
     out = tmp_path / "busy"
     words = ("--data", faces, "--out", out, "--iterations", 100000, *QUICK)
@@ -302,6 +360,10 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", faces, *new, "--batch-size", "0"), "not 1 or more"),
         (("--data", faces, *new, "--gpu", "0"), "GPU"),
         (("--data", faces, *new, "--mode", "l2", "--lambda", "9"), "--mode l2 has not"),
+        (("--data", faces, *new, "--n-critic", "3"), "--mode wgan"),
+        (("--data", faces, *new, "--weight-clip", "0"), "not a positive number"),
+        (("--data", faces, *new, "--average", "1"), "not between 0 and 1"),
+        (("--data", faces, *new, "--generator-solver", SMALL), "not a Caffe prototxt"),
     ]
     for words, complaint in cases:
         assert_refused(train(*words), complaint)

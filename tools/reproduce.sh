@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The main job: sets the project up if need be, packs the faces, trains the paper's model and L2 alone,
-# measures both, draws the figures, and writes a report, whose path it prints last.
+# measures both and the released weights, draws the figures, and writes a report, whose path it prints last.
 #
 #   bash tools/reproduce.sh          a model half as wide, some minutes on 2 cores
 #   bash tools/reproduce.sh --full   the paper's model and length: days on a CPU
@@ -79,17 +79,29 @@ train() {
 
 weights() { echo "$out/$1/snapshots/best/generator.caffemodel"; }
 
+# Measures the weights $1 into folder $2.
 evaluate() {
-  $python python/evaluate.py --weights "$(weights "$1")" --data $data --out "$out/$1/evaluation" \
-    --skip $validation_faces "${device[@]}"
+  $python python/evaluate.py --weights "$1" --data $data --out "$2" --skip $validation_faces "${device[@]}"
 }
 
 for mode in gan l2; do
   train $mode
-  evaluate $mode
+  evaluate "$(weights $mode)" "$out/$mode/evaluation"
 done
 $python python/make_figures.py --data $data --weights "$(weights gan)" --l2-weights "$(weights l2)" \
   --run "$out/gan" --l2-run "$out/l2" --skip $validation_faces --out "$out/figures"
+
+released=()
+shopt -s nullglob
+for file in data/weights/*.caffemodel; do
+  name=$(basename "$file" .caffemodel)
+  say "released weights: $name"
+  evaluate "$file" "$out/released/$name/evaluation"
+  $python python/make_figures.py --data $data --weights "$file" --skip $validation_faces \
+    --out "$out/released/$name/figures"
+  released+=("--released=$name=$out/released/$name")
+done
+
 $python python/make_report.py --run "$out/gan" --evaluation "$out/gan/evaluation" \
   --l2-run "$out/l2" --l2-evaluation "$out/l2/evaluation" \
-  --data $data --figures "$out/figures" "${notes[@]}" --out "$out/report.html"
+  --data $data --figures "$out/figures" "${released[@]}" "${notes[@]}" --out "$out/report.html"

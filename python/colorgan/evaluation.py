@@ -14,7 +14,8 @@ import numpy as np
 from colorgan.database import FaceDatabase, gray_from_bgr
 from colorgan.errors import UserError
 from colorgan.files import make_folder, sha256, write_whole
-from colorgan.metrics import METRICS, Results, colorfulness, learn_baselines, measure
+from colorgan.luminance import with_luminance
+from colorgan.metrics import METRICS, Results, learn_baselines, measure, measure_truth
 from colorgan.nets import DeployedGenerator, to_uint8
 
 METRICS_FILE = "metrics.json"
@@ -58,40 +59,40 @@ def colorized(
 class Evaluation:
     """What was measured, an array of one value a face each.
 
-    `outputs` maps "model" and the baselines' keys to results, `names` to what people read.
+    `outputs` maps "model", "model_luminance" (the same with its input's luminance) and the
+    baselines' keys to results, `names` to what people read. `truth` is what the true faces have of
+    the metrics that are best where they equal it.
     """
 
     numbers: list[int]
     outputs: dict[str, Results]
     names: dict[str, str]
-    true_colorfulness: np.ndarray
+    truth: Results
     baseline_faces: int
 
 
 def evaluate(batches: Iterator[Faces], train: FaceDatabase) -> Evaluation:
     """Measure the generated faces of all batches, and the baselines learned from `train`."""
     baselines, baseline_faces = learn_baselines(train)
-    names = {"model": "Model"} | {baseline.key: baseline.name for baseline in baselines}
+    names = {"model": "Model", "model_luminance": "Model, input's luminance kept"}
+    names |= {baseline.key: baseline.name for baseline in baselines}
     parts: dict[str, list[Results]] = {key: [] for key in names}
     numbers: list[int] = []
-    truth: list[np.ndarray] = []
+    truth: list[Results] = []
     for batch in batches:
         numbers += batch.numbers
-        truth.append(colorfulness(batch.real))
-        parts["model"].append(measure(batch.fake, batch.real))
-        for baseline in baselines:
-            parts[baseline.key].append(measure(baseline.colorize(batch.gray), batch.real))
-    outputs = {
-        key: {m.key: np.concatenate([part[m.key] for part in results]) for m in METRICS}
-        for key, results in parts.items()
-    }
-    return Evaluation(numbers, outputs, names, np.concatenate(truth), baseline_faces)
+        truth.append(measure_truth(batch.real))
+        answers = {"model": batch.fake, "model_luminance": with_luminance(batch.fake, batch.gray)}
+        answers |= {baseline.key: baseline.colorize(batch.gray) for baseline in baselines}
+        for key, answer in answers.items():
+            parts[key].append(measure(answer, batch.real))
+    outputs = {key: _joined(results) for key, results in parts.items()}
+    return Evaluation(numbers, outputs, names, _joined(truth), baseline_faces)
 
 
 def summary(evaluation: Evaluation) -> dict:
     """The means and their standard errors, as `metrics.json` holds them."""
-    truth = _mean(evaluation.true_colorfulness)
-    model = evaluation.outputs["model"]["colorfulness"].mean()
+    true_colorfulness = evaluation.truth["colorfulness"].mean()
     return {
         "faces": len(evaluation.numbers),
         "first_image": evaluation.numbers[0],
@@ -100,12 +101,12 @@ def summary(evaluation: Evaluation) -> dict:
         "outputs": {
             key: {
                 "name": evaluation.names[key],
-                **{metric.key: _mean(results[metric.key]) for metric in METRICS},
+                **_means(results),
+                "colorfulness_ratio": float(results["colorfulness"].mean() / true_colorfulness),
             }
             for key, results in evaluation.outputs.items()
         },
-        "truth": {"name": "Original", "colorfulness": truth},
-        "colorfulness_ratio": float(model / truth["mean"]),
+        "truth": {"name": "Original", **_means(evaluation.truth)},
         "metrics": {
             m.key: {"name": m.name, "unit": m.unit, "better": m.better, "note": m.note}
             for m in METRICS
@@ -114,26 +115,35 @@ def summary(evaluation: Evaluation) -> dict:
 
 
 def write_evaluation(folder: Path, evaluation: Evaluation, provenance: dict) -> None:
-    """Write `metrics.json` (`provenance` first) and `per_image.csv` into a folder."""
+    """Write `metrics.json` (`provenance` first) and `per_image.csv` into a folder.
+
+    A line of the CSV is a face: the model's metrics by their keys, those with the input's luminance
+    kept under "kept_" and their keys, and the true face's colourfulness.
+    """
     make_folder(folder)
     rows = io.StringIO()
     writer = csv.writer(rows, lineterminator="\n")
-    model = evaluation.outputs["model"]
-    writer.writerow(["image", *(metric.key for metric in METRICS), "true_colorfulness"])
-    columns = [model[metric.key] for metric in METRICS] + [evaluation.true_colorfulness]
-    for number, *values in zip(evaluation.numbers, *columns, strict=True):
+    columns = {
+        **evaluation.outputs["model"],
+        **{f"kept_{key}": v for key, v in evaluation.outputs["model_luminance"].items()},
+        "true_colorfulness": evaluation.truth["colorfulness"],
+    }
+    writer.writerow(["image", *columns])
+    for number, *values in zip(evaluation.numbers, *columns.values(), strict=True):
         writer.writerow([number, *(f"{value:.6g}" for value in values)])
     write_whole(folder / PER_IMAGE_FILE, rows.getvalue().encode())
     text = json.dumps(provenance | summary(evaluation), indent=2, allow_nan=False)
     write_whole(folder / METRICS_FILE, f"{text}\n".encode())
 
 
-def provenance(weights: Path, data: Path, skip: int) -> dict:
-    """What the figures came from: checksums of the weights and the data's manifest, versions."""
-    resolved = weights.resolve()  # snapshots/best is a link: its target names the iteration
+def provenance(generator: DeployedGenerator, data: Path, skip: int) -> dict:
+    """What the figures came from: the weights and the data with their checksums, versions."""
+    # snapshots/best is a link: its target names the iteration.
+    weights = generator.weights.resolve()
     return {
-        "weights": f"{resolved.parent.name}/{resolved.name}",
+        "weights": f"{weights.parent.name}/{weights.name}",
         "weights_sha256": sha256(weights),
+        "parameters": generator.parameters,
         "data": str(data),
         "manifest_sha256": sha256(data / "manifest.json"),
         "skipped_faces": skip,
@@ -150,6 +160,14 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             found[package] = "not installed as a package"
     return found
+
+
+def _joined(batches: list[Results]) -> Results:
+    return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
+
+
+def _means(results: Results) -> dict[str, dict[str, float]]:
+    return {key: _mean(values) for key, values in results.items()}
 
 
 def _mean(values: np.ndarray) -> dict[str, float]:

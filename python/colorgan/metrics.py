@@ -34,8 +34,11 @@ class Metric:
         """The value as tables print it, without its unit."""
         return f"{value:.{self.digits}f}"
 
-    def distance_from_best(self, value: float, truth: float) -> float:
-        """How to rank: the smallest of these is the best value. `truth` is the true images' own."""
+    def distance_from_best(self, value: float, truth: float | None = None) -> float:
+        """How to rank: the smallest of these is the best value.
+
+        `truth` is the true images' own value, where that is what is best.
+        """
         if self.better == "truth":
             return abs(value - truth)
         return -value if self.better == "higher" else value
@@ -56,6 +59,14 @@ METRICS = (
         "higher",
         2,
         "PSNR of its gray to the input, 84 dB if exact",
+    ),
+    Metric(
+        "edge_sharpness",
+        "Edge sharpness",
+        "",
+        "truth",
+        3,
+        "gradients of its gray against the input's, 1 if kept, less if blurred",
     ),
 )
 
@@ -130,17 +141,40 @@ def luminance_psnr(fake: np.ndarray, gray: np.ndarray) -> np.ndarray:
     return psnr(gray_from_bgr(fake), gray)
 
 
+def edge_sharpness(fake: np.ndarray, gray: np.ndarray) -> np.ndarray:
+    """How steep the output's edges are against those of the gray input `(n, h, w)`: 1 if equal.
+
+    With the gradients t of the input and g of the output's own gray, by central differences:
+    `sum(g . t) / sum(t . t)` over an image's pixels, the slope of the line through 0 that fits g to
+    t best. Blurred edges give less than 1; artefacts with no tie to the input's edges average out.
+    1 for a flat input.
+    """
+    ours, inputs = _gradients(gray_from_bgr(fake)), _gradients(gray)
+    along, squares = ((edges * inputs).sum(axis=(0, 2, 3)) for edges in (ours, inputs))
+    return np.divide(along, squares, out=np.ones(len(gray)), where=squares > 0)
+
+
 def measure(fake: np.ndarray, real: np.ndarray) -> Results:
     """Every metric of `METRICS` for outputs `fake` of the gray images of `real`."""
+    gray = gray_from_bgr(real)
     results = {
         "psnr": psnr(fake, real),
         "ssim": ssim(fake, real),
         "ciede2000": ciede2000(fake, real),
         "ab_error": ab_error(fake, real),
         "colorfulness": colorfulness(fake),
-        "luminance_psnr": luminance_psnr(fake, gray_from_bgr(real)),
+        "luminance_psnr": luminance_psnr(fake, gray),
+        "edge_sharpness": edge_sharpness(fake, gray),
     }
     return {metric.key: results[metric.key] for metric in METRICS}
+
+
+def measure_truth(real: np.ndarray) -> Results:
+    """What the true images themselves have of the metrics whose best value is the truth's."""
+    return {
+        "colorfulness": colorfulness(real),
+        "edge_sharpness": edge_sharpness(real, gray_from_bgr(real)),
+    }
 
 
 @dataclass(frozen=True)
@@ -179,6 +213,11 @@ def learn_baselines(faces: FaceDatabase, limit: int = 5000) -> tuple[tuple[Basel
         Baseline("average_face", "Gray + average face's colour", pixel_offset),
     )
     return baselines, count
+
+
+def _gradients(gray: np.ndarray) -> np.ndarray:
+    """Gray `(n, h, w)` to float64 `(2, n, h, w)`: change a pixel, downwards and to the right."""
+    return np.stack(np.gradient(gray.astype(np.float64), axis=(1, 2)))
 
 
 def _ab_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -17,19 +17,33 @@ from google.protobuf.message import DecodeError, Message
 
 from colorgan.caffe_runtime import load_caffe
 from colorgan.errors import UserError
+from colorgan.released import check_released
 
 PROJECT_ROOT = Path(__file__).resolve().parents[2]
 GENERATOR_PROTOTXT = PROJECT_ROOT / "prototxt" / "generator.prototxt"
 DISCRIMINATOR_PROTOTXT = PROJECT_ROOT / "prototxt" / "discriminator.prototxt"
+CRITIC_PROTOTXT = PROJECT_ROOT / "prototxt" / "critic.prototxt"
+# The paper's two solvers.
 SOLVERS = {
     name: PROJECT_ROOT / "solvers" / f"{name}_solver.prototxt"
     for name in ("generator", "discriminator")
+}
+# Those of a Wasserstein GAN, its outlook.
+WASSERSTEIN_SOLVERS = {
+    "generator": PROJECT_ROOT / "solvers" / "generator_wgan_solver.prototxt",
+    "discriminator": PROJECT_ROOT / "solvers" / "critic_solver.prototxt",
 }
 # Blobs that the training step reaches for by name.
 BLOBS = {
     "generator": ("gray", "color", "fake", "l2"),
     "discriminator": ("data", "label", "score", "adversarial"),
 }
+
+
+def project_path(path: Path) -> str:
+    """A path inside the project as seen from its root, any other in full: what a run records."""
+    path = path.resolve()
+    return str(path.relative_to(PROJECT_ROOT) if path.is_relative_to(PROJECT_ROOT) else path)
 
 
 def proto():
@@ -142,11 +156,17 @@ def try_building(solver: Path) -> None:
 
 
 def read_weights(path: Path) -> Message:
-    """Parse a .caffemodel file into a NetParameter; UserError where it is none."""
+    """Parse a .caffemodel file into a NetParameter.
+
+    UserError where it is none, or not the one that SHA256SUMS beside it lists.
+    """
     try:
-        weights = proto().NetParameter.FromString(path.read_bytes())
+        content = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    check_released(path, content)
+    try:
+        weights = proto().NetParameter.FromString(content)
     except DecodeError:
         raise UserError(f"{path}: not a .caffemodel file, or a damaged one") from None
     if not any(layer.blobs for layer in weights.layer):
@@ -168,11 +188,25 @@ def check_weights(net, weights: Message, path: Path) -> None:
                 raise UserError(f"{path}: layer {name} has missing or non-finite weights")
 
 
+def count_parameters(weights: Message) -> int:
+    """How many learned values a NetParameter holds: all but BatchNorm's moving statistics."""
+    return sum(
+        len(blob.data)
+        for layer in weights.layer
+        if layer.type != "BatchNorm"
+        for blob in layer.blobs
+    )
+
+
 class DeployedGenerator:
     """A trained generator G in the TEST phase, for any size of face.
 
     A .caffemodel file carries its own layers, so one file is all that is needed, whichever variant
     of G it was trained as.
+
+    Attributes:
+        weights: the file that was loaded.
+        parameters: how many numbers G learned, without the statistics that BatchNorm keeps.
     """
 
     def __init__(self, weights: Path) -> None:
@@ -188,6 +222,8 @@ class DeployedGenerator:
             self._net = caffe.Net(str(deploy), caffe.TEST)
         check_weights(self._net, stored, weights)
         self._net.copy_from(str(weights))
+        self.weights = weights
+        self.parameters = count_parameters(stored)
 
     def colorize(self, gray: np.ndarray) -> np.ndarray:
         """Colour gray faces, uint8 (n, h, w): float32 (n, 3, h, w), channels B, G, R, in [0, 1]."""

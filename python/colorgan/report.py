@@ -46,6 +46,15 @@ class RunSources:
 
 
 @dataclass(frozen=True)
+class Released:
+    """Weights that come with the project, measured beside the runs; `figure` is their figure 3."""
+
+    name: str
+    evaluation: dict
+    figure: dict[str, str]
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """What is known of a training run."""
 
@@ -76,18 +85,22 @@ def render_report(
     l2: RunSources | None,
     data: Path,
     figures: Path,
+    released: dict[str, Path],
     notes: list[str],
 ) -> str:
     """Return the report as one HTML text that needs no other file.
 
-    `data` is the folder of build_lmdb.py, `figures` that of make_figures.py; `notes` are said
-    beside those that follow from the numbers. UserError where a source is missing or damaged, or
-    the evaluations measured different faces or other data.
+    `data` is the folder of build_lmdb.py, `figures` that of make_figures.py; `released` are the
+    names of released weights and a folder for each, with evaluation/ and figures/ in it; `notes`
+    are said beside those that follow from the numbers. UserError where a source is missing or
+    damaged, or the evaluations measured different faces or other data.
     """
     runs = [read_run("Model", model)]
     if l2:
         runs.append(read_run("L2 alone", l2))
-        check_same_faces(runs[0], runs[1])
+    others = [read_released(name, folder) for name, folder in released.items()]
+    evaluations = {measured.name: measured.evaluation for measured in (*runs, *others)}
+    check_same_faces(evaluations)
     manifest = read_json(data / "manifest.json")
     if sha256(data / "manifest.json") != runs[0].evaluation["manifest_sha256"]:
         raise UserError(f"{model.evaluation}: measured on other data than {data}; evaluate again")
@@ -103,8 +116,9 @@ def render_report(
         evaluation=runs[0].evaluation,
         settings=settings_table(runs),
         metrics=METRICS,
-        rows=metric_rows(runs),
+        rows=metric_rows(evaluations),
         figures=read_figures(figures),
+        released=others,
         manifest=manifest,
         machine=machine(),
         assumptions=ASSUMPTIONS,
@@ -118,18 +132,35 @@ def read_run(name: str, sources: RunSources) -> RunRecord:
         name,
         read_json(sources.run / "config.json"),
         read_log(sources.run / "log.jsonl"),
-        read_json(sources.evaluation / METRICS_FILE),
+        read_evaluation(sources.evaluation),
     )
 
 
-def check_same_faces(first: RunRecord, second: RunRecord) -> None:
-    """UserError unless both were measured on the same faces: one table would mislead."""
-    for key in ("manifest_sha256", "faces", "first_image", "last_image"):
-        if first.evaluation[key] != second.evaluation[key]:
-            raise UserError(
-                f"{first.name} and {second.name} were measured on different faces ({key} differs);"
-                " run evaluate.py for both with the same --data, --skip and --count"
-            )
+def read_released(name: str, folder: Path) -> Released:
+    """Read what was measured and drawn of released weights."""
+    title = f"{name}: gray, generated and original test faces"
+    figure = embedded(folder / "figures" / "figure3.png", title)
+    return Released(f"Released: {name}", read_evaluation(folder / "evaluation"), figure)
+
+
+def read_evaluation(folder: Path) -> dict:
+    """Read a folder of evaluate.py; UserError unless it measured what this version does."""
+    evaluation = read_json(folder / METRICS_FILE)
+    if list(evaluation.get("metrics", {})) != [metric.key for metric in METRICS]:
+        raise UserError(f"{folder}: measured by another version of evaluate.py; evaluate again")
+    return evaluation
+
+
+def check_same_faces(evaluations: dict[str, dict]) -> None:
+    """UserError unless all were measured on the same faces: one table would mislead."""
+    (first, expected), *others = evaluations.items()
+    for name, evaluation in others:
+        for key in ("manifest_sha256", "faces", "first_image", "last_image"):
+            if evaluation[key] != expected[key]:
+                raise UserError(
+                    f"{first} and {name} were measured on different faces ({key} differs);"
+                    " run evaluate.py for both with the same --data, --skip and --count"
+                )
 
 
 def settings_table(runs: list[RunRecord]) -> list[tuple[str, list[str]]]:
@@ -138,12 +169,20 @@ def settings_table(runs: list[RunRecord]) -> list[tuple[str, list[str]]]:
     return [(key.replace("_", " "), [str(run.config.get(key, "")) for run in runs]) for key in keys]
 
 
-def metric_rows(runs: list[RunRecord]) -> list[dict]:
-    """Return the table of metrics: each run, the baselines, the truth; the best cells marked."""
-    rows = [(run.name, run.evaluation["outputs"]["model"]) for run in runs]
-    outputs = runs[0].evaluation["outputs"]
-    rows += [(row["name"], row) for key, row in outputs.items() if key != "model"]
-    truth = runs[0].evaluation["truth"]
+def metric_rows(evaluations: dict[str, dict]) -> list[dict]:
+    """Return the table of metrics, the best cells marked.
+
+    Each model's output as it is and with its input's luminance, the baselines, the truth.
+    """
+    models = {"model": "", "model_luminance": ", input's luminance kept"}
+    rows = [
+        (name + addition, evaluation["outputs"][key])
+        for name, evaluation in evaluations.items()
+        for key, addition in models.items()
+    ]
+    first = next(iter(evaluations.values()))
+    rows += [(row["name"], row) for key, row in first["outputs"].items() if key not in models]
+    truth = first["truth"]
     best = {metric.key: min(_distance(metric, row, truth) for _, row in rows) for metric in METRICS}
     return [
         {
@@ -161,21 +200,29 @@ def metric_rows(runs: list[RunRecord]) -> list[dict]:
 
 
 def _distance(metric: Metric, row: dict, truth: dict) -> float:
-    return metric.distance_from_best(row[metric.key]["mean"], truth["colorfulness"]["mean"])
+    best = truth[metric.key]["mean"] if metric.better == "truth" else None
+    return metric.distance_from_best(row[metric.key]["mean"], best)
 
 
-def read_figures(folder: Path) -> list[dict]:
-    """Return the pictures that are there: file name, title, and the picture as a data: address."""
-    pictures = []
-    for name, title in FIGURES.items():
-        path = folder / name
-        if path.exists():
-            encoded = base64.b64encode(path.read_bytes()).decode()
-            address = f"data:image/png;base64,{encoded}"
-            pictures.append({"name": name, "title": title, "address": address})
+def read_figures(folder: Path) -> list[dict[str, str]]:
+    """Return the pictures that are there, as `embedded` does; UserError where there are none."""
+    pictures = [
+        embedded(folder / name, title)
+        for name, title in FIGURES.items()
+        if (folder / name).exists()
+    ]
     if not pictures:
         raise UserError(f"{folder}: no figures there; draw them with python/make_figures.py")
     return pictures
+
+
+def embedded(path: Path, title: str) -> dict[str, str]:
+    """Return a PNG's file name, its title, and the picture itself as a data: address."""
+    try:
+        encoded = base64.b64encode(path.read_bytes()).decode()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    return {"name": path.name, "title": title, "address": f"data:image/png;base64,{encoded}"}
 
 
 def notes_from_numbers(model: RunRecord, manifest: dict) -> list[str]:

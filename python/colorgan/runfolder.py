@@ -39,6 +39,13 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return records
 
 
+def best_weights(run: Path) -> Path | None:
+    """G's weights in the best snapshot of a run folder, their average where one is kept."""
+    names = ("generator_average.caffemodel", "generator.caffemodel")
+    weights = [run / "snapshots" / "best" / name for name in names]
+    return next((path for path in weights if path.exists()), None)
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A point from which training goes on: a folder with both solvers' files and state.json."""
@@ -169,11 +176,6 @@ class RunFolder:
                 f"{paths[-1]}: damaged snapshot ({error}); remove it to resume from the one before"
             ) from None
         return Snapshot(paths[-1], state)
-
-    def best_weights(self) -> str:
-        """The path of G's weights in the best snapshot, in words."""
-        weights = self.snapshots_path / "best" / "generator.caffemodel"
-        return str(weights) if weights.exists() else "none yet"
 
     def last_snapshot_name(self) -> str:
         """The newest snapshot's path in words, for messages."""

@@ -1,5 +1,8 @@
 """One iteration of training: formulas (3) and (4) of the paper, D first, then G.
 
+And two others that the paper speaks of: L2 alone (its Figure 4a), and the Wasserstein GAN (its
+outlook).
+
 G and D are two nets with a solver each. What passes between them are two blobs:
 the generated faces, from G's `fake` to D's `data`, and the adversarial gradient, from D's `data`
 back to G's `fake`.
@@ -21,7 +24,7 @@ REAL, FAKE = 1.0, 0.0  # D's label for a photograph and for a generated face
 
 @dataclass(frozen=True)
 class Judgement:
-    """What D says of a batch: its loss -log D or -log(1 - D), and its mean score D in [0, 1]."""
+    """What D says of a batch: its loss, as formulas (3) and (4) have it, and its mean score."""
 
     loss: float
     score: float
@@ -33,9 +36,10 @@ class StepLosses:
 
     Attributes:
         l2: 1/(2N) sum ||G(x) - X||^2, formula (3).
-        adversarial: -log D(G(x)), formula (3), from D just updated.
-        d_real, d_fake: -log D(X) and -log(1 - D(G(x))), formula (4).
-        score_real, score_fake: D(X) and D(G(x)) in [0, 1], before D's update.
+        adversarial: -log D(G(x)), formula (3), from D just updated; -f(G(x)) from a critic.
+        d_real, d_fake: -log D(X) and -log(1 - D(G(x))), formula (4); a critic's -f(X) and f(G(x)).
+        score_real, score_fake: D(X) and D(G(x)) in [0, 1], before D's update; a critic's f(X) and
+            f(G(x)), any numbers.
         grad_l2, grad_adversarial: L2 norms of the two terms' gradients at `fake`, lambda
             included; None where they were not asked for.
 
@@ -57,7 +61,7 @@ class StepLosses:
 
 
 class Player:
-    """One net of the game and its Adam solver; each of Caffe's calls is timed."""
+    """One net of the game and its solver; each of Caffe's calls is timed."""
 
     def __init__(self, name: str, solver: Path, times: PhaseTimes) -> None:
         """Make the solver and its net; `name` is the one its files have in a snapshot."""
@@ -78,7 +82,7 @@ class Player:
             self.net.backward(start=start, end=end)
 
     def update(self) -> None:
-        """One Adam step with the gradients in the parameters' diffs, which it leaves as updates."""
+        """One solver step with the gradients in the parameters' diffs; it leaves updates there."""
         with self._times.phase(f"{self._letter} update"):
             self.solver.apply_update()
 
@@ -87,7 +91,7 @@ class Player:
         return all(np.isfinite(b.data).all() for blobs in self.net.params.values() for b in blobs)
 
     def snapshot_bytes(self) -> int:
-        """Room that a snapshot takes: the parameters, and Adam's two moments of each."""
+        """Room that a snapshot takes at most: the parameters, and Adam's two moments of each."""
         return 3 * sum(b.data.nbytes for blobs in self.net.params.values() for b in blobs)
 
     def snapshot(self, folder: Path) -> None:
@@ -102,7 +106,7 @@ class Player:
         written["solverstate"].unlink()
 
     def restore(self, folder: Path) -> None:
-        """Take weights, Adam's moments and the iteration from the files of `snapshot`."""
+        """Take weights, the solver's moments and the iteration from the files of `snapshot`."""
         state = folder / f"{self.name}.solverstate"
         with tempfile.NamedTemporaryFile(suffix=".solverstate") as here:
             point_to_weights(state, str(folder / f"{self.name}.caffemodel"), Path(here.name))
@@ -122,6 +126,8 @@ def point_to_weights(state: Path, weights: str, out: Path) -> None:
 
 class L2Training:
     """G alone, on the first term of formula (3): the paper's Figure 4a."""
+
+    batches_per_step = 1  # a step takes a batch of this many times G's batch size
 
     def __init__(self, generator_solver: Path, times: PhaseTimes) -> None:
         self.times = times
@@ -212,7 +218,55 @@ class GanTraining(L2Training):
             D.blobs["label"].data[...] = label
         self.discriminator.forward()
         loss = float(D.blobs["adversarial"].data)
-        return Judgement(loss, float(np.mean(_sigmoid(D.blobs["score"].data))))
+        return Judgement(loss, self.mean_score(D.blobs["score"].data))
+
+    @staticmethod
+    def mean_score(score: np.ndarray) -> float:
+        """D's mean probability that the faces are real."""
+        return float(np.mean(_sigmoid(score)))
+
+
+class WassersteinTraining(GanTraining):
+    """G against a critic f without Sigmoid: the paper's future work (iii).
+
+    After Arjovsky, Chintala and Bottou 2017. f maximises mean f(X) - mean f(G(x)) and stays
+    Lipschitz because its weights are clipped; G minimises (3) with -f(G(x)) in place of
+    -log D(G(x)). The critic's net gives `adversarial` and `label` the signs that make disc_step and
+    gen_step say just that.
+    """
+
+    def __init__(
+        self,
+        generator_solver: Path,
+        discriminator_solver: Path,
+        times: PhaseTimes,
+        n_critic: int,
+        weight_clip: float,
+    ) -> None:
+        """`n_critic` updates of f to one of G; f's weights in [-weight_clip, weight_clip]."""
+        super().__init__(generator_solver, discriminator_solver, times)
+        self.batches_per_step = n_critic
+        self._weight_clip = weight_clip
+
+    def step(self, batch: Batch, measure_gradients: bool = False) -> StepLosses:
+        """`n_critic` updates of f, each on faces of its own, then one of G on the last of them."""
+        for part in batch.split(self.batches_per_step):
+            self.generate(part)
+            on_real, on_fake = self.disc_step()
+            self.clip_weights()
+        return self.gen_step(on_real, on_fake, measure_gradients)
+
+    def clip_weights(self) -> None:
+        """Keep f Lipschitz, whatever its constant."""
+        with self.times.phase("copies"):
+            for blobs in self.discriminator.net.params.values():
+                for blob in blobs:
+                    np.clip(blob.data, -self._weight_clip, self._weight_clip, out=blob.data)
+
+    @staticmethod
+    def mean_score(score: np.ndarray) -> float:
+        """The mean of f, any number."""
+        return float(np.mean(score))
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:

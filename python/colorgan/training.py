@@ -14,6 +14,7 @@ import numpy as np
 from tqdm import tqdm
 
 from colorgan import figures, metrics, nets
+from colorgan.averaging import WeightAverage
 from colorgan.batches import FaceBatches
 from colorgan.caffe_runtime import load_caffe
 from colorgan.database import FaceDatabase, gray_from_bgr
@@ -21,12 +22,19 @@ from colorgan.errors import UserError
 from colorgan.files import read_json
 from colorgan.phases import PhaseTimes
 from colorgan.runfolder import RunFolder, read_log
-from colorgan.steps import GanTraining, L2Training, Player, StepLosses
+from colorgan.steps import GanTraining, L2Training, StepLosses, WassersteinTraining
 
 # Faces in the sample grid: as many as stand side by side on a screen at 64 pixels each.
 GRID_FACES = 12
-# Who has a solver, by training mode; G first.
-PLAYERS = {"gan": ("generator", "discriminator"), "l2": ("generator",)}
+# Who plays in each training mode, G first, and the net of D.
+PLAYERS = {
+    "gan": ("generator", "discriminator"),
+    "l2": ("generator",),
+    "wgan": ("generator", "discriminator"),
+}
+DISCRIMINATORS = {"gan": nets.DISCRIMINATOR_PROTOTXT, "wgan": nets.CRITIC_PROTOTXT}
+# What a Wasserstein GAN has besides: the values of Arjovsky, Chintala and Bottou 2017.
+WASSERSTEIN = {"n_critic": 5, "weight_clip": 0.01}
 # Faces that the validation net sees at once: more is no faster and costs memory beside training.
 VALIDATION_BATCH = 16
 
@@ -38,14 +46,21 @@ class TrainingConfig:
     Attributes:
         data: folder with train_lmdb and test_lmdb.
         faces: checksum of what the manifest there says of the faces; what `data` moves with.
-        mode: "gan", formulas (3) and (4), or "l2", the first term of (3) alone (Figure 4a).
+        mode: "gan", formulas (3) and (4); "l2", the first term of (3) alone (Figure 4a); "wgan",
+            a critic in place of D (the paper's future work).
         generator: the prototxt file of G when the run began; the run has its own copy.
+        generator_solver: likewise, of G's solver; the paper's Adam, or RMSProp in mode "wgan".
         batch_size: faces an iteration; assumed 64, in the prototxt.
         iterations: updates of G (and of D); assumed 20,000, in the solver.
         adversarial_weight: lambda of (3) and (4); 100 in the paper and in the prototxt of D; None
             in mode "l2".
         seed: of the weights' first values, the order of the faces and their mirroring.
+        n_critic, weight_clip: updates of the critic to one of G, and the bound on its weights; None
+            but in mode "wgan".
         mirror: whether a random half of the faces is mirrored; the paper mentions none.
+        vary_light: whether each face is shown in random contrast and brightness; likewise.
+        average: decay an iteration of the average of G's weights that is kept, validated and
+            released beside them; None for none, as in the paper.
         log_every, validate_every, snapshot_every: intervals in iterations.
         keep: how many of the last snapshots stay, besides the best.
         validation_faces: how many faces, the first of test_lmdb, the best snapshot is chosen on.
@@ -58,8 +73,13 @@ class TrainingConfig:
     iterations: int
     adversarial_weight: float | None
     mode: str = "gan"
+    generator_solver: str = nets.project_path(nets.SOLVERS["generator"])
+    n_critic: int | None = None
+    weight_clip: float | None = None
     seed: int = 1
     mirror: bool = False
+    vary_light: bool = False
+    average: float | None = None
     log_every: int = 10
     validate_every: int = 250
     snapshot_every: int = 500
@@ -69,19 +89,30 @@ class TrainingConfig:
 
 def configure(given: dict[str, Any]) -> TrainingConfig:
     """A new run's configuration: what was given; for the rest, what prototxt and solver state."""
+    mode = given.get("mode", TrainingConfig.mode)
     generator = Path(given.get("generator", nets.GENERATOR_PROTOTXT))
+    solvers = nets.WASSERSTEIN_SOLVERS if mode == "wgan" else nets.SOLVERS
+    solver = Path(given.get("generator_solver", solvers["generator"]))
     stated = {
         "batch_size": nets.batch_size_of(nets.read_net(generator, nets.BLOBS["generator"])),
-        "iterations": nets.read_solver(nets.SOLVERS["generator"]).max_iter,
+        "iterations": nets.read_solver(solver).max_iter,
         "adversarial_weight": None,
     }
-    if "discriminator" in PLAYERS[given.get("mode", TrainingConfig.mode)]:
-        discriminator = nets.read_net(nets.DISCRIMINATOR_PROTOTXT)
+    if mode in DISCRIMINATORS:
+        discriminator = nets.read_net(DISCRIMINATORS[mode])
         stated["adversarial_weight"] = nets.adversarial_weight(discriminator)
     elif "adversarial_weight" in given:
         raise UserError("--lambda: weighs the adversarial losses, which --mode l2 has not")
-    faces = checksum_of_faces(Path(given["data"]))
-    return TrainingConfig(**{**stated, **given, "faces": faces, "generator": str(generator)})
+    if mode == "wgan":
+        stated |= WASSERSTEIN
+    elif WASSERSTEIN.keys() & given:
+        raise UserError("--n-critic, --weight-clip: belong to the critic of --mode wgan")
+    files = {
+        "faces": checksum_of_faces(Path(given["data"])),
+        "generator": nets.project_path(generator),
+        "generator_solver": nets.project_path(solver),
+    }
+    return TrainingConfig(**{**stated, **given, **files})
 
 
 def checksum_of_faces(data: Path) -> str:
@@ -109,21 +140,19 @@ def open_faces(config: TrainingConfig, generator: Path) -> tuple[FaceDatabase, F
 
 
 class Validation:
-    """The first test faces, and a copy of G in the TEST phase that shares G's weights."""
+    """The first test faces, on which generators are judged while they train."""
 
-    def __init__(self, database: FaceDatabase, count: int, deploy: Path, generator: Player) -> None:
+    def __init__(self, database: FaceDatabase, count: int) -> None:
         self._real = database.faces(range(count))
         self._gray = gray_from_bgr(self._real)
-        self._net = load_caffe().Net(str(deploy), load_caffe().TEST)
-        self._net.share_with(generator.net)
 
-    def measure(self) -> tuple[dict[str, float], np.ndarray]:
-        """Color the faces: the log's validation values, and the sample grid as a BGR picture."""
+    def measure(self, net, prefix: str = "val") -> tuple[dict[str, float], np.ndarray]:
+        """Color the faces with a deploy net: values for the log, and the sample grid, a picture."""
         parts = np.array_split(self._gray, math.ceil(len(self._gray) / VALIDATION_BATCH))
-        fake = nets.to_uint8(np.concatenate([nets.generate(self._net, part) for part in parts]))
+        fake = nets.to_uint8(np.concatenate([nets.generate(net, part) for part in parts]))
         values = {
-            "val_psnr": float(np.mean(metrics.psnr(fake, self._real))),
-            "val_colorfulness": float(np.mean(metrics.colorfulness(fake))),
+            f"{prefix}_psnr": float(np.mean(metrics.psnr(fake, self._real))),
+            f"{prefix}_colorfulness": float(np.mean(metrics.colorfulness(fake))),
         }
         some = slice(GRID_FACES)
         return values, figures.sample_grid(self._gray[some], fake[some], self._real[some])
@@ -168,15 +197,21 @@ class Trainer:
         self.run = run
         self.times = PhaseTimes()
         solvers = [place_solver(config, run, name) for name in PLAYERS[config.mode]]
-        rules = GanTraining if config.mode == "gan" else L2Training
-        self.training: L2Training = rules(*solvers, self.times)
-        self.batches = FaceBatches(train, config.batch_size, config.seed, config.mirror)
-        self.validation = Validation(
-            test,
-            min(config.validation_faces, len(test)),
-            run.path / "generator_deploy.prototxt",
-            self.training.generator,
+        self.training = make_training(config, solvers, self.times)
+        self.batches = FaceBatches(
+            train,
+            config.batch_size * self.training.batches_per_step,
+            config.seed,
+            mirror=config.mirror,
+            vary_light=config.vary_light,
         )
+        self.validation = Validation(test, min(config.validation_faces, len(test)))
+        deploy = str(run.path / "generator_deploy.prototxt")
+        generator = self.training.generator.net
+        # G in the TEST phase, on the very weights that are trained.
+        self.deployed = load_caffe().Net(deploy, load_caffe().TEST)
+        self.deployed.share_with(generator)
+        self.average = WeightAverage(generator, deploy, config.average) if config.average else None
         self.iteration = self._logged_iteration = 0
         self.best_psnr = -math.inf
 
@@ -186,6 +221,8 @@ class Trainer:
         if snapshot:  # a run that ended before its first one begins again
             for player in self.training.players:
                 player.restore(snapshot.path)
+            if self.average:
+                self.average.restore(snapshot.path)
             self.iteration = self._logged_iteration = snapshot.state["iteration"]
             self.best_psnr = snapshot.state["best_psnr"]
         self.run.cut_log(self.iteration)
@@ -231,6 +268,8 @@ class Trainer:
             measured = (self.iteration + 1) % self.config.log_every == 0
             losses = self.training.step(batch, measure_gradients=measured)
             self.iteration += 1
+            if self.average:
+                self.average.follow(self.iteration)
             if not all(map(math.isfinite, losses.values().values())):
                 self._give_up(" ".join(f"{k}={v:g}" for k, v in losses.values().items()))
             yield losses
@@ -266,14 +305,19 @@ class Trainer:
     def _validate(self, progress: tqdm) -> bool:
         """Log the validation values, draw the sample grid; whether G was never better."""
         with self.times.phase("validation"):
-            values, grid = self.validation.measure()
+            values, grid = self.validation.measure(self.deployed)
+            psnr, colorfulness = values.values()
+            if self.average:  # what the run is to give in the end, and so what is judged
+                of_average, grid = self.validation.measure(self.average.net, "val_average")
+                psnr, colorfulness = of_average.values()
+                values |= of_average
             self.run.log({"iteration": self.iteration, **values})
             figures.save_png(self.run.samples_path / f"iter_{self.iteration:08d}.png", grid)
-            improved = values["val_psnr"] > self.best_psnr
-            self.best_psnr = max(self.best_psnr, values["val_psnr"])
+            improved = psnr > self.best_psnr
+            self.best_psnr = max(self.best_psnr, psnr)
             progress.write(
-                f"iteration {self.iteration}: validation PSNR {values['val_psnr']:.2f} dB"
-                f"{' (best)' if improved else ''}, colourfulness {values['val_colorfulness']:.3f}"
+                f"iteration {self.iteration}: validation PSNR {psnr:.2f} dB"
+                f"{' (best)' if improved else ''}, colourfulness {colorfulness:.3f}"
             )
             return improved
 
@@ -286,6 +330,8 @@ class Trainer:
             def write() -> None:
                 for player in players:
                     player.snapshot(self.run.writing_path)
+                if self.average:
+                    self.average.snapshot(self.run.writing_path)
 
             state = {"iteration": self.iteration, "best_psnr": self.best_psnr}
             size = sum(player.snapshot_bytes() for player in players)
@@ -293,10 +339,22 @@ class Trainer:
             self.run.save_snapshot(state, write, size=size, keep=keep, is_best=is_best)
 
 
+def make_training(config: TrainingConfig, solvers: list[Path], times: PhaseTimes) -> L2Training:
+    """The rules of the configuration's mode, with the nets that the solvers name."""
+    if config.mode == "wgan":
+        return WassersteinTraining(*solvers, times, config.n_critic, config.weight_clip)
+    return (GanTraining if config.mode == "gan" else L2Training)(*solvers, times)
+
+
 def write_prototxts(config: TrainingConfig, run: RunFolder) -> None:
     """Put the run's own nets and solvers into its folder, with the configuration's values set."""
     for name in PLAYERS[config.mode]:
-        source = Path(config.generator) if name == "generator" else nets.DISCRIMINATOR_PROTOTXT
+        if name == "generator":
+            sources = config.generator, config.generator_solver
+            source, solver_source = (nets.PROJECT_ROOT / path for path in sources)
+        else:
+            solvers = nets.WASSERSTEIN_SOLVERS if config.mode == "wgan" else nets.SOLVERS
+            source, solver_source = DISCRIMINATORS[config.mode], solvers[name]
         net = nets.read_net(source, nets.BLOBS[name])
         nets.set_batch_size(net, config.batch_size)
         if name == "discriminator":
@@ -305,8 +363,8 @@ def write_prototxts(config: TrainingConfig, run: RunFolder) -> None:
             deploy = run.path / "generator_deploy.prototxt"
             nets.write_prototxt(deploy, nets.deploy_form(net), f"{source.name} without its loss")
         nets.write_prototxt(run.path / f"{name}.prototxt", net, f"{source.name} as this run has it")
-        solver = nets.read_solver(nets.SOLVERS[name])
-        nets.write_prototxt(run.path / f"{name}_solver.prototxt", solver, nets.SOLVERS[name].name)
+        solver = nets.read_solver(solver_source)
+        nets.write_prototxt(run.path / f"{name}_solver.prototxt", solver, solver_source.name)
 
 
 def trains_generator(run: RunFolder, prototxt: Path, batch_size: int) -> bool:
@@ -328,6 +386,6 @@ def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:
     solver.snapshot_prefix = str(run.writing_path / name)
     solver.max_iter = config.iterations
     solver.random_seed = config.seed + PLAYERS["gan"].index(name)
-    nets.write_prototxt(path, solver, f"the Adam solver of this run's {name}")
+    nets.write_prototxt(path, solver, f"the {solver.type} solver of this run's {name}")
     nets.try_building(path)
     return path

@@ -1,0 +1,74 @@
+"""The luminance of a gray image under the chroma of a coloured one."""
+
+import numpy as np
+import pytest
+
+from colorgan.database import gray_from_bgr
+from colorgan.luminance import with_luminance
+
+
+def random_images(seed: int, count: int = 4, size: int = 64) -> tuple[np.ndarray, np.ndarray]:
+    generator = np.random.default_rng(seed)
+    bgr = generator.integers(0, 256, (count, 3, size, size), np.uint8)
+    return bgr, generator.integers(0, 256, (count, size, size), np.uint8)
+
+
+def saturated(bgr: np.ndarray) -> np.ndarray:
+    """Every channel 0 or 255: the corners of the gamut."""
+    return np.where(bgr < 128, 0, 255).astype(np.uint8)
+
+
+def luminance_error(image: np.ndarray, gray: np.ndarray) -> np.ndarray:
+    return np.abs(gray_from_bgr(image).astype(int) - gray)
+
+
+@pytest.mark.parametrize("kind", [np.copy, saturated], ids=["random", "saturated"])
+def test_the_luminance_is_the_given_one_to_a_level(kind):
+    bgr, gray = random_images(1)
+    error = luminance_error(with_luminance(kind(bgr), gray), gray)
+    assert error.max() <= 1
+    assert error.mean() < 0.01
+
+
+def test_the_extremes_of_luminance_leave_no_colour_that_shows():
+    bgr, _ = random_images(2)
+    for level in (0, 255):
+        result = with_luminance(bgr, np.full((4, 64, 64), level, np.uint8))
+        assert (gray_from_bgr(result) == level).all()
+        assert np.abs(result.astype(int) - level).max() <= 4  # blue, which weighs least
+
+
+@pytest.mark.parametrize("kind", [np.copy, saturated], ids=["random", "saturated"])
+def test_an_image_of_the_right_luminance_is_not_touched(kind):
+    bgr = kind(random_images(3)[0])
+    np.testing.assert_array_equal(with_luminance(bgr, gray_from_bgr(bgr)), bgr)
+
+
+def test_a_gray_image_becomes_the_other_gray_image():
+    _, before = random_images(4)
+    _, after = random_images(5)
+    result = with_luminance(np.repeat(before[:, None], 3, axis=1), after)
+    np.testing.assert_array_equal(result, np.repeat(after[:, None], 3, axis=1))
+
+
+def test_where_the_colour_fits_all_channels_are_shifted_alike():
+    bgr = np.uint8([200, 100, 50]).reshape(1, 3, 1, 1)  # gray 96.45
+    result = with_luminance(bgr, np.full((1, 1, 1), 126, np.uint8))
+    assert result.ravel().tolist() == [230, 130, 80]
+
+
+def test_where_it_does_not_the_chroma_shrinks_just_into_the_gamut():
+    bgr, gray = random_images(6)
+    result = with_luminance(bgr, gray).astype(int)
+    shift = (gray.astype(int) - gray_from_bgr(bgr))[:, None]
+    outside = ((bgr + shift < 0) | (bgr + shift > 255)).any(axis=1)
+    touches_the_border = ((result == 0) | (result == 255)).any(axis=1)
+    assert 0.3 < outside.mean() < 0.9
+    assert touches_the_border[outside].all()
+    # The hue stays: chroma after and before are multiples, to the rounding of 8 bits.
+    weights = np.array([0.114, 0.587, 0.299]).reshape(3, 1, 1)
+    before = np.moveaxis(bgr - (weights * bgr).sum(axis=1, keepdims=True), 1, -1)[outside]
+    after = np.moveaxis(result - gray[:, None], 1, -1)[outside]
+    factor = (before * after).sum(axis=1) / (before**2).sum(axis=1)
+    assert np.abs(after - factor[:, None] * before).max() < 1
+    assert ((factor > -0.01) & (factor < 1.01)).all()

@@ -1,0 +1,111 @@
+#!/usr/bin/env python3
+"""Run experiments of python/experiments.toml by name: train, measure, keep what is small.
+
+Each is trained by python/train_gan.py, or goes on where it was interrupted, and measured by
+python/evaluate.py on the test faces that training did not look at. Configuration, log, metrics and
+cost go to data/results/experiments/NAME; weights and snapshots stay in the run folder.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from colorgan.errors import UserError, run_program
+from colorgan.evaluation import METRICS_FILE
+from colorgan.experiments import (
+    CONFIG_FILE,
+    COST_FILE,
+    EXPERIMENTS_FILE,
+    LOG_FILE,
+    RESULTS,
+    Experiment,
+    read_experiments,
+    read_results,
+    table,
+)
+from colorgan.files import make_folder, write_whole
+from colorgan.runfolder import best_weights
+
+PYTHON = Path(__file__).resolve().parents[1] / "python"
+MEMORY_ITERATIONS = 2  # all memory is in use after the first update; the second is to be sure
+
+
+def arguments() -> argparse.Namespace:
+    """Parse the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="experiments to run; none: list them all")
+    add(
+        "--experiments",
+        type=Path,
+        default=EXPERIMENTS_FILE,
+        metavar="TOML",
+        help="file that describes them (python/experiments.toml)",
+    )
+    add("--data", type=Path, default=Path("data/celeba"), metavar="DIR", help="packed faces")
+    add("--runs", type=Path, default=Path("runs/experiments"), metavar="DIR", help="run folders")
+    add("--results", type=Path, default=RESULTS, metavar="DIR", help="where results are kept")
+    add("--table", action="store_true", help="print the table of all results that are kept")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run what is named, then print the table if that is asked for."""
+    options = arguments()
+    experiments = read_experiments(options.experiments)
+    for name in options.names:
+        if name not in experiments:
+            raise UserError(f"{name}: no such experiment; there are {', '.join(experiments)}")
+    for name in options.names:
+        run(experiments[name], options.data, options.runs / name, options.results / name)
+    if options.table:
+        print(table(read_results(options.results, experiments).values()))
+    elif not options.names:
+        for experiment in experiments.values():
+            print(f"{experiment.name:20} {experiment.question}")
+            print(" " * 20, f"python/train_gan.py {' '.join(experiment.training_words())}")
+
+
+def run(experiment: Experiment, data: Path, folder: Path, results: Path) -> None:
+    """Train, measure and keep one experiment; UserError where a step of it fails."""
+    words = ["--data", data, *experiment.training_words()]
+    resume = ["--resume"] if (folder / CONFIG_FILE).exists() else []
+    call("train_gan.py", *words, "--out", folder, *resume)
+    evaluation = folder / "evaluation"
+    skipped = experiment.options["validation-faces"]
+    call(
+        "evaluate.py", "--weights", best_weights(folder), "--data", data, "--out", evaluation,
+        "--skip", skipped,
+    )  # fmt: skip
+    make_folder(results)
+    for source in (folder / CONFIG_FILE, folder / LOG_FILE, evaluation / METRICS_FILE):
+        shutil.copyfile(source, results / source.name)
+    cost = {"peak_mib": round(peak_memory(words), 1)}
+    write_whole(results / COST_FILE, f"{json.dumps(cost)}\n".encode())
+
+
+def peak_memory(words: list) -> float:
+    """MiB that a training of these options takes at its peak, without validation's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        short = ["--iterations", MEMORY_ITERATIONS, "--validation-faces", 1, "--out", folder]
+        return call("train_gan.py", *words, *short) / 1024
+
+
+def call(program: str, *words: object) -> int:
+    """Run a program of python/ and return its peak memory in KiB; UserError where it fails."""
+    command = [sys.executable, str(PYTHON / program), *map(str, words)]
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise UserError(f"{program} {' '.join(map(str, words))}: failed, as it says above")
+    return usage.ru_maxrss
+
+
+if __name__ == "__main__":
+    sys.exit(run_program(main))
