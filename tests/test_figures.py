@@ -87,11 +87,23 @@ def test_the_drawing_of_a_generator_has_the_sizes_that_caffe_computes(prototxt):
     drawing = figures.net_drawing(nets.read_net(prototxt))
     blobs = load_caffe().Net(str(prototxt), load_caffe().TEST).blobs
     drawn = [(block.maps, block.size) for block in drawing.blocks]
-    outputs = [blobs[name].data.shape for name in ("gray", *(f"conv{i}" for i in range(1, 6)))]
+    names = ["gray", *(name for name in blobs if name.startswith("conv") and "split" not in name)]
+    outputs = [blobs[name].data.shape for name in names]
     assert drawn == [(maps, height) for _, maps, height, _ in outputs]
-    assert drawing.blocks[1].layers == ("Conv 3x3", "BatchNorm", "Scale", "ReLU")
-    assert drawing.blocks[-1].layers == ("Conv 3x3", "Sigmoid")
     assert drawing.losses == (figures.LOSS_NAMES["EuclideanLoss"],)
+
+
+def test_the_drawing_names_the_layers_of_each_block():
+    def drawing(name: str) -> figures.NetDrawing:
+        return figures.net_drawing(nets.read_net(ROOT / f"prototxt/{name}.prototxt"))
+
+    papers = drawing("generator").blocks
+    assert papers[1].layers == ("Conv 3x3", "BatchNorm", "Scale", "ReLU")
+    assert papers[-1].layers == ("Conv 3x3", "Sigmoid")
+    assert drawing("generator_autoencoder").blocks[4].layers[:2] == ("Deconv 4x4", "stride 2")
+    ours = drawing("generator_chroma").blocks
+    assert ours[3].layers[:2] == ("Conv 3x3", "dilation 4")
+    assert ours[-1].layers == ("Conv 3x3", "TanH", "Slice", "Eltwise", "Concat")
 
 
 def test_the_drawing_of_the_discriminator_has_the_sizes_that_caffe_computes():
@@ -164,3 +176,35 @@ def test_a_convolution_without_padding_shrinks_the_drawn_map():
     )
     drawn = figures.net_drawing(net).blocks[-1]
     assert (drawn.maps, drawn.size) == (5, (9 - 4) // 2 + 1)
+
+
+def run_curves(*labels: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    iterations = np.arange(100, 1100, 100)
+    return {label: (iterations, 20 + i + iterations / 1000) for i, label in enumerate(labels)}
+
+
+def colors_of(picture: np.ndarray, *colors: str) -> list[bool]:
+    """Whether each color, #rrggbb, is in a uint8 BGR picture."""
+    bgr = [[int(color[i : i + 2], 16) for i in (5, 3, 1)] for color in colors]
+    return [bool((picture == color).all(axis=-1).any()) for color in bgr]
+
+
+def test_compared_runs_keep_their_color_from_panel_to_panel():
+    first, second, third, *_ = figures.RUN_COLORS
+    panels = {"PSNR": run_curves("a", "b"), "colour": {"b": run_curves("a", "b")["b"]}}
+    picture = figures.compared_curves(panels)
+    half = len(picture) // 2
+    assert colors_of(picture[:half], first, second) == [True, True]
+    assert colors_of(picture[half:], first, second) == [False, True]
+    assert colors_of(picture, third) == [False]
+
+
+def test_a_panel_without_curves_is_left_out_of_the_comparison():
+    one = figures.compared_curves({"PSNR": run_curves("a")})
+    assert (figures.compared_curves({"none": {}, "PSNR": run_curves("a")}) == one).all()
+
+
+def test_a_pictures_png_is_the_picture():
+    picture = figures.sample_grid(faces(2)[:, 0], faces(2, seed=1), faces(2, seed=2))
+    content = np.frombuffer(figures.png(picture), np.uint8)
+    assert (cv2.imdecode(content, cv2.IMREAD_COLOR) == picture).all()

@@ -4,7 +4,8 @@ Images come in as uint8 BGR `(n, 3, h, w)` and gray `(n, h, w)`; a picture is ui
 as OpenCV writes it.
 """
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,6 +46,7 @@ STYLE = {
     "figure.dpi": 130,
 }
 BLUE, ORANGE, GREEN, GRAY = "#1f5fa8", "#d1661f", "#2d8a57", "#8a8a8a"
+RUN_COLORS = (BLUE, ORANGE, GREEN, GRAY, "#7a4fa0", "#b0912a")  # of runs that are compared
 
 # The files that make_figures.py writes, in the report's order: name and title.
 FIGURES = {
@@ -71,9 +73,9 @@ CURVE_PANELS = (
         "Adversarial losses",
         False,
         (
-            ("adversarial", "G: -log D(G(x))", BLUE),
-            ("d_real", "D: -log D(X)", GREEN),
-            ("d_fake", "D: -log(1 - D(G(x)))", ORANGE),
+            ("adversarial", "G, for generated faces", BLUE),
+            ("d_real", "D, for real faces", GREEN),
+            ("d_fake", "D, for generated faces", ORANGE),
         ),
     ),
     (
@@ -86,8 +88,19 @@ CURVE_PANELS = (
         True,
         (("grad_l2", "L2", BLUE), ("grad_adversarial", "lambda x adversarial", ORANGE)),
     ),
-    ("Validation PSNR (dB)", False, (("val_psnr", "model", BLUE),)),
-    ("Validation colourfulness", False, (("val_colorfulness", "model", BLUE),)),
+    (
+        "Validation PSNR (dB)",
+        False,
+        (("val_psnr", "model", BLUE), ("val_average_psnr", "average of weights", ORANGE)),
+    ),
+    (
+        "Validation colourfulness",
+        False,
+        (
+            ("val_colorfulness", "model", BLUE),
+            ("val_average_colorfulness", "average of weights", ORANGE),
+        ),
+    ),
 )
 
 
@@ -115,12 +128,22 @@ def tile(rows: list[np.ndarray]) -> np.ndarray:
 
 def save_png(path: Path, picture: np.ndarray) -> None:
     """Write a uint8 BGR `(h, w, 3)` picture; `path` is replaced whole or stays as it was."""
+    write_whole(path, png(picture))
+
+
+def png(picture: np.ndarray) -> bytes:
+    """A uint8 BGR `(h, w, 3)` picture as the content of a PNG file."""
     smallest = [cv2.IMWRITE_PNG_COMPRESSION, 9]  # half of what OpenCV's default takes
-    write_whole(path, cv2.imencode(".png", picture, smallest)[1].tobytes())
+    return cv2.imencode(".png", picture, smallest)[1].tobytes()
 
 
 def training_curves(records: list[dict], path: Path, l2_records: list[dict] | None = None) -> None:
-    """Draw the curves of a run's log (`log.jsonl`'s records) to a PNG.
+    """Draw the curves of a run's log to a PNG, as `curves_figure` does."""
+    save_png(path, curves_figure(records, l2_records))
+
+
+def curves_figure(records: list[dict], l2_records: list[dict] | None = None) -> np.ndarray:
+    """Draw the curves of a run's log (`log.jsonl`'s records).
 
     `l2_records`, the log of a run with L2 alone, is drawn dashed where both runs have the value.
     Panels without a value, such as D's in a run without D, are left out.
@@ -141,11 +164,11 @@ def training_curves(records: list[dict], path: Path, l2_records: list[dict] | No
                 axes.set_yscale("log")
                 axes.yaxis.set_major_formatter(PlainLogFormatter())
                 axes.yaxis.set_minor_formatter(PlainLogFormatter())
-            if title.startswith("Mean score"):
+            if title.startswith("Mean score") and _are_probabilities(axes):
                 axes.set_ylim(0, 1)
             if position > len(panels) - columns:
                 axes.set_xlabel("iteration")
-        save_png(path, _picture(figure))
+        return _picture(figure)
 
 
 def choose_faces(errors: np.ndarray, count: int, seed: int = 0) -> dict[str, np.ndarray]:
@@ -258,7 +281,7 @@ class NetDrawing:
 def net_drawing(net: Message) -> NetDrawing:
     """Read the drawing of a chain of layers off a NetParameter.
 
-    A block begins at the first Input layer and at each Convolution or InnerProduct, whose counts
+    A block begins at the first Input layer, each (De)Convolution and InnerProduct, whose counts
     and map sizes follow from the prototxt's numbers; the layers behind it belong to its block.
     """
     blocks: list[Block] = []
@@ -268,23 +291,34 @@ def net_drawing(net: Message) -> NetDrawing:
             if not blocks:
                 _, maps, size, _ = layer.input_param.shape[0].dim
                 blocks.append(Block(maps, size, ()))
-        elif layer.type == "Convolution":
-            blocks.append(_convolution_block(layer.convolution_param, blocks[-1].size))
+        elif layer.type in ("Convolution", "Deconvolution"):
+            blocks.append(_convolution_block(layer, blocks[-1].size))
         elif layer.type == "InnerProduct":
             blocks.append(Block(layer.inner_product_param.num_output, 1, ("InnerProduct",)))
         elif layer.type.endswith("Loss"):
             losses.append(_loss_text(layer))
         elif layer.type != "Split":
-            last = blocks[-1]
-            blocks[-1] = Block(last.maps, last.size, (*last.layers, _layer_text(layer)))
+            last, text = blocks[-1], _layer_text(layer)
+            if text not in last.layers:
+                blocks[-1] = Block(last.maps, last.size, (*last.layers, text))
     return NetDrawing(tuple(blocks), tuple(losses))
 
 
-def _convolution_block(convolution: Message, size: int) -> Block:
+def _convolution_block(layer: Message, size: int) -> Block:
+    """The block that a (De)Convolution layer begins; `size` is its input's side in pixels."""
+    convolution = layer.convolution_param
     kernel, pad = convolution.kernel_size[0], convolution.pad[0] if convolution.pad else 0
     stride = convolution.stride[0] if convolution.stride else 1
-    text = [f"Conv {kernel}x{kernel}"] + ([f"stride {stride}"] if stride > 1 else [])
-    return Block(convolution.num_output, (size + 2 * pad - kernel) // stride + 1, tuple(text))
+    dilation = convolution.dilation[0] if convolution.dilation else 1
+    extent = dilation * (kernel - 1) + 1
+    if layer.type == "Deconvolution":
+        name, side = "Deconv", stride * (size - 1) + extent - 2 * pad
+    else:
+        name, side = "Conv", (size + 2 * pad - extent) // stride + 1
+    text = [f"{name} {kernel}x{kernel}"]
+    text += [f"stride {stride}"] if stride > 1 else []
+    text += [f"dilation {dilation}"] if dilation > 1 else []
+    return Block(convolution.num_output, side, tuple(text))
 
 
 def _layer_text(layer: Message) -> str:
@@ -383,6 +417,12 @@ class PlainLogFormatter(LogFormatter):
         return f"{x:g}" if super().__call__(x, pos) else ""
 
 
+def _are_probabilities(axes: Axes) -> bool:
+    """Whether all that is drawn lies in [0, 1]: a critic's scores do not."""
+    low, high = axes.dataLim.intervaly
+    return low >= 0 and high <= 1
+
+
 def _has(records: list[dict], key: str) -> bool:
     return any(key in record for record in records)
 
@@ -395,7 +435,7 @@ def _draw_panel(
     for records, other_label in runs:
         for key, label, color in lines:
             points = [(r["iteration"], r[key]) for r in records if key in r]
-            if not points or (other_label and len(lines) > 1):
+            if not points or (other_label and not _is_shared(key)):
                 continue
             axes.plot(
                 *zip(*points, strict=True),
@@ -409,8 +449,38 @@ def _draw_panel(
         axes.legend(fontsize=8)
 
 
+def _is_shared(key: str) -> bool:
+    """Whether a second run's line is drawn beside the first's: where each has just one."""
+    return key in ("l2", "val_psnr", "val_colorfulness")
+
+
 def _picture(figure: Figure) -> np.ndarray:
     """A matplotlib figure, drawn, as a uint8 BGR picture."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return cv2.cvtColor(np.asarray(canvas.buffer_rgba()), cv2.COLOR_RGBA2BGR)
+
+
+def compared_curves(
+    panels: Mapping[str, Mapping[str, tuple[np.ndarray, np.ndarray]]],
+) -> np.ndarray:
+    """Draw curves of several runs, one panel below the other.
+
+    `panels` maps a panel's title to its curves by label, each iterations and values, both `(n,)`. A
+    label has one colour in all panels; a panel without curves is left out. Returns a uint8 BGR
+    picture `(h, w, 3)`.
+    """
+    panels = {title: curves for title, curves in panels.items() if curves}
+    labels = dict.fromkeys(label for curves in panels.values() for label in curves)
+    colors = dict(zip(labels, itertools.cycle(RUN_COLORS), strict=False))
+    with rc_context(STYLE):
+        figure = Figure(figsize=(9, 2.6 * len(panels)), layout="constrained")
+        for position, (title, curves) in enumerate(panels.items(), start=1):
+            axes = figure.add_subplot(len(panels), 1, position)
+            for label, (iterations, values) in curves.items():
+                marker = "." if len(values) < 40 else None
+                axes.plot(iterations, values, label=label, color=colors[label], marker=marker)
+            axes.set_title(title)
+            axes.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
+        axes.set_xlabel("iteration")
+        return _picture(figure)

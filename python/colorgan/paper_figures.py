@@ -1,0 +1,80 @@
+"""The paper's Figures 2, 3, 4a and 4b, from trained weights: which faces are shown, and of what."""
+
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from colorgan.database import FaceDatabase
+from colorgan.evaluation import colorized
+from colorgan.figures import FaceGroup, choose_faces, face_figure, model_figure
+from colorgan.metrics import ciede2000
+from colorgan.nets import DISCRIMINATOR_PROTOTXT, DeployedGenerator, read_net, read_weights
+
+BATCH = 32
+SEED = 0
+KINDS = ("best", "median", "random")  # the columns of figure 3
+MODEL_NOTE = (
+    "From the paper: G's five blocks, stride 1, counts that grow to the output, its Sigmoid, the L2"
+    " loss, lambda = 100.\nAssumed, the paper's text being silent: the counts themselves, the"
+    " kernels, and the layers of D."
+)
+
+
+def draw_model(weights: Path, run: Path | None = None) -> np.ndarray:
+    """Figure 2: G as the weights file carries it, D as the run trained it, else the project's.
+
+    Returns a uint8 BGR picture `(h, w, 3)`. UserError where `weights` is no .caffemodel file.
+    """
+    trained = run and run / "discriminator.prototxt"
+    discriminator = trained if trained and trained.exists() else DISCRIMINATOR_PROTOTXT
+    return model_figure(read_weights(weights), read_net(discriminator), MODEL_NOTE)
+
+
+def draw_faces(
+    generator: DeployedGenerator,
+    l2_generator: DeployedGenerator | None,
+    test: FaceDatabase,
+    indices: range,
+    columns: int,
+) -> dict[str, np.ndarray]:
+    """Draw figures 3, 4b and, with `l2_generator`, 4a on the faces that 3 drew at random.
+
+    All faces at `indices` of `test` are coloured by `generator` and ranked by CIEDE2000; of each
+    kind `columns` are shown. Returns uint8 BGR pictures `(h, w, 3)` by file name, in the paper's
+    order.
+    """
+    batches = colorized(generator, test, indices, BATCH)
+    total = -(-len(indices) // BATCH)
+    progress = tqdm(batches, total=total, unit="batch", disable=None)
+    errors = np.concatenate([ciede2000(batch.fake, batch.real) for batch in progress])
+    chosen = {
+        kind: [indices[i] for i in places]
+        for kind, places in choose_faces(errors, columns, SEED).items()
+    }
+    k = min(columns, len(errors))
+    among = f"of {len(errors):,} test faces; below each, its mean CIEDE2000 to the original."
+
+    groups = [face_group(kind, generator, test, chosen[kind]) for kind in KINDS]
+    rule = f"Best, median: the {k} with the lowest CIEDE2000 and the {k} around its median; random:"
+    caption = f"{rule} {k} drawn with seed {SEED},\n{among}"
+    pictures = {"figure3.png": face_figure(groups, caption)}
+
+    if l2_generator:
+        group = face_group("trained with L2 alone", l2_generator, test, chosen["random"])
+        caption = f"The {k} that figure 3 draws at random, with seed {SEED},\n{among}"
+        pictures["figure4a.png"] = face_figure([group], caption)
+
+    group = face_group("worst", generator, test, chosen["worst"])
+    caption = f"The {k} with the highest CIEDE2000,\n{among}"
+    pictures["figure4b.png"] = face_figure([group], caption)
+    return pictures
+
+
+def face_group(
+    title: str, generator: DeployedGenerator, test: FaceDatabase, indices: list[int]
+) -> FaceGroup:
+    """Colour the faces at `indices`, as the columns of a figure."""
+    (faces,) = colorized(generator, test, indices, len(indices))
+    rows = {"gray": faces.gray, "generated": faces.fake, "original": faces.real}
+    return FaceGroup(title, rows, ciede2000(faces.fake, faces.real))
