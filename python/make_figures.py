@@ -5,6 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from colorgan.arguments import named_path
 from colorgan.caffe_runtime import use_device
 from colorgan.database import FaceDatabase
 from colorgan.errors import run_program
@@ -12,7 +13,7 @@ from colorgan.evaluation import measured_indices
 from colorgan.figures import save_png, training_curves
 from colorgan.files import make_folder
 from colorgan.nets import DeployedGenerator
-from colorgan.paper_figures import draw_faces, draw_model
+from colorgan.paper_figures import KINDS, draw_comparison, draw_faces, draw_model
 from colorgan.runfolder import read_log
 
 
@@ -23,6 +24,15 @@ def arguments() -> argparse.Namespace:
     add("--data", type=Path, required=True, help="folder of tools/build_lmdb.py")
     add("--weights", type=Path, required=True, help="the model's .caffemodel")
     add("--l2-weights", type=Path, help="G trained with L2 alone: draws figure 4a")
+    add(
+        "--beside",
+        type=named_path,
+        action="append",
+        default=[],
+        metavar="NAME=WEIGHTS",
+        help="another .caffemodel: draws its faces between the model's and the originals; may be"
+        " repeated",
+    )
     add("--run", type=Path, help="the model's run folder: draws its training curves and its D")
     add("--l2-run", type=Path, help="run folder of L2 alone, drawn beside it in the curves")
     add("--out", type=Path, required=True, help="folder for the pictures")
@@ -45,6 +55,7 @@ def main() -> None:
     use_device(options.gpu)
     generator = DeployedGenerator(options.weights)
     l2_generator = options.l2_weights and DeployedGenerator(options.l2_weights)
+    beside = {name: DeployedGenerator(weights) for name, weights in options.beside}
     log = options.run and read_log(options.run / "log.jsonl")
     l2_log = options.l2_run and read_log(options.l2_run / "log.jsonl")
     make_folder(options.out)
@@ -52,6 +63,11 @@ def main() -> None:
     with FaceDatabase(options.data / "test_lmdb") as test:
         indices = measured_indices(test, options.skip, options.count)
         pictures |= draw_faces(generator, l2_generator, test, indices, options.columns)
+        if beside:
+            generators = {"generated": generator, **beside}
+            pictures["comparison.png"] = draw_comparison(
+                generators, test, indices, len(KINDS) * options.columns
+            )
     for name, picture in pictures.items():
         save_png(options.out / name, picture)
         print(options.out / name)

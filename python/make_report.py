@@ -5,6 +5,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from colorgan.arguments import named_path
 from colorgan.errors import run_program
 from colorgan.files import make_folder, write_whole
 from colorgan.report import RunSources, render_report
@@ -22,7 +23,7 @@ def arguments() -> argparse.Namespace:
     add("--figures", type=Path, required=True, help="folder of make_figures.py")
     add(
         "--released",
-        type=name_and_folder,
+        type=named_path,
         action="append",
         default=[],
         metavar="NAME=DIR",
@@ -35,14 +36,6 @@ def arguments() -> argparse.Namespace:
     if (options.l2_run is None) != (options.l2_evaluation is None):
         parser.error("--l2-run and --l2-evaluation belong together: give both or none")
     return options
-
-
-def name_and_folder(text: str) -> tuple[str, Path]:
-    """Take NAME=DIR apart."""
-    name, equals, folder = text.partition("=")
-    if not (name and equals and folder):
-        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=DIR")
-    return name, Path(folder)
 
 
 def main() -> None:

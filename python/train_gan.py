@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from colorgan import nets
+from colorgan.arguments import fraction, natural_int, positive_float, positive_int
 from colorgan.caffe_runtime import use_device
 from colorgan.errors import UserError, run_program
 from colorgan.runfolder import RunFolder, best_weights
@@ -85,7 +86,7 @@ def parse_arguments() -> argparse.Namespace:
     add("--vary-light", action="store_true", help="show faces in random contrast and brightness")
     add(
         "--average",
-        type=decay,
+        type=fraction,
         metavar="DECAY",
         help="keep and judge an average of G's weights, such as 0.999 (none)",
     )
@@ -123,34 +124,6 @@ def parse_arguments() -> argparse.Namespace:
     add("--gpu", type=natural_int, metavar="ID", help="compute on this GPU (on the CPU)")
     add("--profile", action="store_true", help="print where the time went")
     return parser.parse_args()
-
-
-def positive_int(text: str) -> int:
-    """An argument that counts something."""
-    if (value := int(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
-    return value
-
-
-def natural_int(text: str) -> int:
-    """An argument that numbers something from 0."""
-    if (value := int(text)) < 0:
-        raise argparse.ArgumentTypeError(f"{text} is not 0 or more")
-    return value
-
-
-def positive_float(text: str) -> float:
-    """An argument that weighs something."""
-    if not 0 < (value := float(text)) < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number")
-    return value
-
-
-def decay(text: str) -> float:
-    """An argument that says how much of an average stays."""
-    if not 0 < (value := float(text)) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
 
 
 def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> TrainingConfig:

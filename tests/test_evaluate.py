@@ -220,3 +220,23 @@ def test_the_failures_are_the_worst_of_the_measured_faces(run, faces, weights, m
     shown = cv2.imread(str(tmp_path / "figure4b.png"))
     match = cv2.matchTemplate(shown, worst, cv2.TM_SQDIFF)
     assert match.min() == pytest.approx(0, abs=1)
+
+
+def test_models_are_compared_on_faces_that_chance_chose(run, faces, weights, tmp_path):
+    drawn = {}
+    for name in ("one", "two"):
+        out = tmp_path / name
+        done = run(
+            "python/make_figures.py", "--data", faces, "--weights", weights, "--out", out,
+            "--beside", f"{name}={weights}", "--skip", 4, "--count", 9, "--columns", 1,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        drawn[name] = cv2.imread(str(out / "comparison.png"))
+    with FaceDatabase(faces / "test_lmdb") as database:
+        real = database.faces(range(4, 13))
+    found = [
+        (cv2.matchTemplate(drawn["one"], face.transpose(1, 2, 0), cv2.TM_SQDIFF).min() < 1)
+        for face in real
+    ]
+    assert sum(found) == 3, "three originals are shown"
+    assert (drawn["one"] != drawn["two"]).any(), "rows bear their models' names"

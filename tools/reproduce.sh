@@ -39,7 +39,7 @@ python=.venv/bin/python
 if [[ -n ${CELEBA:-} ]]; then
   images=$CELEBA data=data/celeba test_partition=${TEST_PARTITION:-2}
   partition=$(dirname "$CELEBA")/list_eval_partition.txt
-  validation_faces=256 test_faces=1256 notes=()
+  validation_faces=1044 test_faces=2044 notes=() # as python/experiments.toml has them
   [[ -f $partition ]] || die "$partition is missing: it comes with CelebA"
 else
   images=data/sample_faces/img_align_celeba data=data/sample test_partition=2

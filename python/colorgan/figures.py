@@ -54,6 +54,7 @@ FIGURES = {
     "figure3.png": "Figure 3: gray, generated and original test faces",
     "figure4a.png": "Figure 4 (a): trained with the L2 loss alone",
     "figure4b.png": "Figure 4 (b): failures",
+    "comparison.png": "Models side by side",
     "curves.png": "Training curves",
 }
 

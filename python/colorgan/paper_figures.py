@@ -71,6 +71,30 @@ def draw_faces(
     return pictures
 
 
+def draw_comparison(
+    generators: dict[str, DeployedGenerator], test: FaceDatabase, indices: range, columns: int
+) -> np.ndarray:
+    """Draw the same faces as several generators colour them, a row each under its name.
+
+    `columns` faces are drawn at random from those at `indices`, whatever their errors. Below each
+    is the CIEDE2000 of the last generator. Returns a uint8 BGR picture `(h, w, 3)`.
+    """
+    columns = min(columns, len(indices))
+    drawn = np.random.default_rng(SEED).choice(len(indices), columns, replace=False)
+    chosen = [indices[i] for i in np.sort(drawn)]
+    rows: dict[str, np.ndarray] = {}
+    for name, generator in generators.items():
+        (faces,) = colorized(generator, test, chosen, columns)
+        rows |= {"gray": faces.gray, name: faces.fake}
+    rows["original"] = faces.real
+    group = FaceGroup("", rows, ciede2000(faces.fake, faces.real))
+    caption = (
+        f"{columns} drawn with seed {SEED} of {len(indices):,} test faces;\n"
+        f"below each, the mean CIEDE2000 to the original of the row {name!r}."
+    )
+    return face_figure([group], caption)
+
+
 def face_group(
     title: str, generator: DeployedGenerator, test: FaceDatabase, indices: list[int]
 ) -> FaceGroup:
