@@ -1,4 +1,4 @@
-"""What programs take on their command lines: types for argparse, which names the option at fault."""
+"""What programs take on their command lines: types for argparse, which names the option."""
 
 from argparse import ArgumentTypeError
 from pathlib import Path
