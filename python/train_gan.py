@@ -120,6 +120,12 @@ def parse_arguments() -> argparse.Namespace:
         metavar="N",
         help=f"first test faces that the best snapshot is chosen on ({default.validation_faces})",
     )
+    add(
+        "--least-colorfulness",
+        type=positive_float,
+        metavar="SHARE",
+        help="of the originals' colourfulness, below which no snapshot is the best (0)",
+    )
     add("--resume", action="store_true", help="go on with the run in --out")
     add("--gpu", type=natural_int, metavar="ID", help="compute on this GPU (on the CPU)")
     add("--profile", action="store_true", help="print where the time went")

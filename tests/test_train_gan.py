@@ -262,6 +262,26 @@ def test_an_average_of_the_weights_is_kept_judged_and_taken_up_again(
     assert record["val_psnr"] != record["val_average_psnr"]
 
 
+def test_the_best_snapshot_reaches_the_colorfulness_asked_for(faces: Path, tmp_path: Path) -> None:
+    words = ("--data", faces, "--iterations", 9, *QUICK, "--validate-every", 1, "--seed", 4)
+    free, bound = tmp_path / "free", tmp_path / "bound"
+    done = train(*words, "--out", free, "--keep", 9)
+    assert done.returncode == 0, done.stderr
+    checks = [r for r in read_log(free / "log.jsonl") if "val_psnr" in r]
+    by_psnr = max(checks, key=lambda record: record["val_psnr"])
+    with FaceDatabase(faces / "test_lmdb") as database:
+        truth = float(np.mean(metrics.colorfulness(database.faces(range(6)))))
+    # A share that the best by PSNR misses and some check reaches.
+    colors = sorted(record["val_colorfulness"] / truth for record in checks)
+    share = min(c for c in colors if c > by_psnr["val_colorfulness"] / truth) - 1e-6
+    done = train(*words, "--out", bound, "--keep", 9, "--least-colorfulness", share)
+    assert done.returncode == 0, done.stderr
+    colored = [r for r in checks if r["val_colorfulness"] / truth >= share]
+    expected = max(colored, key=lambda record: record["val_psnr"])["iteration"]
+    best = json.loads((bound / "snapshots/best/state.json").read_text())["iteration"]
+    assert best == expected != by_psnr["iteration"]
+
+
 def test_gs_solver_may_be_another(faces: Path, tmp_path: Path) -> None:
     solver = nets.PROJECT_ROOT / "solvers/generator_chroma_solver.prototxt"
     words = ("--data", faces, "--out", tmp_path / "run", "--generator-solver", solver, *QUICK)

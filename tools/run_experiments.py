@@ -76,10 +76,13 @@ def run(experiment: Experiment, data: Path, folder: Path, results: Path) -> None
     words = ["--data", data, *experiment.training_words()]
     resume = ["--resume"] if (folder / CONFIG_FILE).exists() else []
     call("train_gan.py", *words, "--out", folder, *resume)
+    weights = best_weights(folder)
+    if weights is None:
+        raise UserError(f"{folder}: no snapshot reached the colourfulness asked for")
     evaluation = folder / "evaluation"
     skipped = experiment.options["validation-faces"]
     call(
-        "evaluate.py", "--weights", best_weights(folder), "--data", data, "--out", evaluation,
+        "evaluate.py", "--weights", weights, "--data", data, "--out", evaluation,
         "--skip", skipped,
     )  # fmt: skip
     make_folder(results)
