@@ -30,8 +30,7 @@ def arguments() -> argparse.Namespace:
         action="append",
         default=[],
         metavar="NAME=WEIGHTS",
-        help="another .caffemodel: draws its faces between the model's and the originals; may be"
-        " repeated",
+        help="another .caffemodel: draws the faces of all, row by row; may be repeated",
     )
     add("--run", type=Path, help="the model's run folder: draws its training curves and its D")
     add("--l2-run", type=Path, help="run folder of L2 alone, drawn beside it in the curves")
@@ -64,7 +63,7 @@ def main() -> None:
         indices = measured_indices(test, options.skip, options.count)
         pictures |= draw_faces(generator, l2_generator, test, indices, options.columns)
         if beside:
-            generators = {"generated": generator, **beside}
+            generators = {options.weights.stem: generator, **beside}
             pictures["comparison.png"] = draw_comparison(
                 generators, test, indices, len(KINDS) * options.columns
             )

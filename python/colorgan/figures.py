@@ -12,7 +12,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 from google.protobuf.message import Message
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -63,8 +63,12 @@ LOSS_NAMES = {
     "EuclideanLoss": "L2 loss to the\noriginal face X",
     "SigmoidCrossEntropyLoss": "cross-entropy\nof its Sigmoid",
 }
-COLUMN = 84  # from block to block, and
-NET_DISTANCE = 178  # from G's middle line to D's, in pixels of a face
+# The nets' drawing, in pixels of a face, each drawn as UNIT dots.
+UNIT = 2.2
+COLUMN = 84  # from block to block
+ABOVE, BELOW = 54, 42  # from a net's middle line to the map counts, and to the layers' names
+TITLE = 14  # from the map counts to the net's name, which is as high as two lines
+LINE = 8  # of a layer's name
 
 # Panels of the training curves: title, whether the axis is logarithmic, and (log key, label,
 # color) of each line. The losses are means without their weight lambda.
@@ -342,26 +346,36 @@ def model_figure(generator: Message, discriminator: Message, note: str) -> np.nd
         ("Generator G", net_drawing(generator), "gray face x", "G(x)"),
         ("Discriminator D", net_drawing(discriminator), "G(x) or X", "score"),
     )
+    width = COLUMN * max(len(drawing.blocks) for _, drawing, *_ in nets) + 74
+    heights = [ABOVE + TITLE + 2 * LINE + BELOW + _text_height(d) for _, d, *_ in nets]
+    height = sum(heights) + 5 * LINE
     with rc_context(STYLE):
-        figure = Figure(figsize=(10, 6.4))
-        axes = figure.add_axes((0.01, 0.01, 0.98, 0.98))
+        dpi = rcParams["figure.dpi"]
+        figure = Figure(figsize=(width * UNIT / dpi, height * UNIT / dpi))
+        axes = figure.add_axes((0, 0, 1, 1))
         axes.axis("off")
-        axes.set_aspect("equal")
-        for row, (title, drawing, source, result) in enumerate(nets):
-            _draw_net(axes, -row * NET_DISTANCE, title, drawing, (source, result))
-        axes.set_xlim(-14, COLUMN * max(len(drawing.blocks) for _, drawing, *_ in nets) + 60)
-        axes.set_ylim(-NET_DISTANCE - 108, 78)
-        axes.text(0, -NET_DISTANCE - 102, note, fontsize=8, color="#505050")
+        axes.set_xlim(-14, width - 14)
+        axes.set_ylim(-height, 0)
+        top = -LINE
+        for (title, drawing, *ends), net_height in zip(nets, heights, strict=True):
+            _draw_net(axes, top - 2 * LINE - TITLE - ABOVE, title, drawing, ends)
+            top -= net_height
+        axes.text(0, top - LINE, note, fontsize=8, color="#505050", va="top")
         return _picture(figure)
 
 
+def _text_height(drawing: NetDrawing) -> int:
+    """Room for the names of a block's layers and for the size above them."""
+    return LINE * (2 + max(len(block.layers) for block in drawing.blocks))
+
+
 def _draw_net(
-    axes: Axes, center: float, title: str, drawing: NetDrawing, ends: tuple[str, str]
+    axes: Axes, center: float, title: str, drawing: NetDrawing, ends: Sequence[str]
 ) -> None:
     """Draw slabs from left to right, `center` their height; units are pixels of a 64-pixel face."""
     unit = 64 / max(block.size for block in drawing.blocks)
-    below, above = center - 42, center + 54
-    axes.text(0, above + 14, title, fontsize=11, fontweight="bold", va="bottom")
+    below, above = center - BELOW, center + ABOVE
+    axes.text(0, above + TITLE, title, fontsize=11, fontweight="bold", va="bottom")
     last = len(drawing.blocks) - 1
     previous_right = 0.0
     for position, block in enumerate(drawing.blocks):

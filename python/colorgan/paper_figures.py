@@ -14,6 +14,7 @@ from colorgan.nets import DISCRIMINATOR_PROTOTXT, DeployedGenerator, read_net, r
 BATCH = 32
 SEED = 0
 KINDS = ("best", "median", "random")  # the columns of figure 3
+PAPERS_GENERATORS = ("Generator", "GeneratorSmall")  # by the names in their prototxt files
 MODEL_NOTE = (
     "From the paper: G's five blocks, stride 1, counts that grow to the output, its Sigmoid, the L2"
     " loss, lambda = 100.\nAssumed, the paper's text being silent: the counts themselves, the"
@@ -28,7 +29,10 @@ def draw_model(weights: Path, run: Path | None = None) -> np.ndarray:
     """
     trained = run and run / "discriminator.prototxt"
     discriminator = trained if trained and trained.exists() else DISCRIMINATOR_PROTOTXT
-    return model_figure(read_weights(weights), read_net(discriminator), MODEL_NOTE)
+    generator = read_weights(weights)
+    papers = generator.name in PAPERS_GENERATORS
+    note = MODEL_NOTE if papers else f"Not the paper's generator: {generator.name}."
+    return model_figure(generator, read_net(discriminator), note)
 
 
 def draw_faces(
