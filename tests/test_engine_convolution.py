@@ -185,7 +185,8 @@ def test_outputs_and_input_gradients_do_not_depend_on_the_number_of_threads(
 ) -> None:
     one, three = run_cases(engine, threads=1), run_cases(engine, threads=3)
     for name in one:
-        if name.endswith(("/y", "/dx", "/db")):
+        # The stock layer's result is OpenBLAS's, which promises no such thing.
+        if name.endswith(("/y", "/dx", "/db")) and not name.startswith("stock"):
             assert np.array_equal(one[name], three[name]), (CASES[int(name.split("/")[0])], name)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from colorgan import nets
+from colorgan import claims, nets
 from colorgan.errors import UserError
 from colorgan.experiments import RESULTS, read_experiments, read_result, read_results, table
 
@@ -92,12 +92,13 @@ def test_an_experiment_is_trained_measured_and_what_is_small_is_kept(tried: Path
 
 def test_the_table_has_a_row_each_and_the_baselines(tried: Path) -> None:
     printed = (tried / "stdout.txt").read_text().splitlines()
-    rows = [line.split("|")[1].strip() for line in printed if line.startswith("|")]
+    lines = printed[: printed.index("")]  # the claims follow
+    rows = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
     assert rows[2:] == [
         *("`tiny`", "`tiny-l2`"),
         *("gray input", "gray + mean colour", "gray + average face's colour"),
     ]
-    assert len({line.count("|") for line in printed if line.startswith("|")}) == 1
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
 
 
 def test_an_experiment_that_is_done_is_not_trained_again(tried: Path, run, faces: Path) -> None:
@@ -125,8 +126,10 @@ def test_an_unknown_experiment_is_refused_in_one_line(run) -> None:
     assert done.stderr.strip().startswith("run_experiments.py: error: papre: no such experiment")
 
 
-def test_the_readmes_table_is_that_of_the_results() -> None:
-    assert table(read_results(RESULTS).values()) in README.read_text()
+def test_the_readmes_tables_are_those_of_the_results() -> None:
+    results = read_results(RESULTS)
+    assert table(results.values()) in README.read_text()
+    assert claims.table(results) in README.read_text()
 
 
 def test_kept_results_are_of_the_experiments_as_they_stand_in_the_file() -> None:

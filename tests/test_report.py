@@ -274,7 +274,7 @@ def test_the_program_writes_the_report_and_prints_its_path_last(sources, release
 def test_released_weights_are_given_by_name_and_folder(run):
     done = run("python/make_report.py", "--released", "somewhere")
     assert done.returncode == 2
-    assert "'somewhere' is not NAME=DIR" in done.stderr
+    assert "'somewhere' is not NAME=PATH" in done.stderr
 
 
 def test_the_program_ends_with_one_line_where_a_run_is_missing(sources, run, tmp_path):

@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from colorgan import claims
 from colorgan.errors import UserError, run_program
 from colorgan.evaluation import METRICS_FILE
 from colorgan.experiments import (
@@ -50,7 +51,7 @@ def arguments() -> argparse.Namespace:
     add("--data", type=Path, default=Path("data/celeba"), metavar="DIR", help="packed faces")
     add("--runs", type=Path, default=Path("runs/experiments"), metavar="DIR", help="run folders")
     add("--results", type=Path, default=RESULTS, metavar="DIR", help="where results are kept")
-    add("--table", action="store_true", help="print the table of all results that are kept")
+    add("--table", action="store_true", help="print all kept results, and what they say of claims")
     return parser.parse_args()
 
 
@@ -64,7 +65,9 @@ def main() -> None:
     for name in options.names:
         run(experiments[name], options.data, options.runs / name, options.results / name)
     if options.table:
-        print(table(read_results(options.results, experiments).values()))
+        results = read_results(options.results, experiments)
+        print(table(results.values()))
+        print(f"\n{claims.table(results)}")
     elif not options.names:
         for experiment in experiments.values():
             print(f"{experiment.name:20} {experiment.question}")

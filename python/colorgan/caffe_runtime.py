@@ -23,8 +23,9 @@ REQUIRED_ATTRIBUTES = {
     "AdamSolver": ("apply_update", "iter", "net", "param", "restore", "snapshot"),
 }  # fmt: skip
 REQUIRED_LAYERS = frozenset({
-    "BatchNorm", "Convolution", "EuclideanLoss", "InnerProduct", "Input", "ReLU", "Scale",
-    "Sigmoid", "SigmoidCrossEntropyLoss", "Split",
+    "BatchNorm", "Concat", "Convolution", "Deconvolution", "Eltwise", "EuclideanLoss",
+    "InnerProduct", "Input", "Power", "ReLU", "Reduction", "Scale", "Sigmoid",
+    "SigmoidCrossEntropyLoss", "Slice", "Split", "TanH",
 })  # fmt: skip
 
 

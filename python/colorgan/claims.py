@@ -154,6 +154,12 @@ CLAIMS = (
 HEADINGS = ("claim", "measured by", "should be more", "should be less", "chance", "verdict")
 
 
+def table(results: Mapping[str, Result]) -> str:
+    """`rows` under `HEADINGS` as one Markdown table."""
+    lines = [list(HEADINGS), ["---"] * len(HEADINGS), *rows(results)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
 def rows(results: Mapping[str, Result]) -> list[list[str]]:
     """One row of cells a claim, under `HEADINGS`; where results are missing, it says so."""
     return [_row(claim, judge(claim, results)) for claim in CLAIMS]
