@@ -10,7 +10,7 @@ from colorgan.errors import UserError
 from colorgan.evaluation import METRICS_FILE
 from colorgan.files import read_json
 from colorgan.nets import PROJECT_ROOT
-from colorgan.runfolder import read_log
+from colorgan.runfolder import last_iteration, read_log, training_seconds
 
 EXPERIMENTS_FILE = PROJECT_ROOT / "python" / "experiments.toml"
 RESULTS = PROJECT_ROOT / "data" / "results" / "experiments"
@@ -78,7 +78,7 @@ class Result:
     @property
     def iterations(self) -> int:
         """Updates of G."""
-        return max((record["iteration"] for record in self.log), default=0)
+        return last_iteration(self.log)
 
     @property
     def images_seen(self) -> int:
@@ -88,13 +88,7 @@ class Result:
     @property
     def seconds(self) -> float:
         """Time in iterations, validation and snapshots left out."""
-        total, before = 0.0, 0
-        for record in self.log:
-            if "images_per_second" in record:
-                images = (record["iteration"] - before) * self.config["batch_size"]
-                total += images / record["images_per_second"]
-                before = record["iteration"]
-        return total
+        return training_seconds(self.log, self.config["batch_size"])
 
     def last_mean(self, key: str) -> float | None:
         """The mean of a logged value over the run's last records; None where it is not logged."""

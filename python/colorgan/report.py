@@ -13,7 +13,7 @@ from colorgan.evaluation import METRICS_FILE
 from colorgan.figures import FIGURES
 from colorgan.files import read_json, sha256
 from colorgan.metrics import METRICS, Metric
-from colorgan.runfolder import read_log
+from colorgan.runfolder import last_iteration, read_log, training_seconds
 
 TEMPLATE = "report.html.j2"
 
@@ -66,18 +66,12 @@ class RunRecord:
     @property
     def iterations(self) -> int:
         """Iterations that the log reaches."""
-        return max((record["iteration"] for record in self.log), default=0)
+        return last_iteration(self.log)
 
     @property
     def seconds(self) -> float:
         """Time in training iterations, from the logged images a second."""
-        total, before = 0.0, 0
-        for record in self.log:
-            if "images_per_second" in record:
-                images = (record["iteration"] - before) * self.config["batch_size"]
-                total += images / record["images_per_second"]
-                before = record["iteration"]
-        return total
+        return training_seconds(self.log, self.config["batch_size"])
 
 
 def render_report(

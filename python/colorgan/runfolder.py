@@ -39,6 +39,22 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return records
 
 
+def last_iteration(log: list[dict[str, Any]]) -> int:
+    """The iteration that a log reaches; 0 for an empty one."""
+    return max((record["iteration"] for record in log), default=0)
+
+
+def training_seconds(log: list[dict[str, Any]], batch_size: int) -> float:
+    """Time in iterations, from the logged images a second; validation and snapshots left out."""
+    total, before = 0.0, 0
+    for record in log:
+        if "images_per_second" in record:
+            images = (record["iteration"] - before) * batch_size
+            total += images / record["images_per_second"]
+            before = record["iteration"]
+    return total
+
+
 def best_weights(run: Path) -> Path | None:
     """G's weights in the best snapshot of a run folder, their average where one is kept."""
     names = ("generator_average.caffemodel", "generator.caffemodel")
