@@ -182,7 +182,8 @@ def test_a_run_killed_before_its_first_snapshot_begins_again(
 
 def test_a_run_stopped_at_once_has_its_snapshot(faces: Path, tmp_path: Path) -> None:
     out = tmp_path / "brief"
-    words = ("--data", faces, "--out", out, *QUICK, "--log-every", 1000)
+    seldom = ("--log-every", 1000, "--snapshot-every", 1000)
+    words = ("--data", faces, "--out", out, *QUICK, *seldom)
     process = subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True)
     wait_for(out / "config.json", process)
     time.sleep(0.2)  # until the handler stands: it does before the first iteration is over
