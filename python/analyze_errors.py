@@ -21,11 +21,12 @@ from colorgan.analysis import (
     read_per_image,
     spearman_text,
 )
-from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.database import FaceDatabase
 from colorgan.errors import UserError, run_program
 from colorgan.evaluation import PER_IMAGE_FILE, versions
 from colorgan.files import make_folder, sha256, write_whole
 from colorgan.landmarks import FaceDetector, read_landmarks
+from colorgan.luminance import gray_from_bgr
 from colorgan.metrics import METRICS, Metric
 
 TABLE_METRICS = ("psnr", "ssim", "ciede2000", "ab_error")  # the JSON holds all

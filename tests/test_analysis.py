@@ -10,9 +10,10 @@ import pytest
 from scipy.stats import spearmanr
 
 from colorgan import analysis
-from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.database import FaceDatabase
 from colorgan.errors import UserError
 from colorgan.landmarks import POINTS, FaceDetector, yaw
+from colorgan.luminance import gray_from_bgr
 
 PROGRAM = "python/analyze_errors.py"
 SIZE = 64

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 
 from colorgan.batches import Batch, FaceBatches, batch_of, relit
-from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.database import FaceDatabase
+from colorgan.luminance import gray_from_bgr
 
 BATCH = 10
 

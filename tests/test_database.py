@@ -2,13 +2,12 @@
 
 from pathlib import Path
 
-import cv2
 import lmdb
 import numpy as np
 import pytest
 
 from colorgan.caffe_runtime import load_caffe
-from colorgan.database import Face, FaceDatabase, FaceWriter, gray_from_bgr
+from colorgan.database import Face, FaceDatabase, FaceWriter
 from colorgan.errors import UserError
 
 
@@ -22,18 +21,6 @@ def write(path: Path, faces: list[Face], **options: int) -> Path:
         for face in faces:
             writer.add(face)
     return path
-
-
-def test_gray_is_bt601_as_opencv_rounds_it() -> None:
-    levels = np.arange(0, 256, 5, dtype=np.uint8)
-    blue, green, red = np.meshgrid(levels, levels, levels)
-    bgr = np.stack([blue, green, red], axis=1)
-    gray = gray_from_bgr(bgr)
-    assert gray.shape == (52, 52, 52) and gray.dtype == np.uint8
-    exact = 0.299 * red + 0.587 * green + 0.114 * blue
-    assert np.abs(gray - exact).max() <= 0.51
-    for image, expected in zip(gray, bgr.transpose(0, 2, 3, 1), strict=True):
-        assert np.array_equal(image, cv2.cvtColor(expected, cv2.COLOR_BGR2GRAY))
 
 
 def test_faces_come_back_by_index_in_the_order_asked(tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ import pytest
 
 from colorgan import metrics
 from colorgan.caffe_runtime import load_caffe
-from colorgan.database import FaceDatabase, gray_from_bgr
-from colorgan.luminance import with_luminance
+from colorgan.database import FaceDatabase
+from colorgan.luminance import gray_from_bgr, with_luminance
 from colorgan.nets import DeployedGenerator, to_uint8
 
 ROOT = Path(__file__).resolve().parents[1]

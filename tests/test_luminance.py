@@ -1,10 +1,22 @@
 """The luminance of a gray image under the chroma of a coloured one."""
 
+import cv2
 import numpy as np
 import pytest
 
-from colorgan.database import gray_from_bgr
-from colorgan.luminance import with_luminance
+from colorgan.luminance import gray_from_bgr, with_luminance
+
+
+def test_gray_is_bt601_as_opencv_rounds_it() -> None:
+    levels = np.arange(0, 256, 5, dtype=np.uint8)
+    blue, green, red = np.meshgrid(levels, levels, levels)
+    bgr = np.stack([blue, green, red], axis=1)
+    gray = gray_from_bgr(bgr)
+    assert gray.shape == (52, 52, 52) and gray.dtype == np.uint8
+    exact = 0.299 * red + 0.587 * green + 0.114 * blue
+    assert np.abs(gray - exact).max() <= 0.51
+    for image, expected in zip(gray, bgr.transpose(0, 2, 3, 1), strict=True):
+        assert np.array_equal(image, cv2.cvtColor(expected, cv2.COLOR_BGR2GRAY))
 
 
 def random_images(seed: int, count: int = 4, size: int = 64) -> tuple[np.ndarray, np.ndarray]:

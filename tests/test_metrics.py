@@ -10,7 +10,8 @@ from scipy.ndimage import gaussian_filter
 
 from colorgan import metrics
 from colorgan.caffe_runtime import load_caffe
-from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.database import FaceDatabase
+from colorgan.luminance import gray_from_bgr
 
 
 def random_faces(count: int, size: int = 16, seed: int = 0) -> np.ndarray:

@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 
 from colorgan.caffe_runtime import load_caffe
-from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.database import FaceDatabase
 from colorgan.errors import UserError
 from colorgan.evaluation import Faces, evaluate, provenance, write_evaluation
 from colorgan.figures import save_png
+from colorgan.luminance import gray_from_bgr
 from colorgan.metrics import METRICS
 from colorgan.nets import DeployedGenerator
 from colorgan.report import RunRecord, RunSources, render_report

@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from colorgan import metrics, nets
-from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.database import FaceDatabase
+from colorgan.luminance import gray_from_bgr
 from colorgan.runfolder import read_log
 
 PROGRAM = nets.PROJECT_ROOT / "python" / "train_gan.py"

@@ -18,12 +18,12 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from scipy.stats import spearmanr
 
-from colorgan.database import gray_from_bgr
 from colorgan.errors import UserError
 from colorgan.evaluation import PER_IMAGE_FILE
 from colorgan.figures import BLUE, GRAY, STYLE
 from colorgan.files import write_whole
 from colorgan.landmarks import FaceDetector, yaw
+from colorgan.luminance import gray_from_bgr
 from colorgan.metrics import Results, lab_from_bgr
 
 BINS = 5

@@ -8,7 +8,8 @@ from functools import lru_cache
 
 import numpy as np
 
-from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.database import FaceDatabase
+from colorgan.luminance import gray_from_bgr
 
 # Light that varied training faces are seen in: contrast around mid-gray, then brightness.
 CONTRASTS = (0.6, 1.4)

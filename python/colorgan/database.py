@@ -15,7 +15,6 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Self
 
-import cv2
 import lmdb
 import numpy as np
 
@@ -45,18 +44,6 @@ def _datum_class() -> type:
     By its usual name: protobuf ends a process that registers caffe.proto a second time.
     """
     return load_caffe().proto.caffe_pb2.Datum
-
-
-def gray_from_bgr(bgr: np.ndarray) -> np.ndarray:
-    """Turn uint8 `(n, 3, h, w)` BGR into uint8 `(n, h, w)` gray.
-
-    ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B, rounded to the nearest level. OpenCV does the
-    arithmetic, so the result is that of `cv2.cvtColor(..., COLOR_BGR2GRAY)` to the bit.
-    """
-    count, _, height, width = bgr.shape
-    planes = [bgr[:, channel].reshape(count * height, width) for channel in range(3)]
-    gray = cv2.cvtColor(cv2.merge(planes), cv2.COLOR_BGR2GRAY)
-    return gray.reshape(count, height, width)
 
 
 class FaceDatabase:

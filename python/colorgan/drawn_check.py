@@ -4,8 +4,8 @@ import cv2
 import numpy as np
 
 from colorgan.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP
-from colorgan.database import gray_from_bgr
 from colorgan.drawn_faces.portrait import draw_face
+from colorgan.luminance import gray_from_bgr
 from colorgan.metrics import measure
 from colorgan.nets import DeployedGenerator, to_uint8
 

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.database import FaceDatabase
 from colorgan.errors import UserError
 from colorgan.files import make_folder, sha256, write_whole
-from colorgan.luminance import with_luminance
+from colorgan.luminance import gray_from_bgr, with_luminance
 from colorgan.metrics import METRICS, Results, learn_baselines, measure, measure_truth
 from colorgan.nets import DeployedGenerator, to_uint8
 

@@ -1,11 +1,22 @@
 """Detail from the gray input, colour from the model: an output with its input's luminance."""
 
+import cv2
 import numpy as np
-
-from colorgan.database import gray_from_bgr
 
 GRAY_WEIGHTS = np.float32([0.114, 0.587, 0.299]).reshape(3, 1, 1)
 """What B, G and R weigh in the gray image (ITU-R BT.601), as in `gray_from_bgr`; their sum is 1."""
+
+
+def gray_from_bgr(bgr: np.ndarray) -> np.ndarray:
+    """Turn uint8 `(n, 3, h, w)` BGR into uint8 `(n, h, w)` gray.
+
+    ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B, rounded to the nearest level. OpenCV does the
+    arithmetic, so the result is that of `cv2.cvtColor(..., COLOR_BGR2GRAY)` to the bit.
+    """
+    count, _, height, width = bgr.shape
+    planes = [bgr[:, channel].reshape(count * height, width) for channel in range(3)]
+    gray = cv2.cvtColor(cv2.merge(planes), cv2.COLOR_BGR2GRAY)
+    return gray.reshape(count, height, width)
 
 
 def with_luminance(bgr: np.ndarray, gray: np.ndarray) -> np.ndarray:

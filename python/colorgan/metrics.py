@@ -12,7 +12,8 @@ import numpy as np
 from skimage.color import deltaE_ciede2000, rgb2lab
 from skimage.metrics import structural_similarity
 
-from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.database import FaceDatabase
+from colorgan.luminance import gray_from_bgr
 
 Results = dict[str, np.ndarray]
 

@@ -17,9 +17,10 @@ from colorgan import figures, metrics, nets
 from colorgan.averaging import WeightAverage
 from colorgan.batches import FaceBatches
 from colorgan.caffe_runtime import load_caffe
-from colorgan.database import FaceDatabase, gray_from_bgr
+from colorgan.database import FaceDatabase
 from colorgan.errors import UserError
 from colorgan.files import read_json
+from colorgan.luminance import gray_from_bgr
 from colorgan.phases import PhaseTimes
 from colorgan.runfolder import RunFolder, read_log
 from colorgan.steps import GanTraining, L2Training, StepLosses, WassersteinTraining
