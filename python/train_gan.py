@@ -170,7 +170,7 @@ def main() -> int:
     run.write_config(asdict(config))
     code = trainer.train()
     if profile:
-        print(trainer.times.table())
+        print(trainer.times.table_of_iterating())
     best = best_weights(run.path) or "none yet"
     print(f"{run.path}: {trainer.iteration} iterations done; best weights: {best}")
     return code

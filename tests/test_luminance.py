@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from colorgan.luminance import gray_from_bgr, with_luminance
+from colorgan.luminance import chroma_of, gray_from_bgr, with_chroma, with_luminance
 
 
 def test_gray_is_bt601_as_opencv_rounds_it() -> None:
@@ -84,3 +84,34 @@ def test_where_it_does_not_the_chroma_shrinks_just_into_the_gamut():
     factor = (before * after).sum(axis=1) / (before**2).sum(axis=1)
     assert np.abs(after - factor[:, None] * before).max() < 1
     assert ((factor > -0.01) & (factor < 1.01)).all()
+
+
+def opencv_gray(bgr: np.ndarray) -> np.ndarray:
+    return cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("size", [0.001, 0.05, 0.5])
+def test_with_chroma_keeps_the_luminance_to_the_last_bit(dtype: type, size: float) -> None:
+    random = np.random.default_rng(4)
+    gray = random.integers(0, np.iinfo(dtype).max + 1, (600, 800)).astype(dtype)
+    chroma = random.uniform(-size, size, (2, 600, 800)).astype(np.float32)
+    colored = with_chroma(gray, chroma)
+    assert colored.dtype == dtype
+    np.testing.assert_array_equal(opencv_gray(colored), gray)
+
+
+def test_with_chroma_gives_back_an_images_own_colors() -> None:
+    bgr = np.random.default_rng(5).integers(0, 256, (3, 300, 300), np.uint8)
+    chroma = chroma_of(bgr[np.newaxis] / np.float32(255))[0]
+    colored = with_chroma(gray_from_bgr(bgr[np.newaxis])[0], chroma).transpose(2, 0, 1)
+    fits = ((bgr > 0) & (bgr < 255)).all(axis=0)
+    assert np.abs(colored.astype(int) - bgr)[:, fits].max() <= 1
+
+
+def test_chroma_that_does_not_fit_shrinks_and_keeps_its_hue() -> None:
+    gray = np.full((1, 1), 250, np.uint8)
+    colored = with_chroma(gray, np.float32([-0.2, 0.3]).reshape(2, 1, 1))[0, 0].astype(float) - 250
+    wanted = np.array([-0.2 * 1.772, 0.2 * 0.344136 - 0.3 * 0.714136, 0.3 * 1.402])
+    assert colored[2] == 5  # red, the largest, comes to 255
+    np.testing.assert_allclose(colored, wanted * 5 / wanted[2], atol=0.6)

@@ -32,6 +32,13 @@ def fraction(text: str) -> float:
     return value
 
 
+def percentage(text: str) -> int:
+    """A quality from 1 to 100."""
+    if not 1 <= (value := int(text)) <= 100:
+        raise ArgumentTypeError(f"{text} is not from 1 to 100")
+    return value
+
+
 def named_path(text: str) -> tuple[str, Path]:
     """NAME=PATH: a file or folder, and how it is called."""
     name, equals, path = text.partition("=")

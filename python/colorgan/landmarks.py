@@ -17,6 +17,9 @@ from colorgan.errors import UserError
 
 POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
+CELEBA_POINTS = np.float32([[69.5, 111.5], [108, 111.5], [88.5, 132], [73, 152], [105, 152]])
+"""PROVISIONAL, to be measured: where the five points lie on average in CelebA's aligned images."""
+
 _COLUMNS = [f"{point}_{axis}" for point in POINTS for axis in "xy"]
 _IMAGE_NAME = re.compile(r"(\d{1,9})\.jpg")
 

@@ -1,4 +1,8 @@
-"""Detail from the gray input, colour from the model: an output with its input's luminance."""
+"""Detail from the gray input, colour from the model: an output with its input's luminance.
+
+Chroma is Cb and Cr of ITU-R BT.601, the differences of blue and of red to the luminance, each
+scaled to [-0.5, 0.5] where the image lies in [0, 1].
+"""
 
 import cv2
 import numpy as np
@@ -37,3 +41,54 @@ def with_luminance(bgr: np.ndarray, gray: np.ndarray) -> np.ndarray:
     factor = (room / np.maximum(np.abs(chroma), 1e-6)).min(axis=1, keepdims=True)
     shrunk = np.rint(target + factor * chroma)
     return np.where(fits, shifted, shrunk).astype(np.uint8)
+
+
+BLUE_PER_CB, RED_PER_CR = np.float32(1.772), np.float32(1.402)
+
+
+def chroma_of(bgr: np.ndarray) -> np.ndarray:
+    """Cb and Cr of images: float32 BGR `(n, 3, h, w)` in [0, 1] to `(n, 2, h, w)`."""
+    luminance = (GRAY_WEIGHTS * bgr).sum(axis=1)
+    blue, red = bgr[:, 0] - luminance, bgr[:, 2] - luminance
+    return np.stack([blue / BLUE_PER_CB, red / RED_PER_CR], axis=1)
+
+
+def with_chroma(gray: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+    """Colour one gray image, and keep its luminance to the last bit.
+
+    Takes gray `(h, w)`, uint8 or uint16, and float32 Cb and Cr `(2, h, w)`; returns BGR `(h, w, 3)`
+    of gray's type. What OpenCV turns it into as gray is `gray` itself. Where a channel would leave
+    the type's range, the chroma is shrunk towards the gray by the largest factor that stays in.
+    """
+    top = np.float32(np.iinfo(gray.dtype).max)
+    luminance = gray.astype(np.float32)
+    blue_weight, green_weight, red_weight = GRAY_WEIGHTS.ravel().tolist()
+    blue = chroma[0] * (BLUE_PER_CB * top)
+    red = chroma[1] * (RED_PER_CR * top)
+    green = cv2.addWeighted(blue, -blue_weight / green_weight, red, -red_weight / green_weight, 0)
+    highest, lowest = cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red)
+    # 1 where the color fits; no color, no highest or lowest, fits anywhere.
+    fit = cv2.min(cv2.divide(top - luminance, highest + 1e-6), cv2.divide(luminance, 1e-6 - lowest))
+    fit = cv2.min(fit, 1.0)
+    # OpenCV rounds to the nearest level as it converts.
+    planes = [luminance + cv2.multiply(plane, fit) for plane in (blue, green, red)]
+    depth = cv2.CV_8U if gray.dtype == np.uint8 else cv2.CV_16U
+    colored = cv2.merge([cv2.add(plane, 0, dtype=depth) for plane in planes])
+    _settle_rounding(colored, gray)
+    return colored
+
+
+def _settle_rounding(colored: np.ndarray, gray: np.ndarray) -> None:
+    """Move single levels of green, red or blue until OpenCV's gray of `colored` is `gray`.
+
+    Each channel was rounded by half a level at most, and so is their weighted sum: seldom does it
+    round to the next level of gray.
+    """
+    for channel in (1, 2, 0, 1, 2, 0):
+        found = cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY)
+        rows, columns = np.nonzero(found != gray)
+        if not rows.size:
+            return
+        direction = np.where(gray[rows, columns] > found[rows, columns], 1, -1)
+        moved = colored[rows, columns, channel] + direction
+        colored[rows, columns, channel] = np.clip(moved, 0, np.iinfo(gray.dtype).max)

@@ -1,4 +1,4 @@
-"""Where the time of a training run goes."""
+"""Where the time of a program goes."""
 
 import time
 from collections import defaultdict
@@ -12,10 +12,32 @@ PAUSES = ("validation", "snapshot")
 
 
 class PhaseTimes:
-    """Seconds spent in each named phase of a run."""
+    """Seconds spent in each named phase of a program."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
+
+    @contextmanager
+    def phase(self, name: str) -> Iterator[None]:
+        """Add the time that the block takes to `name`."""
+        begun = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] += time.perf_counter() - begun
+
+    def table(self, total: float) -> str:
+        """A line a phase, longest first, with its share of `total` seconds, and one of the rest."""
+        phases = {**self.seconds, "everything else": total - sum(self.seconds.values())}
+        rows = sorted(phases.items(), key=lambda row: -row[1])
+        return "\n".join(f"{name:16} {t:9.2f} s {t / total:8.2%}" for name, t in rows)
+
+
+class TrainingTimes(PhaseTimes):
+    """Seconds spent in each phase of a training run."""
+
+    def __init__(self) -> None:
+        super().__init__()
         self._begun = self._ended = 0.0
         self._iterating_at_last_log = 0.0
 
@@ -27,15 +49,6 @@ class PhaseTimes:
             yield
         finally:
             self._ended = time.perf_counter()
-
-    @contextmanager
-    def phase(self, name: str) -> Iterator[None]:
-        """Add the time that the block takes to `name`."""
-        begun = time.perf_counter()
-        try:
-            yield
-        finally:
-            self.seconds[name] += time.perf_counter() - begun
 
     def iterating(self) -> float:
         """Seconds from the run's begin to its end, or to now, without the pauses."""
@@ -51,13 +64,11 @@ class PhaseTimes:
         """The share, in [0, 1], of an iteration that is neither forward, backward nor update."""
         return 1 - sum(self.seconds[name] for name in CAFFE_PHASES) / self.iterating()
 
-    def table(self) -> str:
-        """A line a phase, longest first, with its share of an iteration; pauses without one."""
-        iterating = self.iterating()
-        phases = {name: t for name, t in self.seconds.items() if name not in PAUSES}
-        phases["everything else"] = iterating - sum(phases.values())
-        rows = sorted(phases.items(), key=lambda row: -row[1])
-        lines = [f"{name:16} {t:9.2f} s {t / iterating:8.2%}" for name, t in rows]
+    def table_of_iterating(self) -> str:
+        """The phases of an iteration with their shares of it, then the pauses without one."""
+        iterating = PhaseTimes()
+        iterating.seconds.update({n: t for n, t in self.seconds.items() if n not in PAUSES})
+        lines = [iterating.table(self.iterating())]
         lines += [f"{name:16} {self.seconds[name]:9.2f} s" for name in PAUSES]
         lines.append(f"outside Caffe's own work: {self.overhead():.2%} of an iteration")
         return "\n".join(lines)

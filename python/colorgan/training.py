@@ -21,7 +21,7 @@ from colorgan.database import FaceDatabase
 from colorgan.errors import UserError
 from colorgan.files import read_json
 from colorgan.luminance import gray_from_bgr
-from colorgan.phases import PhaseTimes
+from colorgan.phases import PhaseTimes, TrainingTimes
 from colorgan.runfolder import RunFolder, read_log
 from colorgan.steps import GanTraining, L2Training, StepLosses, WassersteinTraining
 
@@ -200,7 +200,7 @@ class Trainer:
     ) -> None:
         self.config = config
         self.run = run
-        self.times = PhaseTimes()
+        self.times = TrainingTimes()
         solvers = [place_solver(config, run, name) for name in PLAYERS[config.mode]]
         self.training = make_training(config, solvers, self.times)
         self.batches = FaceBatches(
