@@ -19,7 +19,9 @@ from colorgan.painting import Layer, face_opacity, paint, refined_layer
 
 FACE_SIDE = 64  # pixels of the faces that the released weights were trained on
 FACES_A_BATCH = 16  # the nets' maps take about 10 MB a face
-LARGEST_FRAME = 16 * FACE_SIDE**2  # pixels of a whole frame that G sees at once: as a batch of 16
+# A whole frame that G sees at once has at most the pixels of such a batch, and is not too long for
+# OpenCV, which warps images of less than 32,768 pixels a side.
+LARGEST_FRAME, LONGEST_FRAME = FACES_A_BATCH * FACE_SIDE**2, 8192
 
 
 class Colorizer:
@@ -104,7 +106,8 @@ class Colorizer:
         size = np.array(gray.shape[::-1])
         scales = [scale_of(similarity) for similarity in similarities]
         side = np.median(scales) * CROP_SIDE if scales else size.min()
-        shrink = min(FACE_SIDE / side, np.sqrt(LARGEST_FRAME / size.prod()))
+        bounds = np.sqrt(LARGEST_FRAME / size.prod()), LONGEST_FRAME / size.max()
+        shrink = min(FACE_SIDE / side, *bounds)
         seen = np.maximum(np.rint(size * shrink), 1).astype(int)
         chroma = self._chroma(_shrunk(eight_bits(gray), seen)[np.newaxis])[0]
         guide_size = np.maximum(np.rint(seen * (CROP_SIDE / FACE_SIDE)), 1).astype(int)
