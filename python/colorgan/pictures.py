@@ -1,0 +1,363 @@
+"""Still pictures in and out: whatever people's photos come as, read as gray, written in colour.
+
+Pillow reads the header, which decides whether anything is decoded at all; it decodes the pixels,
+too, but for what OpenCV does better: JPEG (in half the time) and colour of 16 bits (Pillow keeps 8
+of them).
+"""
+
+import io
+import os
+import stat
+import struct
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+# The two plug-ins that Pillow would look for among all of its own, those of EPS and others as well.
+from PIL import ExifTags, Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
+
+from colorgan.errors import UserError
+from colorgan.files import write_whole
+
+READABLE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"),
+    *(".pbm", ".pgm", ".ppm", ".pnm"),
+)
+"""Endings of the files, in lower case, that a folder is searched for; `read_picture` itself looks
+at the content alone."""
+WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+"""Endings, in lower case, that `write_picture` knows a format for."""
+
+_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
+_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II", b"MM", b"RIFF", b"BM", b"GIF8", b"P")
+_COUNTED_FRAMES = 1000
+_TILE_SIDES = TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH
+_BYTES_PER_PIXEL, _OTHER_BYTES = 8, 1 << 26  # RGBA of 16 bits, uncompressed, and metadata
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture, upright: turned as its EXIF orientation says."""
+
+    gray: np.ndarray
+    """`(h, w)`, uint8 or uint16: BT.601 luminance as in `luminance.gray_from_bgr`; of a gray file,
+    its own values."""
+    alpha: np.ndarray | None
+    """`(h, w)`, of gray's type, or None where the file holds no transparency."""
+    was_color: bool
+    """Whether the channels of some pixel differ: colour that is not used."""
+    frames: int
+    """Frames or pages in the file, counted up to 1,000; the first is the picture. The previews that
+    cameras hide in a JPEG do not count."""
+
+
+# ----------------------------------------------------------------------------- reading
+
+
+def read_picture(source: Path | bytes, name: str, max_pixels: int) -> Picture:
+    """Read a JPEG, PNG, TIFF, WebP, BMP, GIF or PNM, of a regular file or its content.
+
+    `name` is what messages call it. A picture of more than `max_pixels` is refused before a pixel
+    is decoded. The colours are taken as they are stored: profiles are not applied; CMYK, which a
+    JPEG holds inverted as Adobe began it, is turned into RGB by (1 - C, M, Y)(1 - K). Threads take
+    turns here; what others write to standard error meanwhile is lost. Raises `UserError` for all
+    that cannot be read.
+    """
+    content = source if isinstance(source, bytes) else _file_content(source, name, max_pixels)
+    if not content:
+        raise UserError(f"{name}: empty; copy it again")
+    with _tamed_libraries(max_pixels):
+        decoded = _decode_or_refuse(content, name, max_pixels)
+    return _picture(decoded)
+
+
+def _file_content(path: Path, name: str, max_pixels: int) -> bytes:
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise UserError(f"{name}: a folder, not a picture")
+        if not stat.S_ISREG(status.st_mode):  # reading from a pipe or a device may never end
+            raise UserError(f"{name}: not a regular file")
+        if status.st_size > _BYTES_PER_PIXEL * max_pixels + _OTHER_BYTES:
+            raise UserError(
+                f"{name}: {status.st_size / 1e6:,.0f} MB, too large a file for a picture of "
+                f"{max_pixels / 1e6:g} megapixels; scale it down, or raise the limit"
+            )
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{name}: cannot be read ({error.strerror})") from None
+
+
+@dataclass(frozen=True)
+class _Decoded:
+    pixels: np.ndarray
+    """Gray `(h, w)`, or gray and alpha, BGR, BGRA `(h, w, 2 to 4)`; uint8 or uint16."""
+    orientation: int
+    """How `pixels` are to be turned yet, as in EXIF."""
+    frames: int
+
+
+_LIBRARIES = threading.Lock()
+
+
+@contextmanager
+def _tamed_libraries(max_pixels: int) -> Iterator[None]:
+    """Give Pillow our limit of pixels, and keep the libraries from talking to the user.
+
+    The settings are the process's, hence the lock.
+    """
+    with _LIBRARIES, warnings.catch_warnings(), _stderr_dropped():
+        warnings.simplefilter("ignore")
+        before = Image.MAX_IMAGE_PIXELS
+        Image.MAX_IMAGE_PIXELS = max_pixels / 2  # it warns above, and refuses above twice as many
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+@contextmanager
+def _stderr_dropped() -> Iterator[None]:
+    """Drop what is written to standard error: libjpeg, libpng and libtiff ask nobody's leave."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # there is none
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def _decode_or_refuse(content: bytes, name: str, max_pixels: int) -> _Decoded:
+    """Decode the first frame; `UserError` for whatever goes wrong."""
+    try:
+        return _decode(content, max_pixels)
+    except UserError as error:
+        raise UserError(f"{name}: {error}") from None
+    except Image.DecompressionBombError:
+        raise UserError(
+            f"{name}: more than {max_pixels / 1e6:g} megapixels; scale it down, or raise the limit"
+        ) from None
+    except MemoryError:
+        raise UserError(f"{name}: too large for this computer's memory; scale it down") from None
+    except Exception as error:  # the libraries raise whatever a damaged file makes them stumble on
+        if content.startswith(_SIGNATURES):
+            problem = "damaged, truncated or of an unknown kind: copy it again, or save it as a PNG"
+        else:
+            problem = "not a picture that can be read; make it a PNG, JPEG or TIFF"
+        raise UserError(f"{name}: {problem}") from error
+
+
+def _decode(content: bytes, max_pixels: int) -> _Decoded:
+    """Decode the first frame; any exception at all where the content is damaged."""
+    with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+        is_tiff, is_jpeg = image.format == "TIFF", image.format in ("JPEG", "MPO")
+        if is_tiff:
+            _check_tiff(content, image, max_pixels)
+        frames = _frame_count(image)
+        plain_jpeg = is_jpeg and image.mode in ("L", "RGB")
+        by_opencv = plain_jpeg or _has_16_bit_color(content, image)
+        pixels = _opencv_pixels(content, image) if by_opencv else _pillow_pixels(image)
+        # Both libraries turn TIFFs themselves, and only these.
+        return _Decoded(pixels, 1 if is_tiff else _orientation(image), frames)
+
+
+def _check_tiff(content: bytes, image: Image.Image, max_pixels: int) -> None:
+    """Refuse a TIFF whose header would be small to Pillow and large to libtiff.
+
+    Of a tag given twice, Pillow takes the last and libtiff the first. A tile is decoded whole,
+    however small the picture that is cut from it.
+    """
+    order = "<" if content.startswith(b"II") else ">"
+    if struct.unpack_from(f"{order}H", content, 2)[0] == 43:  # BigTIFF
+        start, size, count = struct.unpack_from(f"{order}Q", content, 8)[0], 20, "Q"
+    else:
+        start, size, count = struct.unpack_from(f"{order}I", content, 4)[0], 12, "H"
+    first = start + struct.calcsize(count)
+    last = first + size * struct.unpack_from(order + count, content, start)[0]
+    tags = [struct.unpack_from(f"{order}H", content, at)[0] for at in range(first, last, size)]
+    if len(set(tags)) < len(tags):
+        raise ValueError("tag given twice")
+    tile = [image.tag_v2.get(tag, 1) for tag in _TILE_SIDES]
+    if tile[0] * tile[1] > max_pixels:
+        raise Image.DecompressionBombError
+
+
+def _frame_count(image: Image.Image) -> int:
+    """Frames or pages of the file; of TIFF, whose pages must be read for it, a limited number."""
+    if image.format == "MPO" or not getattr(image, "is_animated", False):
+        return 1
+    if image.format != "TIFF":
+        return image.n_frames
+    count = 1
+    with suppress(Exception):  # after the last page, or at a damaged one, which is not used anyway
+        while count < _COUNTED_FRAMES:
+            image.seek(count)
+            count += 1
+    image.seek(0)
+    return count
+
+
+def _has_16_bit_color(content: bytes, image: Image.Image) -> bool:
+    """Whether Pillow would keep only 8 of 16 bits."""
+    if image.mode not in ("RGB", "RGBX", "RGBA"):
+        return False
+    if image.format == "PNG":
+        return content[24] == 16  # IHDR is always first
+    if image.format == "TIFF":
+        return set(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, ())) == {16}
+    return image.format == "PPM" and image.tile[0].args[-1] == 65535
+
+
+def _opencv_pixels(content: bytes, image: Image.Image) -> np.ndarray:
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.shape[1::-1] != image.size:
+        raise ValueError("OpenCV cannot decode it")
+    return pixels[..., :3] if image.mode == "RGBX" else pixels
+
+
+_DECODED_AS = {
+    **{"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBX": "RGB", "RGBA": "RGBA"},
+    **{"RGBa": "RGBA", "P": "RGB", "PA": "RGBA", "CMYK": "RGB"},
+}
+_WITH_ALPHA = {"L": "LA", "LA": "LA", "RGB": "RGBA", "RGBA": "RGBA"}
+
+
+def _pillow_pixels(image: Image.Image) -> np.ndarray:
+    """Decode Pillow's image; `UserError` for pixels that have no gray levels in a known range."""
+    image.load()
+    if image.mode.startswith("I;16") or (image.format == "PPM" and image.mode == "I"):
+        gray = np.array(image).astype(np.uint16)
+        clear = image.info.get("transparency")
+        return gray if clear is None else np.dstack([gray, 65535 * (gray != clear)]).astype("u2")
+    if image.mode not in _DECODED_AS:
+        kind = {"I": "32-bit or signed", "F": "floating-point"}.get(image.mode, image.mode)
+        raise UserError(f"{kind} pixels; save it as gray or RGB of 8 or 16 bits")
+    mode = _DECODED_AS[image.mode]
+    if image.has_transparency_data:
+        mode = _WITH_ALPHA[mode]
+    pixels = np.array(image if image.mode == mode else image.convert(mode))
+    swap = {"RGB": cv2.COLOR_RGB2BGR, "RGBA": cv2.COLOR_RGBA2BGRA}.get(mode)
+    return pixels if swap is None else cv2.cvtColor(pixels, swap, dst=pixels)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # damaged EXIF data spoil no pixel
+        return 1
+
+
+def _picture(decoded: _Decoded) -> Picture:
+    pixels, alpha, was_color = decoded.pixels, None, False
+    channels = 1 if pixels.ndim == 2 else pixels.shape[2]
+    if channels in (2, 4):
+        alpha = _upright(pixels[..., -1], decoded.orientation)
+    if channels >= 3:
+        gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)  # takes four channels, too
+        blue, green, red = (pixels[..., channel] for channel in range(3))
+        was_color = bool((blue != green).any() or (green != red).any())
+    else:
+        gray = pixels if channels == 1 else pixels[..., 0]
+    return Picture(_upright(gray, decoded.orientation), alpha, was_color, decoded.frames)
+
+
+def _upright(plane: np.ndarray, orientation: int) -> np.ndarray:
+    """Turn a plane `(h, w)` stored in one of EXIF's eight orientations, into contiguous memory."""
+    if orientation in (5, 6, 7, 8):  # rows of the file are columns of the picture
+        plane = cv2.transpose(plane)
+    mirrored = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
+    return np.ascontiguousarray(plane) if mirrored is None else cv2.flip(plane, mirrored)
+
+
+# ----------------------------------------------------------------------------- writing
+
+_JPEG_QUALITY = 95
+_LONGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
+# Of OpenCV's and Pillow's filters, strategies and levels, the fastest that writes gray areas, where
+# three channels are equal, small.
+_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG)
+_TIFF = (cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_PREDICTOR, 2)  # LZW of differences
+
+
+def write_picture(
+    path: Path, bgr: np.ndarray, alpha: np.ndarray | None, quality: int | None = None
+) -> None:
+    """Write a picture whole or not at all, in the format of the path's suffix; see
+    `encode_picture`. `UserError` where that cannot be.
+    """
+    try:
+        content = encode_picture(bgr, alpha, path.suffix, quality)
+    except UserError as error:
+        raise UserError(f"cannot write {path}: {error}") from None
+    write_whole(path, content)
+
+
+def encode_picture(
+    bgr: np.ndarray, alpha: np.ndarray | None, suffix: str, quality: int | None = None
+) -> bytes:
+    """Encode BGR `(h, w, 3)` and alpha `(h, w)`, uint8 or uint16, as `suffix` says.
+
+    PNG and TIFF hold all of it, without loss. JPEG and WebP hold 8 bits, the nearest; JPEG no
+    alpha: the picture is laid on white. `quality`, 1 to 100, is that of JPEG (95 if None) and of
+    WebP (without loss if None). Raises `UserError` for another suffix, and for a picture larger
+    than the format can hold.
+    """
+    suffix = suffix.lower()
+    if suffix not in WRITABLE_SUFFIXES:
+        raise UserError(
+            f"no format {suffix or 'without a suffix'}; use {', '.join(WRITABLE_SUFFIXES)}"
+        )
+    longest = _LONGEST_SIDE.get(suffix)
+    if longest is not None and max(bgr.shape) > longest:
+        raise UserError(f"{suffix} holds at most {longest:,} pixels a side; use .png or .tif")
+    if suffix in (".jpg", ".jpeg"):
+        options = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY if quality is None else quality)
+        return _encoded(".jpg", _on_white(bgr, alpha), options)
+    if suffix == ".webp":
+        return _webp(_eight_bits(_with_alpha(bgr, alpha)), quality)
+    return _encoded(suffix, _with_alpha(bgr, alpha), _PNG if suffix == ".png" else _TIFF)
+
+
+def _encoded(suffix: str, pixels: np.ndarray, options: tuple[int, ...]) -> bytes:
+    return cv2.imencode(suffix, pixels, options)[1].tobytes()
+
+
+def _webp(pixels: np.ndarray, quality: int | None) -> bytes:
+    """By Pillow: OpenCV takes three times as long, and forgets the colour of clear pixels."""
+    order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+    image = Image.fromarray(cv2.cvtColor(pixels, order))
+    content = io.BytesIO()
+    if quality is None:  # without loss, quality and method are but the effort to make it small
+        image.save(content, "WEBP", lossless=True, exact=True, quality=0, method=1)
+    else:
+        image.save(content, "WEBP", quality=quality, method=2)
+    return content.getvalue()
+
+
+def _with_alpha(bgr: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    return bgr if alpha is None else cv2.merge([*cv2.split(bgr), alpha])
+
+
+def _eight_bits(pixels: np.ndarray) -> np.ndarray:
+    return pixels if pixels.dtype == np.uint8 else cv2.convertScaleAbs(pixels, alpha=1 / 257)
+
+
+def _on_white(bgr: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    if alpha is None:
+        return _eight_bits(bgr)
+    opacity = alpha.astype(np.float32) / np.iinfo(alpha.dtype).max
+    white = np.full(bgr.shape, 255, np.uint8)
+    return cv2.blendLinear(_eight_bits(bgr), white, opacity, 1 - opacity)
