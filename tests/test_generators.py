@@ -47,6 +47,16 @@ def test_caffe_is_the_default_where_it_is_installed() -> None:
     assert isinstance(open_generator(BEST_WEIGHTS, "opencv"), OpenCVGenerator)
 
 
+def test_where_caffe_is_not_installed_opencv_is_the_default_and_caffe_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    assert isinstance(open_generator(BEST_WEIGHTS), OpenCVGenerator)
+    for device in ("caffe", "gpu"):
+        with pytest.raises(UserError, match=f"device {device}: needs Caffe"):
+            open_generator(BEST_WEIGHTS, device)
+
+
 @pytest.mark.parametrize("device", ["cuda", "GPU", "gpu:", "gpu:-1", "opencv ", "cpu"])
 def test_an_unknown_device_is_refused_by_name(device: str) -> None:
     with pytest.raises(UserError, match="must be caffe, opencv, gpu"):

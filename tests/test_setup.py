@@ -8,10 +8,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -61,6 +63,18 @@ def test_everything_installed_is_pinned_and_every_pin_is_installed() -> None:
     for unpinned in ("pip", "caffe", "colorgan"):  # the last two are built here
         installed.pop(unpinned)
     assert installed == pins("requirements.txt", "requirements-dev.txt")
+
+
+def test_colouring_alone_takes_some_of_the_same_pins_and_misses_nothing() -> None:
+    few = pins("requirements-colorize.txt")
+    assert few.items() <= pins("requirements.txt").items()
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert {re.match(r"[a-z-]+", line)[0] for line in project["dependencies"]} == set(few)
+    for name in few:
+        for line in importlib.metadata.requires(name) or ():
+            requirement = Requirement(line)
+            if requirement.marker is None or requirement.marker.evaluate({"extra": ""}):
+                assert requirement.specifier.contains(few[requirement.name]), line
 
 
 def test_the_venv_is_of_the_systems_python() -> None:

@@ -29,12 +29,6 @@ from colorgan.metrics import Results, lab_from_bgr
 BINS = 5
 ERROR = "ciede2000"  # the metric that attributes are correlated with
 
-# The detector sees crops at this side, in pixels; as each holds a face, a low threshold keeps the
-# profiles. All of 300 test faces of 64x64 are found at 2, 3, 4 and 5 times their size (297 at their
-# own); at 4 times the points are closest to those found in CelebA's images at full size.
-DETECTION_SIDE = 256
-FACE_THRESHOLD = 0.3
-
 # From brow to chin, between the outer corners of the eyes: narrow, to stay inside turned heads.
 # Half as wide again, unevenness goes with the turn (rank correlation 0.20 on 300 test faces, here
 # 0.12).
@@ -128,10 +122,8 @@ def estimated_landmarks(
     detector: FaceDetector, gray: Iterable[np.ndarray]
 ) -> list[np.ndarray | None]:
     """The five points `(5, 2)` of the surest face in each gray crop, None where none is found."""
-    found = (
-        detector.detect(image, DETECTION_SIDE / image.shape[1], FACE_THRESHOLD) for image in gray
-    )
-    return [faces.landmarks[0] if len(faces) else None for faces in found]
+    found = (detector.detect(image).landmarks for image in gray)
+    return [points[0] if len(points) else None for points in found]
 
 
 def measure_attributes(bgr: np.ndarray, points: Sequence[np.ndarray | None]) -> Results:

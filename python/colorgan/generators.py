@@ -37,13 +37,16 @@ def open_generator(weights: Path, device: str | None = None) -> Generator:
     default is Caffe where it is installed. UserError where the device is not to be had, or the
     weights do not fit.
     """
+    has_caffe = importlib.util.find_spec("caffe") is not None
     if device is None:
-        device = "caffe" if importlib.util.find_spec("caffe") else "opencv"
+        device = "caffe" if has_caffe else "opencv"
     match = re.fullmatch(r"caffe|opencv|gpu(?::(\d{1,3}))?", device)
     if match is None:
         raise UserError(f"device {device!r}: must be {DEVICES}")
     if device == "opencv":
         return OpenCVGenerator(weights)
+    if not has_caffe:
+        raise UserError(f"device {device}: needs Caffe, bash tools/setup.sh; or take opencv")
     # Imported here: without Caffe, neither of them loads.
     from colorgan.caffe_runtime import use_device
     from colorgan.nets import DeployedGenerator

@@ -15,6 +15,7 @@ from colorgan.files import make_folder
 from colorgan.jobs import Job
 from colorgan.phases import PhaseTimes
 from colorgan.pictures import Picture, encode_picture, read_picture, write_picture
+from colorgan.video import colorize_video
 
 # What can become of a job.
 COLORED, NO_FACE = "coloured", "without a face"
@@ -136,7 +137,30 @@ class JobRunner:
         return COLORED
 
     def _do_video(self, job: Job) -> str:
-        raise NotImplementedError
+        if job.target is None or self._wishes.grid or self._wishes.faces_only:
+            raise UserError(f"{job.name}: of a video, only a whole video file can be made")
+        with tqdm(unit="frame", leave=False, disable=None) as bar:
+
+            def progress(done: int, expected: int) -> None:
+                bar.total = max(done, expected)
+                bar.update(done - bar.n)
+
+            video = colorize_video(
+                self._colorizer,
+                job.source,
+                job.target,
+                max_pixels=self._wishes.max_pixels,
+                times=self.times,
+                whole=self._wishes.whole,
+                quality=self._wishes.quality,
+                progress=progress,
+            )
+        faces = f"faces in {video.frames_with_faces:,} of {video.frames:,} frames"
+        note(f"{job.name}: {faces}, {video.seconds:.1f} s; sound: {video.sound}")
+        if video.damaged:
+            note(f"{job.name}: damaged, what could be decoded is coloured")
+        tqdm.write(str(job.target))
+        return COLORED if video.frames_with_faces or self._wishes.whole else NO_FACE
 
 
 def _face_target(target: Path, number: int) -> Path:

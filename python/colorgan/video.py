@@ -1,0 +1,561 @@
+"""Colours the faces of video files, frame by frame, with flicker held down.
+
+ffmpeg, whose binary comes in the package imageio-ffmpeg, decodes and encodes in processes of its
+own. Frames come from it as YUV4MPEG, whose header tells size, rate and pixel aspect exactly, of the
+frames as they are after the file's rotation; imageio-ffmpeg's own generators take these from the
+log, rounded, and keep ffmpeg's exit code to themselves.
+
+What becomes of a video:
+
+- The picture is H.264 (VP9 in .webm), 4:2:0, of the source's size, pixel aspect and rate, upright,
+  with BT.601's matrix, in which luma is the gray that was coloured. Odd widths and heights, which
+  4:2:0 does not have, grow by one pixel, a copy of the border; most players refuse 4:4:4.
+- A variable frame rate becomes constant: frames are repeated or left out where they are due, so
+  that sound stays in time. Rates that are guessed above 240 per second are cut down to that.
+- Sound is copied; where its codec does not fit the new file it is encoded again, as AAC or Opus;
+  where that fails, too, it is left out. Subtitles are always left out.
+- Of a damaged or cut off file what can be decoded is coloured, and the result is marked as damaged.
+- Files are untrusted: ffmpeg may open no other file and no network, and takes no playlists.
+"""
+
+import math
+import re
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from dataclasses import dataclass
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import BinaryIO
+
+import cv2
+import imageio_ffmpeg
+import numpy as np
+
+from colorgan.alignment import CROP_POINTS, cut_crop, face_similarity, scale_of
+from colorgan.colorizer import Colorizer
+from colorgan.errors import UserError
+from colorgan.phases import PhaseTimes
+
+VIDEO_SUFFIXES = frozenset(
+    [".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov"]
+    + [".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".webm", ".wmv"]
+)
+"""Of files that are taken for videos."""
+
+
+@dataclass(frozen=True)
+class _Container:
+    """What a file of some suffix is made of, in ffmpeg's words."""
+
+    muxer: str
+    sound: str
+    encoder: tuple[str, ...]
+    worst: int  # on the encoder's scale of quality, on which less is better
+
+
+# x264's "veryfast" takes a quarter of the time of its default; a file grows by about a tenth. VP9
+# has no other setting that keeps up with the colouring.
+_X264 = ("libx264", "-preset", "veryfast")
+_VP9 = ("libvpx-vp9", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1")
+_CONTAINERS = {
+    ".mkv": _Container("matroska", "aac", _X264, 51),
+    ".mov": _Container("mov", "aac", _X264, 51),
+    ".mp4": _Container("mp4", "aac", _X264, 51),
+    ".webm": _Container("webm", "libopus", _VP9, 63),
+}
+_QUALITY = 66  # a constant rate factor of 18 for x264: hardly told from the original
+
+_HIGHEST_RATE = 240  # frames/s, of phones' slow motion; more is a clock's tick taken for a rate
+_ONLY_THIS_FILE = (
+    *("-protocol_whitelist", "file"),
+    *("-format_whitelist", "asf,avi,flv,matroska,mov,mpeg,mpegts,ogg"),
+)
+
+
+class Sound(StrEnum):
+    """What became of a video's sound."""
+
+    NONE = "none"
+    COPIED = "copied"
+    CONVERTED = "encoded again"
+    DROPPED = "dropped"
+
+
+@dataclass(frozen=True)
+class ColoredVideo:
+    """What a video held and what came of it."""
+
+    frames: int
+    frames_with_faces: int
+    seconds: float
+    """How long it plays."""
+    sound: Sound
+    damaged: bool
+    """ffmpeg had trouble with the source: frames may be missing, at its end above all."""
+
+
+def colorize_video(
+    colorizer: Colorizer,
+    source: Path,
+    target: Path,
+    *,
+    max_pixels: int,
+    times: PhaseTimes,
+    whole: bool = False,
+    quality: int | None = None,
+    progress: Callable[[int, int], None] = lambda done, expected: None,
+) -> ColoredVideo:
+    """Colour the faces of a video file; `whole` colours what is outside of them, too.
+
+    `target`, a .mp4, .mov, .mkv or .webm, is replaced, as a whole and at the end only. `quality` is
+    1 to 100; frames of more than `max_pixels` are refused; `times` is told where the time went;
+    `progress` is called after each frame with the count of frames done and that of those expected,
+    which may be wrong, and is 0 where the file does not tell. UserError where the source cannot be
+    decoded or the target not be written.
+    """
+    container = _container_of(source, target)
+    length, has_sound = _describe(source)
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(_folder_beside(target)))
+        silent, tracked = folder / "silent", 0
+        with _open_frames(source, max_pixels) as frames:
+            tracker = FaceTracker(float(frames.rate))
+            with _open_encoder(silent, frames, container, quality, target) as write:
+                for gray in _timed(frames, times):
+                    colored, with_faces = _color_frame(colorizer, tracker, gray, whole, times)
+                    tracked += with_faces
+                    with times.phase("encode, write"):
+                        write(colored)
+                    progress(frames.count, round(length * frames.rate))
+                if not frames.count:
+                    raise _unreadable(source)
+        with times.phase("encode, write"):
+            finished, sound = silent, Sound.NONE
+            if has_sound:
+                finished, sound = _with_sound(silent, source, container)
+            _replace(finished, target)
+    seconds = float(frames.count / frames.rate)
+    return ColoredVideo(frames.count, tracked, seconds, sound, frames.damaged)
+
+
+def _color_frame(
+    colorizer: Colorizer, tracker: "FaceTracker", gray: np.ndarray, whole: bool, times: PhaseTimes
+) -> tuple[np.ndarray, bool]:
+    """A coloured frame, BGR, and whether a face is in it."""
+    with times.phase("find faces"):
+        if tracker.advance(gray):
+            tracker.correct(colorizer.find_faces(gray))
+        faces = tracker.faces()
+    with times.phase("colour faces"):
+        chroma = tracker.smooth(colorizer.predict_chroma(gray, faces))
+    with times.phase("paint"):
+        colored = colorizer.paint(gray, faces, chroma, tracker.opacity(), whole=whole)
+    return colored, len(faces) > 0
+
+
+def _timed(frames: "_Frames", times: PhaseTimes) -> Iterator[np.ndarray]:
+    iterator = iter(frames)
+    while True:
+        with times.phase("decode"):
+            gray = next(iterator, None)
+        if gray is None:
+            return
+        yield gray
+
+
+# ----------------------------------------------------------------------------- files
+
+
+def _container_of(source: Path, target: Path) -> _Container:
+    """The container that the target's suffix names; UserError where source or target is unfit."""
+    container = _CONTAINERS.get(target.suffix.lower())
+    if container is None:
+        raise UserError(f"{target}: videos are written as {', '.join(sorted(_CONTAINERS))}")
+    try:
+        if not stat.S_ISREG(source.stat().st_mode):  # a pipe, which would wait for its other end
+            raise UserError(f"{source}: is no regular file")
+        with source.open("rb"):
+            pass
+    except OSError as error:
+        raise UserError(f"{source}: cannot be read ({error.strerror})") from None
+    if target.exists() and target.samefile(source):
+        raise UserError(f"{target}: is the source itself; name another file")
+    return container
+
+
+def _folder_beside(target: Path) -> AbstractContextManager[str]:
+    """A hidden folder for what is not finished yet, on the target's disk."""
+    try:
+        return tempfile.TemporaryDirectory(prefix=f".{target.stem}.", dir=target.parent)
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror}") from None
+
+
+def _replace(finished: Path, target: Path) -> None:
+    try:
+        finished.replace(target)
+    except OSError as error:
+        raise UserError(f"cannot write {target}: {error.strerror}") from None
+
+
+def _unreadable(source: Path) -> UserError:
+    return UserError(f"{source}: no video that can be decoded; damaged, or no video file")
+
+
+# ----------------------------------------------------------------------------- ffmpeg
+
+
+@contextmanager
+def _ffmpeg(
+    *arguments: object, **pipes: int
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
+    """Run ffmpeg while the block lasts; gives the process, and a function that reads its log.
+
+    Whatever ends the block, the process ends with it. Ctrl-C in a terminal does not reach ffmpeg,
+    or it would end streams as if they were complete.
+    """
+    try:
+        program = imageio_ffmpeg.get_ffmpeg_exe()
+    except RuntimeError:
+        raise UserError("imageio-ffmpeg brings no ffmpeg for this system; install one") from None
+    words = [program, "-nostdin", "-hide_banner", *map(str, arguments)]
+    with tempfile.TemporaryFile() as log:
+        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipes}
+        child = subprocess.Popen(words, stderr=log, process_group=0, **streams)
+        try:
+            yield child, lambda: _text(log)
+        finally:
+            child.kill()  # does nothing to one that has ended
+            for pipe in (child.stdin, child.stdout):
+                with suppress(AttributeError, OSError):  # no pipe; what it held has no reader
+                    pipe.close()
+            child.wait()
+
+
+def _text(log: BinaryIO) -> str:
+    log.seek(0)
+    return log.read().decode(errors="replace")
+
+
+def _run_ffmpeg(*arguments: object) -> tuple[bool, str]:
+    """Run ffmpeg to its end: whether it did what it should, and its log."""
+    with _ffmpeg(*arguments) as (child, log):
+        return child.wait() == 0, log()
+
+
+def _input(source: Path) -> tuple[str, ...]:
+    # By its protocol: a name may begin with a hyphen, or hold a colon.
+    return (*_ONLY_THIS_FILE, "-i", f"file:{source}")
+
+
+def _describe(source: Path) -> tuple[float, bool]:
+    """A file's length in seconds, 0 where it does not tell, and whether it holds sound."""
+    _, log = _run_ffmpeg(*_input(source))
+    length = re.search(r"^  Duration: (\d+):(\d\d):(\d\d\.\d+)", log, re.MULTILINE)
+    hours, minutes, seconds = map(float, length.groups()) if length else (0, 0, 0)
+    has_sound = re.search(r"^  Stream #0:\d+.*: Audio: ", log, re.MULTILINE) is not None
+    return hours * 3600 + minutes * 60 + seconds, has_sound
+
+
+class _Frames:
+    """The gray frames of a video, `(h, w)` uint8 of the full range, one after the other.
+
+    Attributes:
+        width, height: in pixels.
+        rate: frames per second.
+        aspect: a pixel's width / height.
+        count: how many frames were read.
+        damaged: whether ffmpeg complained, once all are read.
+    """
+
+    def __init__(self, child: subprocess.Popen[bytes], log: Callable[[], str]) -> None:
+        """Read the header; ValueError where there is none."""
+        self._child, self._log = child, log
+        marks = child.stdout.readline().decode(errors="replace").split()
+        if marks[:1] != ["YUV4MPEG2"]:
+            raise ValueError("no YUV4MPEG header")
+        fields = {mark[0]: mark[1:].replace(":", "/") for mark in marks[1:]}
+        self.width, self.height = int(fields["W"]), int(fields["H"])
+        self.rate = Fraction(fields["F"])
+        known = not fields["A"].startswith("0")
+        self.aspect = Fraction(fields["A"]) if known else Fraction(1)
+        self.count, self.damaged = 0, False
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        stream = self._child.stdout
+        while stream.readline():  # "FRAME"
+            gray = np.empty((self.height, self.width), np.uint8)
+            if stream.readinto(gray) < gray.size:
+                break
+            self.count += 1
+            yield gray
+        self.damaged = self._child.wait() != 0 or bool(self._log())
+
+
+@contextmanager
+def _open_frames(source: Path, max_pixels: int) -> Iterator[_Frames]:
+    """Begin to decode a video; UserError where it cannot be, or its frames are too large."""
+    limits = ("-max_pixels", min(max_pixels, 2**31 - 1), "-fpsmax", _HIGHEST_RATE)
+    # Without pictures that are attached to the file, as covers are.
+    to_gray = ("-map", "0:V:0", "-fps_mode", "cfr", *limits[2:], "-pix_fmt", "gray")
+    y4m = ("-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1")
+    arguments = ("-v", "error", *limits[:2], *_input(source), *to_gray, *y4m)
+    with _ffmpeg(*arguments, stdout=subprocess.PIPE) as (child, log):
+        try:
+            frames = _Frames(child, log)
+        except ValueError:
+            child.wait()
+            if "max pixel count" in log():
+                raise UserError(
+                    f"{source}: frames of more than {max_pixels / 1e6:g} megapixels; "
+                    "allow them with --max-megapixels"
+                ) from None
+            raise _unreadable(source) from None
+        yield frames
+
+
+@contextmanager
+def _open_encoder(
+    path: Path, frames: _Frames, container: _Container, quality: int | None, target: Path
+) -> Iterator[Callable[[np.ndarray], None]]:
+    """Encode the frames, BGR `(h, w, 3)`, that the function given is called with.
+
+    At the block's end the video is complete. UserError, which names the target, where it cannot be.
+    """
+    beyond = frames.height % 2, frames.width % 2
+    size = f"{frames.width + beyond[1]}x{frames.height + beyond[0]}"
+    raw = ("-f", "rawvideo", "-pix_fmt", "bgr24", "-s", size, "-r", frames.rate, "-i", "pipe:0")
+    filters = f"scale=out_color_matrix=bt601:out_range=tv,setsar={frames.aspect}"
+    factor = round(container.worst - (quality or _QUALITY) / 2)
+    encoder = ("-c:v", *container.encoder, "-crf", factor, "-pix_fmt", "yuv420p")
+    # What CelebA's photos, and nearly all others, are in: sRGB, whose primaries are BT.709's.
+    colors = ("-colorspace", "smpte170m", "-color_primaries", "bt709", "-color_trc", "bt709")
+    file = _file(container, path)
+    arguments = ("-v", "error", *raw, "-vf", filters, *encoder, *colors, *file)
+    with _ffmpeg(*arguments, stdin=subprocess.PIPE) as (child, log):
+
+        def write(bgr: np.ndarray) -> None:
+            if any(beyond):
+                bgr = cv2.copyMakeBorder(bgr, 0, beyond[0], 0, beyond[1], cv2.BORDER_REPLICATE)
+            try:
+                child.stdin.write(np.ascontiguousarray(bgr))
+            except BrokenPipeError:
+                raise _unwritable(target, child, log) from None
+
+        yield write
+        try:
+            child.stdin.close()
+        except BrokenPipeError:
+            raise _unwritable(target, child, log) from None
+        if child.wait():
+            raise _unwritable(target, child, log)
+
+
+def _unwritable(target: Path, child: subprocess.Popen[bytes], log: Callable[[], str]) -> UserError:
+    child.wait()
+    full = "No space left on device"
+    return UserError(f"cannot write {target}: {full if full in log() else 'the encoder gave up'}")
+
+
+def _file(container: _Container, path: Path) -> tuple[object, ...]:
+    # The index first, so that the video plays while it is still being fetched.
+    index = ("-movflags", "+faststart") if container.muxer in ("mov", "mp4") else ()
+    return (*index, "-f", container.muxer, f"file:{path}")
+
+
+def _with_sound(silent: Path, source: Path, container: _Container) -> tuple[Path, Sound]:
+    """Add the source's sound to a video, or leave it as it is: the file to take, what was done."""
+    both = silent.with_name("both")
+    inputs = ("-i", f"file:{silent}", *_input(source), "-map", "0:v", "-map", "1:a")
+    for codec, sound in (("copy", Sound.COPIED), (container.sound, Sound.CONVERTED)):
+        codecs = ("-c:v", "copy", "-c:a", codec)
+        done, _ = _run_ffmpeg("-v", "error", "-y", *inputs, *codecs, *_file(container, both))
+        if done:
+            return both, sound
+    return silent, Sound.DROPPED
+
+
+# ----------------------------------------------------------------------------- flicker
+
+_EYE_DISTANCE = float(np.hypot(*(CROP_POINTS[1] - CROP_POINTS[0])))
+# Points of CelebA's crop whose motion is the face's: 7 x 7, from brow to chin, cheek to cheek.
+_ON_FACE = np.mgrid[60:118:7j, 70:140:7j].reshape(2, -1).T.astype(np.float32)
+
+
+@dataclass
+class _Track:
+    """A face that is followed through frames."""
+
+    points: np.ndarray
+    """float32 `(5, 2)`, in pixels of the latest frame."""
+    opacity: float
+    chroma: np.ndarray | None = None
+    """float32 `(2, 64, 64)`, on the aligned face."""
+    averaged: int = 0
+    """Frames that the chroma is of."""
+    unseen: int = 0
+    """Frames since the face was found."""
+
+    def size(self) -> float:
+        """Pixels from eye to eye, were the face seen from the front."""
+        return scale_of(face_similarity(self.points)) * _EYE_DISTANCE
+
+
+class FaceTracker:
+    """Follows faces from frame to frame, and makes their places and colours steady.
+
+    For each frame in turn:
+
+    >>> if tracker.advance(gray):
+    ...     tracker.correct(colorizer.find_faces(gray))
+    >>> chroma = tracker.smooth(colorizer.predict_chroma(gray, tracker.faces()))
+    >>> colored = colorizer.paint(gray, tracker.faces(), chroma, tracker.opacity())
+
+    What is kept is the frame before, and five points and a chroma of 64 x 64 for each face in view.
+
+    *Places.* From frame to frame faces move with the optical flow on them (Lucas and Kanade 1981),
+    without lag and with little jitter. It drifts, so every LOOK the faces found correct it: points
+    go the share min(1, d / FULL) of the way to those found, where d is the mean distance of the
+    five in eye distances. The jitter of a detector is so damped; a flow gone astray is not kept.
+
+    *Chroma* is averaged on the aligned face, where the same pixel is the same place of the face
+    however it moves: c += (c_now - c) max(1 / n, 1 - exp(-1 / (SMOOTHING rate))) in the n-th frame,
+    the plain mean at first and an exponential one then.
+
+    *Opacity.* New faces fade in. When a face is not found, it is looked for in every frame; after
+    HOLD it fades out. After a cut all begins anew, and faces are there at once.
+    """
+
+    LOOK = 0.2
+    """Seconds between searches for faces, which take longer than all else together."""
+    FULL = 0.12
+    """Eye distances. Half a pixel of the 64 x 64 face is left uncorrected at most."""
+    SMOOTHING = 0.4
+    """Seconds. At 25 frames/s a spread is divided by 4.5; a smile is slower."""
+    HOLD, FADE = 0.4, 0.3
+    """Seconds since a face was last found, and those that it takes to come or go."""
+    REACH = 1.0
+    """Eye distances between face and track; two people's faces are further apart."""
+    CUT_LEVELS, CUT_SHARE = 8.0, 0.6
+    """Mean difference of thumbnails, in levels and in standard deviations, above which is a cut."""
+    _THUMBNAIL = 16, 16
+
+    def __init__(self, rate: float) -> None:
+        """`rate` is in frames per second."""
+        self._smoothing_share = 1 - math.exp(-1 / (self.SMOOTHING * rate))
+        self._fade = min(1.0, 1 / (self.FADE * rate))
+        self._look, self._hold = (max(1, round(t * rate)) for t in (self.LOOK, self.HOLD))
+        self._tracks: list[_Track] = []
+        self._gray: np.ndarray | None = None
+        self._thumbnail: np.ndarray | None = None
+        self._since_look = 0
+        self._is_cut = True
+
+    def advance(self, gray: np.ndarray) -> bool:
+        """Go on to the next frame, uint8 `(h, w)`: whether faces have to be looked for in it."""
+        before, self._gray = self._gray, gray
+        self._is_cut = self._differs(gray)
+        if self._is_cut:
+            self._tracks = []
+        for track in self._tracks:
+            track.points = _moved(track.points, before, gray)
+            track.unseen += 1
+            step = self._fade if track.unseen <= self._hold else -self._fade
+            track.opacity = min(1.0, track.opacity + step)
+        self._tracks = [track for track in self._tracks if track.opacity > 0]
+        self._since_look += 1
+        lost = any(track.unseen >= self._look for track in self._tracks)
+        return self._is_cut or lost or self._since_look >= self._look
+
+    def correct(self, found: np.ndarray) -> None:
+        """Take the faces that were found in the frame, float32 `(k, 5, 2)` in its pixels."""
+        self._since_look = 0
+        matches = self._matches(found)
+        for track, face in matches.items():
+            self._correct_track(self._tracks[track], found[face])
+        new = [points for at, points in enumerate(found) if at not in matches.values()]
+        opacity = 1.0 if self._is_cut else self._fade
+        self._tracks += [_Track(points, opacity) for points in new]
+
+    def faces(self) -> np.ndarray:
+        """The faces in the frame, those carried on included: float32 `(k, 5, 2)`, in pixels."""
+        points = [track.points for track in self._tracks]
+        return np.array(points, np.float32).reshape(-1, 5, 2)
+
+    def smooth(self, predicted: np.ndarray) -> np.ndarray:
+        """Average the chroma predicted for `faces` with that of before; float32 `(k, 2, 64, 64)`.
+
+        Of faces that are lost it stays as it was.
+        """
+        for track, chroma in zip(self._tracks, predicted, strict=True):
+            if track.chroma is None:
+                track.chroma = np.zeros_like(chroma)
+            elif track.unseen >= self._look:
+                continue
+            track.averaged += 1
+            share = max(1 / track.averaged, self._smoothing_share)
+            track.chroma = track.chroma + np.float32(share) * (chroma - track.chroma)
+        return np.array([track.chroma for track in self._tracks], np.float32).reshape(
+            predicted.shape
+        )
+
+    def opacity(self) -> np.ndarray:
+        """Of `faces`: `(k,)` in [0, 1]."""
+        return np.array([track.opacity for track in self._tracks])
+
+    def _differs(self, gray: np.ndarray) -> bool:
+        """Whether a frame begins a new scene."""
+        thumbnail = cv2.resize(gray, self._THUMBNAIL, interpolation=cv2.INTER_AREA)
+        before, self._thumbnail = self._thumbnail, thumbnail.astype(np.float32)
+        if before is None:
+            return True
+        change = np.abs(self._thumbnail - before).mean()
+        contrast = (self._thumbnail.std() + before.std()) / 2
+        return bool(change > max(self.CUT_LEVELS, self.CUT_SHARE * contrast))
+
+    def _matches(self, found: np.ndarray) -> dict[int, int]:
+        """Which track goes on as which of the faces found: the nearest pairs first."""
+        matches: dict[int, int] = {}
+        if not self._tracks or not len(found):
+            return matches
+        ways = self.faces()[:, np.newaxis] - found
+        sizes = np.array([[track.size()] for track in self._tracks])
+        distances = np.linalg.norm(ways, axis=3).mean(axis=2) / sizes
+        for nearest in np.argsort(distances, axis=None):
+            track, face = divmod(int(nearest), len(found))
+            if distances[track, face] > self.REACH:
+                break
+            if track not in matches and face not in matches.values():
+                matches[track] = face
+        return matches
+
+    def _correct_track(self, track: _Track, points: np.ndarray) -> None:
+        way = points - track.points
+        share = min(1.0, np.linalg.norm(way, axis=1).mean() / track.size() / self.FULL)
+        track.points = track.points + np.float32(share) * way
+        track.unseen = 0
+
+
+def _moved(points: np.ndarray, before: np.ndarray, now: np.ndarray) -> np.ndarray:
+    """Where a face's points, `(5, 2)`, have moved from one frame to the next.
+
+    By the similarity that most of the optical flow on the face agrees on. It is found in CelebA's
+    crop, where all faces are of a size; where there is none, the face stays in place.
+    """
+    similarity = face_similarity(points)
+    crops = [cut_crop(gray, similarity) for gray in (before, now)]
+    flown, known, _ = cv2.calcOpticalFlowPyrLK(*crops, _ON_FACE, None)
+    known = known.ravel() == 1
+    if known.sum() < len(_ON_FACE) / 2:
+        return points
+    motion, _ = cv2.estimateAffinePartial2D(_ON_FACE[known], flown[known])
+    if motion is None:
+        return points
+    # The two crops are the same view: what moves there is taken there and back.
+    square, shift = similarity[:, :2], similarity[:, 2]
+    in_crop = np.linalg.solve(square, (points - shift).T).T @ motion[:, :2].T + motion[:, 2]
+    return (in_crop @ square.T + shift).astype(np.float32)
