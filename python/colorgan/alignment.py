@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from colorgan.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP
-from colorgan.landmarks import CELEBA_POINTS
+from colorgan.landmarks import CELEBA_POINTS, nearest_similarity, transformed
 
 CROP_POINTS = CELEBA_POINTS - np.float32([CROP_LEFT, CROP_TOP])
 """Where the five points of a face lie in the crop, `(5, 2)`."""
@@ -21,11 +21,7 @@ def face_similarity(landmarks: np.ndarray) -> np.ndarray:
     Nearest in the sum of squares. CelebA was aligned by the eyes; all five points are more exact,
     and hold where a turned head brings the eyes together.
     """
-    crop, photo = (points @ (1, 1j) for points in (CROP_POINTS, landmarks))
-    centered = crop - crop.mean()
-    turn = (centered.conj() @ photo) / (centered.conj() @ centered).real
-    shift = photo.mean() - turn * crop.mean()
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+    return nearest_similarity(CROP_POINTS, landmarks)
 
 
 def scale_of(similarity: np.ndarray) -> float:
@@ -67,7 +63,7 @@ def bounds(
     """
     height, width = shape
     corners = np.float64([[0, 0], [width, 0], [0, height], [width, height]])
-    placed = corners @ similarity[:, :2].T + similarity[:, 2]
+    placed = transformed(corners, similarity)
     size = np.array(photo_shape[::-1])
     first = np.clip(np.floor(placed.min(axis=0)), 0, size - 1).astype(int)
     last = np.clip(np.ceil(placed.max(axis=0)), first + 1, size).astype(int)
@@ -92,5 +88,4 @@ def spread(
 def _of_pixels(similarity: np.ndarray) -> np.ndarray:
     """The same map for OpenCV, whose coordinates are whole numbers at the pixels' centres."""
     center = np.full(2, 0.5)
-    shift = similarity[:, :2] @ center + similarity[:, 2] - center
-    return np.c_[similarity[:, :2], shift]
+    return np.c_[similarity[:, :2], transformed(center, similarity) - center]

@@ -20,8 +20,13 @@ from colorgan.errors import UserError
 
 POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
-CELEBA_POINTS = np.float32([[69.5, 111.5], [108, 111.5], [88.5, 132], [73, 152], [105, 152]])
-"""PROVISIONAL, to be measured: where the five points lie on average in CelebA's aligned images."""
+CELEBA_POINTS = np.float32(
+    [[69.98, 112.25], [107.98, 112.66], [88.27, 134.93], [72.40, 152.83], [104.36, 153.24]]
+)
+"""Where `FaceDetector` finds the five points in CelebA's aligned images, on the average: `(5, 2)`.
+
+In pixels of 178 x 218; measured by tools/measure_detection.py, see data/results/detection.json.
+"""
 
 _COLUMNS = [f"{point}_{axis}" for point in POINTS for axis in "xy"]
 _IMAGE_NAME = re.compile(r"(\d{1,9})\.jpg")
@@ -180,6 +185,7 @@ class FaceDetector:
         self._network.setInputSize(view.shape[::-1])
         rows = self._network.detect(cv2.cvtColor(view, cv2.COLOR_GRAY2BGR))[1]
         rows = np.empty((0, 15), np.float32) if rows is None else rows
+        rows = rows[np.isfinite(rows).all(axis=1)]  # of images a pixel thin, sizes overflow
         corners = rows[:, np.newaxis, :2] + rows[:, np.newaxis, 2:4] * _UNIT_SQUARE
         # The network's order is that of POINTS: the subject's right eye is the viewer's left.
         landmarks = rows[:, 4:14].reshape(-1, len(POINTS), 2)
@@ -273,15 +279,17 @@ class _Level:
 
 
 def _warped(image: np.ndarray, to_image: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """A view of an image, of this width and height; black beyond the image.
+    """A view of an image, of this width and height; `to_image` takes its points to the image's.
 
-    `to_image` takes points of the view to the image's.
+    Beyond the image its border is repeated: of faces that it cuts, the points are closer to the
+    whole face's than with black there.
     """
     # For OpenCV whole numbers are at the pixels' centres.
     center = np.full(2, 0.5)
     of_pixels = np.c_[to_image[:, :2], transformed(center, to_image) - center]
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    return cv2.warpAffine(image, of_pixels, tuple(map(int, size)), flags=how)
+    border = cv2.BORDER_REPLICATE
+    return cv2.warpAffine(image, of_pixels, tuple(map(int, size)), flags=how, borderMode=border)
 
 
 def _after(first: np.ndarray, second: np.ndarray) -> np.ndarray:
