@@ -24,7 +24,7 @@ import stat
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from fractions import Fraction
@@ -57,9 +57,9 @@ class _Container:
     worst: int  # on the encoder's scale of quality, on which less is better
 
 
-# x264's "veryfast" takes a quarter of the time of its default; a file grows by about a tenth. VP9
-# has no other setting that keeps up with the colouring.
-_X264 = ("libx264", "-preset", "veryfast")
+# Measured on 100 grainy frames of 1280 x 720: x264 takes 0.6 of its default's time at "faster", and
+# is at 44.4 dB of the source instead of 46.3; VP9 takes a twelfth of its default's in real time.
+_X264 = ("libx264", "-preset", "faster")
 _VP9 = ("libvpx-vp9", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1")
 _CONTAINERS = {
     ".mkv": _Container("matroska", "aac", _X264, 51),
@@ -119,24 +119,24 @@ def colorize_video(
     """
     container = _container_of(source, target)
     length, has_sound = _describe(source)
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(_folder_beside(target)))
-        silent, tracked = folder / "silent", 0
-        with _open_frames(source, max_pixels) as frames:
+    with _folder_beside(target) as folder:
+        finished, sound, tracked = Path(folder) / "silent", Sound.NONE, 0
+        with (
+            _open_frames(source, max_pixels) as frames,
+            _open_encoder(finished, frames, container, quality, target) as write,
+        ):
             tracker = FaceTracker(float(frames.rate))
-            with _open_encoder(silent, frames, container, quality, target) as write:
-                for gray in _timed(frames, times):
-                    colored, with_faces = _color_frame(colorizer, tracker, gray, whole, times)
-                    tracked += with_faces
-                    with times.phase("encode, write"):
-                        write(colored)
-                    progress(frames.count, round(length * frames.rate))
-                if not frames.count:
-                    raise _unreadable(source)
+            for gray in _timed(frames, times):
+                colored, has_faces = _color_frame(colorizer, tracker, gray, whole, times)
+                tracked += has_faces
+                with times.phase("encode, write"):
+                    write(colored)
+                progress(frames.count, round(length * frames.rate))
+            if not frames.count:
+                raise _unreadable(source)
         with times.phase("encode, write"):
-            finished, sound = silent, Sound.NONE
             if has_sound:
-                finished, sound = _with_sound(silent, source, container)
+                finished, sound = _with_sound(finished, source, container)
             _replace(finished, target)
     seconds = float(frames.count / frames.rate)
     return ColoredVideo(frames.count, tracked, seconds, sound, frames.damaged)
@@ -299,11 +299,11 @@ class _Frames:
 @contextmanager
 def _open_frames(source: Path, max_pixels: int) -> Iterator[_Frames]:
     """Begin to decode a video; UserError where it cannot be, or its frames are too large."""
-    limits = ("-max_pixels", min(max_pixels, 2**31 - 1), "-fpsmax", _HIGHEST_RATE)
-    # Without pictures that are attached to the file, as covers are.
-    to_gray = ("-map", "0:V:0", "-fps_mode", "cfr", *limits[2:], "-pix_fmt", "gray")
+    decoder = ("-max_pixels", min(max_pixels, 2**31 - 1), *_input(source))
+    # V: without pictures that are attached to the file, as covers are.
+    stream = ("-map", "0:V:0", "-fps_mode", "cfr", "-fpsmax", _HIGHEST_RATE, "-pix_fmt", "gray")
     y4m = ("-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1")
-    arguments = ("-v", "error", *limits[:2], *_input(source), *to_gray, *y4m)
+    arguments = ("-v", "error", *decoder, *stream, *y4m)
     with _ffmpeg(*arguments, stdout=subprocess.PIPE) as (child, log):
         try:
             frames = _Frames(child, log)
@@ -312,7 +312,7 @@ def _open_frames(source: Path, max_pixels: int) -> Iterator[_Frames]:
             if "max pixel count" in log():
                 raise UserError(
                     f"{source}: frames of more than {max_pixels / 1e6:g} megapixels; "
-                    "allow them with --max-megapixels"
+                    "scale it down, or raise the limit"
                 ) from None
             raise _unreadable(source) from None
         yield frames
@@ -329,13 +329,16 @@ def _open_encoder(
     beyond = frames.height % 2, frames.width % 2
     size = f"{frames.width + beyond[1]}x{frames.height + beyond[0]}"
     raw = ("-f", "rawvideo", "-pix_fmt", "bgr24", "-s", size, "-r", frames.rate, "-i", "pipe:0")
-    filters = f"scale=out_color_matrix=bt601:out_range=tv,setsar={frames.aspect}"
+    # Without accurate rounding swscale turns gray greenish, and darker by half a level. The
+    # primaries and curve are sRGB's, which CelebA's photos, as nearly all others, are in.
+    filters = (
+        "scale=out_color_matrix=bt601:out_range=tv:flags=accurate_rnd,"
+        "setparams=colorspace=smpte170m:color_primaries=bt709:color_trc=bt709,"
+        f"setsar={frames.aspect}"
+    )
     factor = round(container.worst - (quality or _QUALITY) / 2)
     encoder = ("-c:v", *container.encoder, "-crf", factor, "-pix_fmt", "yuv420p")
-    # What CelebA's photos, and nearly all others, are in: sRGB, whose primaries are BT.709's.
-    colors = ("-colorspace", "smpte170m", "-color_primaries", "bt709", "-color_trc", "bt709")
-    file = _file(container, path)
-    arguments = ("-v", "error", *raw, "-vf", filters, *encoder, *colors, *file)
+    arguments = ("-v", "error", *raw, "-vf", filters, *encoder, *_file(container, path))
     with _ffmpeg(*arguments, stdin=subprocess.PIPE) as (child, log):
 
         def write(bgr: np.ndarray) -> None:
@@ -428,12 +431,19 @@ class FaceTracker:
 
     *Opacity.* New faces fade in. When a face is not found, it is looked for in every frame; after
     HOLD it fades out. After a cut all begins anew, and faces are there at once.
+
+    Measured on 30 frames of scikit-image's astronaut and of matplotlib's Grace Hopper, with grain
+    of 8 levels, as in the tests: at six places of the face, means of 13 x 13 pixels, the spread of
+    chroma over time falls from 0.00085 to 0.00035 and from 0.00115 to 0.00042 under a moving
+    camera, from 0.00108 to 0.00038 and from 0.00116 to 0.00062 under a still one; its mean change
+    from frame to frame, of all four, from 0.00121 to 0.00034. Of that, 0.00032 is the grain's own:
+    as much is left with true places and constant chroma. Searches in every frame save no flicker.
     """
 
     LOOK = 0.2
     """Seconds between searches for faces, which take longer than all else together."""
-    FULL = 0.12
-    """Eye distances. Half a pixel of the 64 x 64 face is left uncorrected at most."""
+    FULL = 0.3
+    """Eye distances; ten times the jitter of the points found in a grainy film."""
     SMOOTHING = 0.4
     """Seconds. At 25 frames/s a spread is divided by 4.5; a smile is slower."""
     HOLD, FADE = 0.4, 0.3
