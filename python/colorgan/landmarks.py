@@ -21,7 +21,7 @@ from colorgan.errors import UserError
 POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
 CELEBA_POINTS = np.float32(
-    [[69.98, 112.25], [107.98, 112.66], [88.27, 134.93], [72.40, 152.83], [104.36, 153.24]]
+    [[70.10, 112.12], [108.04, 112.60], [88.00, 134.89], [72.43, 152.83], [104.21, 153.30]]
 )
 """Where `FaceDetector` finds the five points in CelebA's aligned images, on the average: `(5, 2)`.
 
