@@ -32,7 +32,8 @@ from colorgan.arguments import positive_int
 from colorgan.celeba import IMAGE_HEIGHT, IMAGE_WIDTH, open_reader, open_source
 from colorgan.errors import UserError, run_program
 from colorgan.files import make_folder, write_whole
-from colorgan.landmarks import FaceDetector, nearest_similarity, transformed, yunet_file
+from colorgan.landmarks import FaceDetector, yunet_file
+from colorgan.similarity import nearest_similarity, transformed
 
 SEED = 1
 EYES = np.array([(69.5, 111.5), (108, 111.5)])  # where CelebA's alignment has them

@@ -9,7 +9,8 @@ import cv2
 import numpy as np
 
 from colorgan.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP
-from colorgan.landmarks import CELEBA_POINTS, nearest_similarity, transformed
+from colorgan.landmarks import CELEBA_POINTS
+from colorgan.similarity import nearest_similarity, of_pixels, transformed
 
 CROP_POINTS = CELEBA_POINTS - np.float32([CROP_LEFT, CROP_TOP])
 """Where the five points of a face lie in the crop, `(5, 2)`."""
@@ -47,7 +48,7 @@ def cut_crop(gray: np.ndarray, similarity: np.ndarray) -> np.ndarray:
     to_part = (similarity - np.c_[np.zeros((2, 2)), corner]) * shrunk[:, np.newaxis]
     return cv2.warpAffine(
         part,
-        _of_pixels(to_part),
+        of_pixels(to_part),
         (CROP_SIDE, CROP_SIDE),
         flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
@@ -81,11 +82,5 @@ def spread(
     here = similarity - np.c_[np.zeros((2, 2)), first]
     size = (last - first).tolist()
     return cv2.warpAffine(
-        maps, _of_pixels(here), size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+        maps, of_pixels(here), size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
-
-
-def _of_pixels(similarity: np.ndarray) -> np.ndarray:
-    """The same map for OpenCV, whose coordinates are whole numbers at the pixels' centres."""
-    center = np.full(2, 0.5)
-    return np.c_[similarity[:, :2], transformed(center, similarity) - center]

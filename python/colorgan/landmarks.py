@@ -17,6 +17,7 @@ import cv2
 import numpy as np
 
 from colorgan.errors import UserError
+from colorgan.similarity import nearest_similarity, of_pixels, transformed
 
 POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
@@ -284,12 +285,11 @@ def _warped(image: np.ndarray, to_image: np.ndarray, size: Sequence[int]) -> np.
     Beyond the image its border is repeated: of faces that it cuts, the points are closer to the
     whole face's than with black there.
     """
-    # For OpenCV whole numbers are at the pixels' centres.
-    center = np.full(2, 0.5)
-    of_pixels = np.c_[to_image[:, :2], transformed(center, to_image) - center]
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
     border = cv2.BORDER_REPLICATE
-    return cv2.warpAffine(image, of_pixels, tuple(map(int, size)), flags=how, borderMode=border)
+    return cv2.warpAffine(
+        image, of_pixels(to_image), tuple(map(int, size)), flags=how, borderMode=border
+    )
 
 
 def _after(first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -310,26 +310,6 @@ def yunet_file() -> Path:
             "run pip install -r requirements-colorize.txt, or tools/setup.sh"
         )
     return Path(package.origin).with_name("face_detection_yunet_2023mar.onnx")
-
-
-# ----------------------------------------------------------------------------- similarities
-
-
-def nearest_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    """The similarity that takes points `(n, 2)` nearest to others, in the sum of squares.
-
-    Float64 `(2, 3)`: turn and scale, shift. Source points must not all be one.
-    """
-    start, end = (points @ (1, 1j) for points in (source, target))
-    centered = start - start.mean()
-    turn = (centered.conj() @ end) / (centered.conj() @ centered).real
-    shift = end.mean() - turn * start.mean()
-    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
-
-
-def transformed(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
-    """Points `(..., 2)` where an affine transform `(2, 3)` takes them."""
-    return points @ transform[:, :2].T + transform[:, 2]
 
 
 # ----------------------------------------------------------------------------- the turn

@@ -1,0 +1,29 @@
+"""Shifts, turns and scalings of the plane, as `(2, 3)` matrices, and how OpenCV takes them.
+
+Coordinates are continuous: the pixel in column x and row y covers [x, x + 1) and [y, y + 1).
+"""
+
+import numpy as np
+
+
+def nearest_similarity(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The similarity that takes points `(n, 2)` nearest to others, in the sum of squares.
+
+    Float64 `(2, 3)`: turn and scale, shift. Source points must not all be one.
+    """
+    start, end = (points @ (1, 1j) for points in (source, target))
+    centered = start - start.mean()
+    turn = (centered.conj() @ end) / (centered.conj() @ centered).real
+    shift = end.mean() - turn * start.mean()
+    return np.array([[turn.real, -turn.imag, shift.real], [turn.imag, turn.real, shift.imag]])
+
+
+def transformed(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
+    """Points `(..., 2)` where an affine transform `(2, 3)` takes them."""
+    return points @ transform[:, :2].T + transform[:, 2]
+
+
+def of_pixels(transform: np.ndarray) -> np.ndarray:
+    """The same map for OpenCV, whose coordinates are whole numbers at the pixels' centres."""
+    center = np.full(2, 0.5)
+    return np.c_[transform[:, :2], transformed(center, transform) - center]
