@@ -6,10 +6,9 @@ import sys
 import time
 from pathlib import Path
 
-from colorgan.arguments import percentage, positive_float
+from colorgan.arguments import coloring_parser, percentage
 from colorgan.colorizer import Colorizer
 from colorgan.errors import UserError, run_program
-from colorgan.generators import DEVICES
 from colorgan.jobs import Job, plan_jobs
 from colorgan.phases import PhaseTimes
 from colorgan.runner import JobRunner, Wishes, note
@@ -25,11 +24,7 @@ The colours are a guess from how people in CelebA looked, no evidence of how a p
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = coloring_parser(__doc__, EPILOG)
     add = parser.add_argument
     add("inputs", nargs="+", metavar="IN", help="file, folder, pattern, or - for standard input")
     add("-o", "--out", type=Path, help="folder, or file for a single input (beside the input)")
@@ -44,15 +39,6 @@ def parse_arguments() -> argparse.Namespace:
     )
     add("--quality", type=percentage, metavar="Q", help="1 to 100, of jpg (95), webp and videos")
     add("--overwrite", action="store_true", help="replace results that are there already")
-    add("--weights", type=Path, help="a generator's .caffemodel (data/weights/best.caffemodel)")
-    add("--device", help=f"{DEVICES} (caffe if installed, else opencv)")
-    add(
-        "--max-megapixels",
-        type=positive_float,
-        default=100,
-        metavar="N",
-        help="refuse larger pictures (100)",
-    )
     add("--profile", action="store_true", help="print where the time went")
     return parser.parse_args()
 

@@ -6,12 +6,10 @@ import signal
 import sys
 from argparse import ArgumentTypeError
 from contextlib import suppress
-from pathlib import Path
 
-from colorgan.arguments import positive_float
+from colorgan.arguments import coloring_parser, positive_float
 from colorgan.demo import DemoServer, Workshop
 from colorgan.errors import run_program
-from colorgan.generators import DEVICES
 
 EPILOG = """\
 The page's address is printed; Ctrl-C ends it. Photos are kept in memory only, while they are
@@ -28,23 +26,10 @@ def port_number(text: str) -> int:
 
 def parse_arguments() -> argparse.Namespace:
     """The command line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = coloring_parser(__doc__, EPILOG)
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: this machine alone)")
     add("--port", type=port_number, default=8064, metavar="N", help="0: any free one (8064)")
-    add("--weights", type=Path, help="a generator's .caffemodel (data/weights/best.caffemodel)")
-    add("--device", help=f"{DEVICES} (caffe if installed, else opencv)")
-    add(
-        "--max-megapixels",
-        type=positive_float,
-        default=100,
-        metavar="N",
-        help="refuse larger pictures (100)",
-    )
     add(
         "--max-upload-mb",
         type=positive_float,

@@ -11,7 +11,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
+import skimage.data
+
+from colorgan import Colorizer
 
 ROOT = Path(__file__).resolve().parents[1]
 CELEBA = Path(os.environ.get("CELEBA", ROOT.parent / "shared/celeba/img_align_celeba.zip"))
@@ -71,3 +76,21 @@ def faces(tmp_path_factory: pytest.TempPathFactory, face_source: tuple[Path, Pat
     )  # fmt: skip
     assert built.returncode == 0, built.stderr
     return out
+
+
+@pytest.fixture(scope="session")
+def colorizer() -> Colorizer:
+    """The best weights, run by Caffe."""
+    return Colorizer()
+
+
+@pytest.fixture(scope="session")
+def truth() -> np.ndarray:
+    """The astronaut Eileen Collins, her face in the upper middle: 512 x 512, BGR."""
+    return skimage.data.astronaut()[..., ::-1].copy()
+
+
+@pytest.fixture(scope="session")
+def photo(truth: np.ndarray) -> np.ndarray:
+    """The same in gray."""
+    return cv2.cvtColor(truth, cv2.COLOR_BGR2GRAY)

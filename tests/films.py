@@ -2,18 +2,12 @@
 
 import cv2
 import numpy as np
-import skimage.data
 
 from colorgan.luminance import chroma_of
 
 RATE = 25
 FACE = np.float64([222, 130])  # the middle of the astronaut's face
 SIZE = 320, 256
-
-
-def astronaut() -> np.ndarray:
-    """Gray, 512 x 512."""
-    return cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
 
 
 def chroma_in(bgr: np.ndarray) -> np.ndarray:

@@ -27,47 +27,42 @@ def is_colored(image: np.ndarray) -> bool:
 
 
 @pytest.fixture
-def astronaut() -> np.ndarray:
-    return cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
-
-
-@pytest.fixture
-def photo(tmp_path: Path, astronaut: np.ndarray) -> Path:
+def old(tmp_path: Path, photo: np.ndarray) -> Path:
     path = tmp_path / "old.png"
-    cv2.imwrite(str(path), astronaut)
+    cv2.imwrite(str(path), photo)
     return path
 
 
-def test_one_line_colors_a_photo_beside_it(run: Run, photo: Path, astronaut: np.ndarray) -> None:
-    done = run(PROGRAM, photo)
+def test_one_line_colors_a_photo_beside_it(run: Run, old: Path, photo: np.ndarray) -> None:
+    done = run(PROGRAM, old)
     assert done.returncode == 0, done.stderr
-    result = photo.with_name("old_colorized.png")
+    result = old.with_name("old_colorized.png")
     assert done.stdout.split() == [str(result)]
     assert "1 coloured" in done.stderr
     colored = cv2.imread(str(result), cv2.IMREAD_UNCHANGED)
     assert is_colored(colored)
-    np.testing.assert_array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), astronaut)
+    np.testing.assert_array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), photo)
 
 
-def test_what_is_there_already_is_kept_unless_told(run: Run, photo: Path) -> None:
-    result = photo.with_name("old_colorized.png")
+def test_what_is_there_already_is_kept_unless_told(run: Run, old: Path) -> None:
+    result = old.with_name("old_colorized.png")
     result.write_bytes(b"dear to someone")
-    done = run(PROGRAM, photo)
+    done = run(PROGRAM, old)
     assert done.returncode == 0 and "1 there already" in done.stderr
     assert result.read_bytes() == b"dear to someone"
-    assert run(PROGRAM, photo, "--overwrite").returncode == 0
+    assert run(PROGRAM, old, "--overwrite").returncode == 0
     assert cv2.imread(str(result)) is not None
 
 
 def test_a_folder_is_colored_in_its_structure_and_bad_files_stop_nothing(
-    run: Run, tmp_path: Path, photo: Path
+    run: Run, tmp_path: Path, old: Path
 ) -> None:
     album, out = tmp_path / "album", tmp_path / "out"
     (album / "1944").mkdir(parents=True)
     (album / "1944" / "hopper.jpg").write_bytes(HOPPER.read_bytes())
     (album / "a_broken.jpg").write_bytes(HOPPER.read_bytes()[:5000])
     (album / "b_text.png").write_text("no picture\n")
-    photo.rename(album / "c.png")
+    old.rename(album / "c.png")
     done = run(PROGRAM, album, "-o", out)
     assert done.returncode == 2
     errors = [line for line in done.stderr.splitlines() if "error:" in line]
@@ -80,14 +75,14 @@ def test_a_folder_is_colored_in_its_structure_and_bad_files_stop_nothing(
 
 
 def test_a_thousand_damaged_files_are_each_one_line_and_the_rest_is_colored(
-    run: Run, tmp_path: Path, photo: Path
+    run: Run, tmp_path: Path, old: Path
 ) -> None:
     album, out = tmp_path / "album", tmp_path / "out"
     album.mkdir()
     valid = list(seeds().values())
     for number in range(1000):
         (album / f"{number:04d}.png").write_bytes(mutant(valid, number))
-    photo.rename(album / "whole.png")
+    old.rename(album / "whole.png")
     done = run(PROGRAM, album, "-o", out, "--max-megapixels", 1)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
@@ -107,15 +102,15 @@ def test_color_input_is_said_to_be_grayed_first(run: Run, tmp_path: Path) -> Non
     np.testing.assert_array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), gray)
 
 
-def test_pipes_take_and_give_pictures(photo: Path, astronaut: np.ndarray) -> None:
+def test_pipes_take_and_give_pictures(old: Path, photo: np.ndarray) -> None:
     done = subprocess.run(
-        [sys.executable, PROGRAM, "-"], cwd=ROOT, input=photo.read_bytes(), capture_output=True,
+        [sys.executable, PROGRAM, "-"], cwd=ROOT, input=old.read_bytes(), capture_output=True,
         check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     colored = cv2.imdecode(np.frombuffer(done.stdout, np.uint8), cv2.IMREAD_UNCHANGED)
     assert is_colored(colored)
-    np.testing.assert_array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), astronaut)
+    np.testing.assert_array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), photo)
 
 
 def test_no_face_is_a_message_and_exit_code_1_unless_all_is_wanted(
@@ -132,22 +127,20 @@ def test_no_face_is_a_message_and_exit_code_1_unless_all_is_wanted(
     assert np.ptp(cv2.imread(done.stdout.strip()).astype(int), axis=2).mean() > 1
 
 
-def test_a_grid_holds_gray_and_color_side_by_side(
-    run: Run, photo: Path, astronaut: np.ndarray
-) -> None:
-    assert run(PROGRAM, photo, "--grid").returncode == 0
-    both = cv2.imread(str(photo.with_name("old_colorized.png")))
+def test_a_grid_holds_gray_and_color_side_by_side(run: Run, old: Path, photo: np.ndarray) -> None:
+    assert run(PROGRAM, old, "--grid").returncode == 0
+    both = cv2.imread(str(old.with_name("old_colorized.png")))
     assert both.shape == (512, 1024, 3)
-    np.testing.assert_array_equal(both[:, :512], cv2.merge([astronaut] * 3))
+    np.testing.assert_array_equal(both[:, :512], cv2.merge([photo] * 3))
     assert is_colored(both[:, 512:])
 
 
 def test_faces_only_gives_each_face_as_the_paper_has_it(
-    run: Run, tmp_path: Path, astronaut: np.ndarray
+    run: Run, tmp_path: Path, photo: np.ndarray
 ) -> None:
     hopper = cv2.imread(str(HOPPER), cv2.IMREAD_GRAYSCALE)
     both = tmp_path / "both.png"
-    cv2.imwrite(str(both), np.hstack([astronaut, hopper[:512]]))
+    cv2.imwrite(str(both), np.hstack([photo, hopper[:512]]))
     done = run(PROGRAM, both, "--faces-only")
     assert done.returncode == 0, done.stderr
     names = ["both_colorized_face1.png", "both_colorized_face2.png"]
@@ -160,16 +153,16 @@ def test_faces_only_gives_each_face_as_the_paper_has_it(
 @pytest.mark.parametrize(
     ("suffix", "start"), [("jpg", b"\xff\xd8"), ("tif", b"II"), ("webp", b"RIFF")]
 )
-def test_the_format_can_be_chosen(run: Run, photo: Path, suffix: str, start: bytes) -> None:
-    done = run(PROGRAM, photo, "--format", suffix, "--quality", 80)
+def test_the_format_can_be_chosen(run: Run, old: Path, suffix: str, start: bytes) -> None:
+    done = run(PROGRAM, old, "--format", suffix, "--quality", 80)
     assert done.returncode == 0, done.stderr
-    assert photo.with_name(f"old_colorized.{suffix}").read_bytes().startswith(start)
+    assert old.with_name(f"old_colorized.{suffix}").read_bytes().startswith(start)
 
 
 def test_sixteen_bits_stay_sixteen_and_transparency_stays(
-    run: Run, tmp_path: Path, astronaut: np.ndarray
+    run: Run, tmp_path: Path, photo: np.ndarray
 ) -> None:
-    deep = astronaut.astype(np.uint16) * 257 // 3
+    deep = photo.astype(np.uint16) * 257 // 3
     alpha = np.full_like(deep, 65535)
     alpha[:100] = 3
     cv2.imwrite(str(tmp_path / "deep.png"), cv2.merge([deep, deep, deep, alpha]))
@@ -181,19 +174,19 @@ def test_sixteen_bits_stay_sixteen_and_transparency_stays(
     np.testing.assert_array_equal(result[..., 3], alpha)
 
 
-def test_both_devices_write_the_same_picture(run: Run, photo: Path, tmp_path: Path) -> None:
+def test_both_devices_write_the_same_picture(run: Run, old: Path, tmp_path: Path) -> None:
     pictures = []
     for device in ("caffe", "opencv"):
         out = tmp_path / f"{device}.png"
-        assert run(PROGRAM, photo, "--device", device, "-o", out).returncode == 0
+        assert run(PROGRAM, old, "--device", device, "-o", out).returncode == 0
         pictures.append(cv2.imread(str(out)).astype(int))
     assert np.abs(pictures[0] - pictures[1]).max() <= 1
     assert (pictures[0] != pictures[1]).mean() < 0.01
 
 
 @pytest.mark.parametrize("weights", ["paper", "l2"])
-def test_other_weights_color_too(run: Run, photo: Path, weights: str) -> None:
-    done = run(PROGRAM, photo, "--weights", f"data/weights/{weights}.caffemodel")
+def test_other_weights_color_too(run: Run, old: Path, weights: str) -> None:
+    done = run(PROGRAM, old, "--weights", f"data/weights/{weights}.caffemodel")
     assert done.returncode == 0, done.stderr
     assert is_colored(cv2.imread(done.stdout.strip()))
 
@@ -209,8 +202,8 @@ def test_a_face_in_the_papers_format_is_colored_as_it_stands(run: Run, tmp_path:
     np.testing.assert_array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), face)
 
 
-def test_profile_names_every_stage(run: Run, photo: Path) -> None:
-    done = run(PROGRAM, photo, "--profile")
+def test_profile_names_every_stage(run: Run, old: Path) -> None:
+    done = run(PROGRAM, old, "--profile")
     for stage in (
         "load the nets",
         "decode",
@@ -248,11 +241,11 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(
     assert done.stdout == ""
 
 
-def test_ctrl_c_leaves_no_part_of_a_file(tmp_path: Path, astronaut: np.ndarray) -> None:
+def test_ctrl_c_leaves_no_part_of_a_file(tmp_path: Path, photo: np.ndarray) -> None:
     album, out = tmp_path / "album", tmp_path / "out"
     album.mkdir()
     for number in range(200):
-        cv2.imwrite(str(album / f"{number:03d}.png"), astronaut)
+        cv2.imwrite(str(album / f"{number:03d}.png"), photo)
     command = [sys.executable, PROGRAM, str(album), "-o", str(out)]
     with subprocess.Popen(
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -271,12 +264,12 @@ def test_ctrl_c_leaves_no_part_of_a_file(tmp_path: Path, astronaut: np.ndarray) 
 
 
 def test_a_video_is_colored_and_what_was_in_it_is_told(
-    run: Run, tmp_path: Path, astronaut: np.ndarray
+    run: Run, tmp_path: Path, photo: np.ndarray
 ) -> None:
     film = tmp_path / "film.avi"
     writer = cv2.VideoWriter(str(film), cv2.VideoWriter.fourcc(*"MJPG"), 10, (512, 512))
     for _ in range(5):
-        writer.write(cv2.merge([astronaut] * 3))
+        writer.write(cv2.merge([photo] * 3))
     writer.release()
     done = run(PROGRAM, film)
     assert done.returncode == 0, done.stderr

@@ -30,22 +30,6 @@ def strength(bgr: np.ndarray) -> np.ndarray:
 
 
 @pytest.fixture(scope="module")
-def colorizer() -> Colorizer:
-    return Colorizer()
-
-
-@pytest.fixture(scope="module")
-def truth() -> np.ndarray:
-    """The astronaut Eileen Collins, her face in the upper middle: 512 x 512, BGR."""
-    return skimage.data.astronaut()[..., ::-1].copy()
-
-
-@pytest.fixture(scope="module")
-def photo(truth: np.ndarray) -> np.ndarray:
-    return gray_of(truth)
-
-
-@pytest.fixture(scope="module")
 def hopper() -> np.ndarray:
     """Grace Hopper, 600 x 512, gray."""
     path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"

@@ -155,17 +155,6 @@ def most_color(bgr: np.ndarray) -> int:
 
 
 @pytest.fixture(scope="module")
-def truth() -> np.ndarray:
-    """The astronaut Eileen Collins, 512 x 512, BGR."""
-    return skimage.data.astronaut()[..., ::-1].copy()
-
-
-@pytest.fixture(scope="module")
-def photo(truth: np.ndarray) -> np.ndarray:
-    return gray_of(truth)
-
-
-@pytest.fixture(scope="module")
 def faceless() -> np.ndarray:
     """A photograph without a face: a gray page of coins, 303 x 384."""
     return skimage.data.coins()

@@ -11,17 +11,7 @@ from colorgan import video
 from colorgan.colorizer import Colorizer
 from colorgan.phases import PhaseTimes
 from colorgan.tracking import FaceTracker
-from films import RATE, SIZE, astronaut, camera, chroma_in, seen
-
-
-@pytest.fixture(scope="module")
-def colorizer() -> Colorizer:
-    return Colorizer()
-
-
-@pytest.fixture(scope="module")
-def photo() -> np.ndarray:
-    return astronaut()
+from films import RATE, SIZE, camera, chroma_in, seen
 
 
 def colored_by(

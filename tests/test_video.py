@@ -22,17 +22,7 @@ from colorgan.errors import UserError
 from colorgan.phases import PhaseTimes
 from colorgan.video import ColoredVideo, Sound, colorize_video
 from conftest import ROOT
-from films import RATE, astronaut, camera, chroma_in, seen
-
-
-@pytest.fixture(scope="module")
-def colorizer() -> Colorizer:
-    return Colorizer()
-
-
-@pytest.fixture(scope="module")
-def photo() -> np.ndarray:
-    return astronaut()
+from films import RATE, camera, chroma_in, seen
 
 
 def ffmpeg(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:

@@ -1,6 +1,6 @@
-"""What programs take on their command lines: types for argparse, which names the option."""
+"""What programs take on their command lines: types for argparse, and what several share."""
 
-from argparse import ArgumentTypeError
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
 from pathlib import Path
 
 
@@ -45,3 +45,24 @@ def named_path(text: str) -> tuple[str, Path]:
     if not (name and equals and path):
         raise ArgumentTypeError(f"{text!r} is not NAME=PATH")
     return name, Path(path)
+
+
+def coloring_parser(description: str, epilog: str) -> ArgumentParser:
+    """A parser with what the programs that colour photos share.
+
+    These are `weights`, `device` and `max_megapixels`.
+    """
+    parser = ArgumentParser(
+        description=description, epilog=epilog, formatter_class=RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--weights", type=Path, help="a generator's .caffemodel (data/weights/best.caffemodel)")
+    add("--device", help="caffe, opencv, gpu or gpu:N (caffe if installed, else opencv)")
+    add(
+        "--max-megapixels",
+        type=positive_float,
+        default=100,
+        metavar="N",
+        help="refuse larger pictures (100)",
+    )
+    return parser

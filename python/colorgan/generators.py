@@ -16,7 +16,6 @@ from colorgan.errors import UserError
 from colorgan.released import RELEASED_FOLDER, check_released
 
 BEST_WEIGHTS = RELEASED_FOLDER / "best.caffemodel"
-DEVICES = "caffe, opencv, gpu or gpu:N"
 _DEPLOY_PROTOTXTS = Path(__file__).resolve().parents[2] / "prototxt"
 
 
@@ -42,7 +41,7 @@ def open_generator(weights: Path, device: str | None = None) -> Generator:
         device = "caffe" if has_caffe else "opencv"
     match = re.fullmatch(r"caffe|opencv|gpu(?::(\d{1,3}))?", device)
     if match is None:
-        raise UserError(f"device {device!r}: must be {DEVICES}")
+        raise UserError(f"device {device!r}: must be caffe, opencv, gpu or gpu:N")
     if device == "opencv":
         return OpenCVGenerator(weights)
     if not has_caffe:
