@@ -1,4 +1,7 @@
-"""The Caffe that tools/build_caffe.sh makes, and how that script ends when it cannot make it."""
+"""The Caffe that tools/build_caffe.sh makes, and how that script ends when it cannot make it.
+
+No test compiles CUDA: what the script finds out about a toolkit is tried on stand-ins for one.
+"""
 
 import fcntl
 import json
@@ -96,6 +99,61 @@ def own_tools(tmp_path: Path) -> Path:
     return root
 
 
+# The cards that `nvcc --list-gpu-code` lists (asked of 13.0; of the others, as documented).
+CARDS = {
+    "11.8.89": [35, 37, 50, 52, 53, 60, 61, 62, 70, 72, 75, 80, 86, 87, 89, 90],
+    "12.4.131": [50, 52, 53, 60, 61, 62, 70, 72, 75, 80, 86, 87, 89, 90],
+    "12.9.86": [50, 52, 53, 60, 61, 62, 70, 72, 75, 80, 86, 87, 89, 90, 100, 101, 103, 120, 121],
+    "13.0.88": [75, 80, 86, 87, 88, 89, 90, 100, 110, 103, 120, 121],
+}
+
+
+def make_toolkit(
+    folder: Path, cuda: str = "12.4.131", cudnn: str = "9.1.0", newest_gxx: int = 99
+) -> Path:
+    """Make a stand-in for a CUDA toolkit: a compiler that answers questions, and headers."""
+    (folder / "bin").mkdir(parents=True)
+    nvcc = folder / "bin" / "nvcc"
+    nvcc.write_text(f"""#!/bin/sh
+case "$*" in
+  --version) echo "Cuda compilation tools, release {cuda.rpartition(".")[0]}, V{cuda}" ;;
+  --list-gpu-code) printf "sm_%s\\n" {" ".join(map(str, CARDS.get(cuda, [61])))} ;;
+  --dryrun*) echo "#$ TOP={folder}/bin/.." >&2 ;;
+  "-ccbin "*) [ "$("$2" -dumpversion)" -le {newest_gxx} ] ;;
+  *) echo "unexpected: $*" >&2; exit 1 ;;
+esac
+""")
+    nvcc.chmod(0o755)
+    include = folder / "include"
+    include.mkdir()
+    (include / "cublas_v2.h").touch()
+    for header, prefix, version in (
+        ("cublas_api.h", "CUBLAS_VER", f"{cuda}.1"), ("curand.h", "CURAND_VER", "10.3.5.147"),
+        ("cudnn_version.h", "CUDNN", cudnn),
+    ):  # fmt: skip
+        parts = ["MAJOR", "MINOR", "PATCHLEVEL" if prefix == "CUDNN" else "PATCH", "BUILD"]
+        lines = zip(parts, version.split("."), strict=False)
+        text = "".join(f"#define {prefix}_{name} {number}\n" for name, number in lines)
+        (include / header).write_text(text)
+    return folder
+
+
+def ask_cuda(question: str, **environment: object) -> subprocess.CompletedProcess[str]:
+    """Run functions of tools/caffe/cuda.sh once it has found the CUDA that `environment` gives."""
+    script = f"""set -euo pipefail
+        root={ROOT} python={sys.executable} caller_path=$PATH PATH=/usr/bin:/bin
+        source "$root/tools/caffe/common.sh"
+        source "$root/tools/caffe/cuda.sh"
+        find_cuda
+        {question}"""
+    given = {k: v for k, v in os.environ.items() if k not in ("CUDA_HOME", "CUDNN_ROOT")}
+    own = {key: str(value) for key, value in environment.items()}
+    return subprocess.run(
+        ["bash", "-c", script, "build_caffe.sh"],
+        env=given | own, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+
+
 # The build itself
 
 
@@ -184,6 +242,14 @@ def test_a_changed_patch_makes_another_wheel(
     assert str(log) in last
     assert "FAILED" in log.read_text()
     assert built_things(own_cache) == before
+
+
+def test_a_wheel_for_cpus_is_not_given_out_as_one_for_cuda(
+    own_cache: Path, tmp_path: Path, no_network: Path
+) -> None:
+    toolkit = make_toolkit(tmp_path / "toolkit")
+    ended = build_caffe(own_cache, "--cuda", CUDA_HOME=toolkit, APT_CONFIG=no_network)
+    assert_ends_with_one_line(ended, "cannot fetch", "caffe=1.0.0")
 
 
 def test_a_second_build_waits_for_the_first(tmp_path: Path) -> None:
@@ -282,3 +348,116 @@ def test_a_full_disk_is_told_before_the_build(tmp_path: Path) -> None:
         capture_output=True, text=True, check=False, timeout=60,
     )  # fmt: skip
     assert_ends_with_one_line(ended, "MiB free", "needs 300")
+
+
+# CUDA
+
+
+def test_the_patches_apply_one_after_the_other(tmp_path: Path, source_tarball: Path) -> None:
+    subprocess.run(["tar", "-xf", source_tarball, "-C", tmp_path], check=True)
+    for patch in sorted((ROOT / "tools/caffe/patches").glob("*.patch")):
+        applied = subprocess.run(
+            ["patch", "-d", tmp_path, "-p1", "--forward", "--fuzz=0", "-i", patch],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert applied.returncode == 0, applied.stdout
+        assert "offset" not in applied.stdout, applied.stdout
+
+
+@pytest.mark.parametrize(
+    ("cuda", "cards"),
+    [
+        ("11.8.89", "61,70,75,80,86,89,90"),
+        ("12.4.131", "61,70,75,80,86,89,90"),
+        ("12.9.86", "61,70,75,80,86,89,90,100,120"),
+        ("13.0.88", "75,80,86,89,90,100,120"),
+    ],
+)
+def test_code_is_made_for_every_card_from_pascal_on_that_the_compiler_knows(
+    tmp_path: Path, cuda: str, cards: str
+) -> None:
+    asked = ask_cuda("cuda_cmake_options", CUDA_HOME=make_toolkit(tmp_path / "toolkit", cuda))
+    assert asked.returncode == 0, asked.stderr
+    options = asked.stdout.splitlines()
+    assert f"-DCUDA_ARCH_BIN={cards}" in options
+    assert f"-DCUDA_ARCH_PTX={cards.split(',')[-1]}" in options
+
+
+def test_what_a_wheel_is_linked_with_is_part_of_its_key(tmp_path: Path) -> None:
+    described = [
+        ask_cuda("describe_cuda", CUDA_HOME=make_toolkit(tmp_path / name, *versions)).stdout
+        for name, versions in (("a", ["12.4.131", "9.1.0"]), ("b", ["12.9.86", "8.9.7"]))
+    ]
+    assert described[0].splitlines() == [
+        "nvcc 12.4.131", "architectures 61,70,75,80,86,89,90", "cublas 12.4.131.1",
+        "curand 10.3.5.147", "cudnn 9.1.0", f"folders {tmp_path}/a {tmp_path}/a",
+    ]  # fmt: skip
+    for line in ("nvcc 12.9.86", "cublas 12.9.86.1", "cudnn 8.9.7", f"folders {tmp_path}/b"):
+        assert line in described[1]
+
+
+def test_the_toolkit_of_the_compiler_on_the_path_is_found_through_links(tmp_path: Path) -> None:
+    toolkit = make_toolkit(tmp_path / "toolkit")
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "nvcc").symlink_to(toolkit / "bin" / "nvcc")
+    path = f"{tmp_path / 'bin'}:{os.environ['PATH']}"
+    asked = ask_cuda('echo "$cuda_home"', PATH=path)
+    assert (asked.stdout.strip(), asked.stderr) == (str(toolkit), "")
+    other = make_toolkit(tmp_path / "other", "13.0.88")
+    chosen = ask_cuda('echo "$cuda_home"', PATH=path, CUDA_HOME=other)
+    assert chosen.stdout.strip() == str(other)
+
+
+def test_cudnn_may_lie_in_a_folder_of_its_own(tmp_path: Path) -> None:
+    toolkit = make_toolkit(tmp_path / "toolkit")
+    own = tmp_path / "cudnn" / "include"
+    own.mkdir(parents=True)
+    (toolkit / "include" / "cudnn_version.h").rename(own / "cudnn_version.h")
+    asked = ask_cuda('echo "$cudnn_root"', CUDA_HOME=toolkit, CUDNN_ROOT=tmp_path / "cudnn")
+    assert (asked.stdout.strip(), asked.stderr) == (str(tmp_path / "cudnn"), "")
+
+
+@pytest.mark.parametrize(
+    ("versions", "told"),
+    [(("11.7.99",), "CUDA 11.7.99"), (("12.4.131", "7.6.5"), "cuDNN 7.6.5")],
+)
+def test_a_cuda_or_cudnn_that_is_too_old_is_named(
+    tmp_path: Path, versions: tuple[str, ...], told: str
+) -> None:
+    toolkit = make_toolkit(tmp_path / "toolkit", *versions)
+    ended = build_caffe(tmp_path / "cache", "--cuda", CUDA_HOME=toolkit)
+    assert_ends_with_one_line(ended, told, str(toolkit), "too old")
+    assert not (tmp_path / "cache").exists()
+
+
+@pytest.mark.parametrize(
+    ("missing", "told"),
+    [
+        ("bin/nvcc", "no bin/nvcc"),
+        ("include/cublas_v2.h", "lacks cuBLAS or cuRAND"),
+        ("include/cudnn_version.h", "no cuDNN in"),
+    ],
+)
+def test_what_a_toolkit_lacks_is_named(tmp_path: Path, missing: str, told: str) -> None:
+    toolkit = make_toolkit(tmp_path / "toolkit")
+    (toolkit / missing).unlink()
+    # Without CUDNN_ROOT, a cuDNN of this machine's own would do.
+    ended = build_caffe(tmp_path / "cache", "--cuda", CUDA_HOME=toolkit, CUDNN_ROOT=toolkit)
+    assert_ends_with_one_line(ended, told, str(toolkit))
+
+
+def test_a_compiler_too_new_for_cuda_is_named_with_the_remedy(tmp_path: Path) -> None:
+    toolkit = make_toolkit(tmp_path / "toolkit", "11.8.89", newest_gxx=3)
+    ended = build_caffe(tmp_path / "cache", "--cuda", CUDA_HOME=toolkit)
+    assert_ends_with_one_line(ended, "CUDA 11.8.89 does not work with g++", "install g++-11")
+
+
+def test_without_a_compiler_and_without_a_network_the_remedy_is_named(tmp_path: Path) -> None:
+    offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": tmp_path}
+    ended = build_caffe(tmp_path / "cache", "--cuda", PATH="/usr/bin:/bin", **offline)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    progress, error = ended.stderr.splitlines()
+    assert "installing a CUDA compiler" in progress
+    for part in ("build_caffe.sh: error: pip: ERROR: ", "nvidia-", "network", "CUDA_HOME"):
+        assert part in error
+    assert [path.name for path in (tmp_path / "cache/colorgan/cuda").iterdir()] == ["lock"]

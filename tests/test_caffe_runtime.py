@@ -208,6 +208,15 @@ def test_a_gpu_is_refused_by_a_build_for_cpus_only() -> None:
         use_device(0)
 
 
+def test_a_gpu_that_is_not_there_is_refused_by_a_build_for_gpus() -> None:
+    build = json.loads((Path(load_caffe().__file__).parent / "build.json").read_text())
+    if build["cpu_only"]:
+        pytest.skip("this Caffe is built for CPUs only")
+    count = count_gpus()
+    with pytest.raises(UserError, match=f"GPU {count} asked for, but {count} GPUs can be used"):
+        use_device(count)
+
+
 def test_gpus_are_counted_as_the_driver_lets_this_process_use_them() -> None:
     hidden = python(
         "from colorgan.caffe_runtime import count_gpus; print(count_gpus())",

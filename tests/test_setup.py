@@ -82,6 +82,16 @@ def test_the_venv_is_of_the_systems_python() -> None:
     assert sys.base_prefix == "/usr"
 
 
+def test_the_packages_of_cuda_are_pinned() -> None:
+    assert pins("requirements-cuda.txt").keys() >= {"nvidia-cuda-nvcc", "nvidia-cublas"}
+
+
+def test_a_wrong_value_of_cuda_is_named(own_project: Path) -> None:
+    ended = setup(own_project, CUDA="yes")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "setup.sh: error: CUDA=yes: must be 1, or not set\n"
+
+
 def test_missing_packages_are_named_where_they_cannot_be_installed(own_project: Path) -> None:
     """Neither root nor sudo, and dpkg's records without two packages of the list."""
     records = own_project / "dpkg"

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds the Python wheel of BVLC Caffe (CPU only) and prints its path last, on standard output.
+# Builds the Python wheel of BVLC Caffe and prints its path last, on standard output.
 #
 # The source is Debian's package `caffe`, checked by its sha256, with tools/caffe/patches applied and the
 # CPU engine of tools/caffe/engine added. The wheel is kept in the user's cache under a key of everything
@@ -7,9 +7,16 @@
 #
 # CAFFE_TARBALL=file takes the source from this file instead of the Debian archive.
 #
-#   bash tools/build_caffe.sh           builds the wheel
+#   bash tools/build_caffe.sh           builds the wheel, for CPUs only
 #   bash tools/build_caffe.sh --check   builds and runs Caffe's own C++ tests of what the patches touch,
 #                                       under each instruction set that this machine has (15 minutes)
+#   bash tools/build_caffe.sh --cuda [--check]
+#                                       the same with CUDA and cuDNN; the tests run on the GPU, too, if
+#                                       there is one
+#
+# CUDA 11.8 to 13 will do: that of CUDA_HOME, else that of the nvcc on the PATH, with cuDNN 8 or 9 in it, in
+# /usr or in CUDNN_ROOT; else pip packages of CUDA 13 are installed into the cache (1.4 GB). The wheel looks
+# for the libraries where they were when it was built.
 #
 # Needs the Debian packages of tools/caffe/apt-packages.txt and the .venv of tools/setup.sh, which calls it.
 set -euo pipefail
@@ -17,13 +24,17 @@ shopt -s inherit_errexit
 
 # Debian's own tools only: CMake looks for libraries beside every folder of PATH, so another tool chain
 # in it (conda's, say) would get mixed in. Caller's flags would make another wheel under the same key.
+caller_path=$PATH
 PATH=/usr/sbin:/usr/bin:/sbin:/bin
 unset CC CXX CFLAGS CPPFLAGS CXXFLAGS LDFLAGS CPATH C_INCLUDE_PATH CPLUS_INCLUDE_PATH LIBRARY_PATH
 unset CMAKE_PREFIX_PATH CMAKE_GENERATOR PYTHONHOME PYTHONPATH
+unset NVCC_APPEND_FLAGS NVCC_PREPEND_FLAGS NVCC_CCBIN CUDAHOSTCXX CUDA_PATH CUDA_BIN_PATH CUDA_INC_PATH CUDA_LIB_PATH
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=tools/caffe/common.sh
 source "$root/tools/caffe/common.sh"
+# shellcheck source=tools/caffe/cuda.sh
+source "$root/tools/caffe/cuda.sh"
 
 version=1.0.0+git20180821.99bd997
 source_package=caffe=$version-8
@@ -32,7 +43,6 @@ tarball_name=caffe_$version.orig.tar.gz
 tarball_sha256=e0eb3f06794f7402c77b7dec8e8480273ee1a1bb192e9122b621a69d4147ad0c
 cmake_options=(
   -DCMAKE_BUILD_TYPE=Release
-  -DCPU_ONLY=ON
   -DUSE_OPENCV=OFF
   -DUSE_LEVELDB=OFF
   -DUSE_LMDB=ON
@@ -45,7 +55,11 @@ cmake_options=(
 )
 # Caffe's tests of the layers and solvers that the engine has to do with, and of nets.
 checked_tests=convolution_layer,deconvolution_layer,batch_norm_layer,scale_layer,bias_layer,neuron_layer,split_layer,euclidean_loss_layer,gradient_based_solver,net
-needed_mib=300
+# What else our nets are made of, and what all of Caffe's GPU code stands on.
+checked_cuda_tests=concat_layer,slice_layer,eltwise_layer,power_layer,inner_product_layer,reduction_layer,sigmoid_cross_entropy_loss_layer,tanh_layer,im2col_layer,im2col_kernel,math_functions,syncedmem,common,platform
+# Of tests that run on more than one device, numbers 2 and 3 are those on the GPU.
+gpu_tests='*GPU*:*CuDNN*:*/2.*:*/3.*:Im2colKernelTest*:PlatformTest*'
+needed_mib=300 build_minutes=4
 
 caffe_files=$root/tools/caffe
 python=$root/.venv/bin/python
@@ -73,6 +87,8 @@ print("numpy", numpy.__version__)
 print("protobuf", google.protobuf.__version__)
 print("setuptools", setuptools.__version__)'
   echo "compiler $(g++ -dumpfullversion)"
+  echo "options ${cmake_options[*]}"
+  [[ -z $cuda ]] || (sha256sum < "$caffe_files/cuda.sh" && describe_cuda)
   # shellcheck disable=SC2046
   dpkg-query -W -f '${Package} ${Version}\n' $(listed_packages | grep -E -- '-dev$|^protobuf-compiler$')
 }
@@ -183,7 +199,8 @@ python_library() { echo "$(python_config 'get_config_var("LIBDIR")')/$(python_co
 
 # Describes the build for `colorgan.caffe_runtime`, for users, and for wheel/setup.py.
 describe_build() {
-  "$python" - "$version" "$key" "$tarball_sha256" "${cmake_options[*]}" "$caffe_files"/patches/*.patch << 'PYTHON'
+  "$python" - "$version" "$key" "$tarball_sha256" "${cmake_options[*]}" "${cuda:+$(describe_cuda)}" \
+    "$caffe_files"/patches/*.patch << 'PYTHON'
 import json
 import platform
 import sys
@@ -191,11 +208,12 @@ from pathlib import Path
 
 import numpy
 
-version, key, source_sha256, options, *patches = sys.argv[1:]
+version, key, source_sha256, options, cuda, *patches = sys.argv[1:]
 record = {
     "version": version,
     "key": key,
-    "cpu_only": "-DCPU_ONLY=ON" in options.split(),
+    "cpu_only": not cuda,
+    "cuda": dict(line.split(" ", 1) for line in cuda.splitlines()),
     "cmake_options": options.split(),
     "patches": [Path(patch).name for patch in patches],
     "source_sha256": source_sha256,
@@ -222,16 +240,17 @@ pack() {
       --wheel-dir "$work/wheel" "$work/package"
 }
 
+# Ends the script where folder $1 has less than $2 MiB free for doing $3.
 check_space() {
   local free_mib
-  free_mib=$(df --output=avail -BM "$cache" | tail -n 1 | tr -dc 0-9)
-  ((free_mib >= needed_mib)) || die "$cache has $free_mib MiB free, building Caffe needs $needed_mib"
+  free_mib=$(df --output=avail -BM "$1" | tail -n 1 | tr -dc 0-9)
+  ((free_mib >= $2)) || die "$1 has $free_mib MiB free, $3 needs $2"
 }
 
 # Leaves the patched source in $work/source.
 get_source() {
   local tarball=$cache/$tarball_name
-  check_space
+  check_space "$cache" "$needed_mib" "building Caffe"
   if [[ -n ${CAFFE_TARBALL:-} ]]; then
     tarball=$CAFFE_TARBALL
   elif ! has_expected_sha256 "$tarball"; then
@@ -242,7 +261,7 @@ get_source() {
 
 build() {
   get_source
-  say "building Caffe (about 4 minutes on 2 cores); log: $log"
+  say "building Caffe ${cuda:+with CUDA }(about $build_minutes minutes on 2 cores); log: $log"
   configure
   compile pycaffe
   pack >> "$log" 2>&1 || build_failed "cannot pack the wheel"
@@ -250,12 +269,24 @@ build() {
   mv "$work/wheel" "$cache/$key"
 }
 
+count_gpus() {
+  PYTHONPATH=$root/python "$python" -c 'from colorgan.caffe_runtime import count_gpus; print(count_gpus())'
+}
+
+# Runs Caffe's tests of the pattern $1.
+run_tests() {
+  (cd "$work/source" && GLOG_minloglevel=2 LD_LIBRARY_PATH=$work/build/lib \
+    "$work/build/test/test.testbin" --gtest_filter="$1") 2>&1 | tee -a "$log" \
+    | grep -E '^\[  (PASSED|FAILED)'
+}
+
 # Caffe's tests are a program of its own, with the interpreter that libcaffe leaves out.
 check() {
   local engine flags failed=0
   get_source
   say "building Caffe and its tests; log: $log"
-  configure -DBUILD_only_tests="$checked_tests" -DCMAKE_EXE_LINKER_FLAGS="-Wl,--no-as-needed $(python_library)"
+  configure -DBUILD_only_tests="$checked_tests${cuda:+,$checked_cuda_tests}" \
+    -DCMAKE_EXE_LINKER_FLAGS="-Wl,--no-as-needed $(python_library)"
   compile test.testbin
   flags=$(grep -m 1 ^flags /proc/cpuinfo)
   for engine in stock avx2 avx512; do
@@ -264,10 +295,14 @@ check() {
       continue
     fi
     say "Caffe's tests under CAFFE_CPU_ENGINE=$engine"
-    (cd "$work/source" && CAFFE_CPU_ENGINE=$engine GLOG_minloglevel=2 LD_LIBRARY_PATH=$work/build/lib \
-      "$work/build/test/test.testbin" --gtest_filter='-*GPU*') 2>&1 | tee -a "$log" \
-      | grep -E '^\[  (PASSED|FAILED)' || failed=1
+    CAFFE_CPU_ENGINE=$engine run_tests "-$gpu_tests" || failed=1
   done
+  if [[ -n $cuda && $(count_gpus) == 0 ]]; then
+    say "GPU: not tested, this machine has none"
+  elif [[ -n $cuda ]]; then
+    say "Caffe's tests on the GPU"
+    run_tests "$gpu_tests" || failed=1
+  fi
   ((failed == 0)) || die "Caffe's own tests fail; the whole log: $log"
 }
 
@@ -288,24 +323,48 @@ begin_work() {
   trap 'exit 130' INT TERM
 }
 
+# What is to be built, of the command line.
+cuda='' checking=''
+read_options() {
+  local option
+  for option in "$@"; do
+    case $option in
+      --cuda) cuda=yes ;;
+      --check) checking=yes ;;
+      *) die "$option: no such option; --cuda builds with CUDA, --check runs Caffe's tests" ;;
+    esac
+  done
+}
+
+# Takes the CPU's or CUDA's part of what differs between the two.
+choose_build() {
+  local options
+  if [[ -z $cuda ]]; then
+    cmake_options+=(-DCPU_ONLY=ON)
+    return
+  fi
+  find_cuda
+  options=$(cuda_cmake_options)
+  mapfile -t -O ${#cmake_options[@]} cmake_options <<< "$options"
+  needed_mib=800 build_minutes=25
+}
+
 main() {
   [[ -z ${CAFFE_TARBALL:-} ]] || check_given_tarball
+  read_options "$@"
   check_tools
-  case "${1:-}" in
-    "")
-      key=$(key_inputs | sha256sum | cut -c 1-16)
-      cached_wheel && return
-      begin_work
-      cached_wheel && return
-      build
-      cached_wheel
-      ;;
-    --check)
-      begin_work
-      check
-      ;;
-    *) die "$1: no such option; --check runs Caffe's tests" ;;
-  esac
+  choose_build
+  if [[ -n $checking ]]; then
+    begin_work
+    check
+    return
+  fi
+  key=$(key_inputs | sha256sum | cut -c 1-16)
+  cached_wheel && return
+  begin_work
+  cached_wheel && return
+  build
+  cached_wheel
 }
 
 main "$@"

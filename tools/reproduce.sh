@@ -11,7 +11,7 @@
 #   ITERATIONS=n       updates of each training (default: 600, with --full the solver's 20,000)
 #   BATCH_SIZE=n       faces an iteration (default: 4, with --full the net's 64)
 #   OUT=folder         where runs and report go (default: runs/reproduce)
-#   GPU=n              train on this GPU
+#   GPU=n              train on this GPU; Caffe is built with CUDA
 #
 # Safe to run again: what is done is kept, an interrupted training goes on.
 set -euo pipefail
@@ -32,6 +32,7 @@ done
 out=$(realpath -m -- "${OUT:-$root/runs/reproduce}")
 
 cd "$root"
+[[ -z ${GPU:-} ]] || export CUDA=1
 bash tools/setup.sh
 python=.venv/bin/python
 

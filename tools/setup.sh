@@ -1,6 +1,9 @@
 #!/usr/bin/env bash
 # Sets the project up on Debian 12: Debian packages, .venv with pinned Python packages, Caffe, the project.
 # Safe to run again, and quick when there is nothing left to do.
+#
+#   CUDA=1   Caffe with CUDA, which needs no GPU to be built (tools/build_caffe.sh says where CUDA comes
+#            from); to be set for every program that sets the project up, or Caffe is the CPU's again
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -19,6 +22,7 @@ stamp_inputs() {
   (cd "$root" && sha256sum requirements.txt requirements-dev.txt pyproject.toml tools/setup.sh \
     tools/build_caffe.sh tools/caffe/*.* tools/caffe/patches/*.patch tools/caffe/wheel/setup.py)
   engine_sums
+  [[ -z ${CUDA:-} ]] || echo "CUDA ${CUDA_HOME:-} ${CUDNN_ROOT:-} $(sha256sum < "$root/requirements-cuda.txt")"
 }
 
 install_packages() {
@@ -69,9 +73,14 @@ print(json.loads((caffe / "build.json").read_text())["key"])
 PYTHON
 }
 
+# Whether Caffe finds the libraries that it was linked with: CUDA's may be gone.
+caffe_is_whole() {
+  [[ $(ldd "$venv"/lib/python3*/site-packages/caffe/*.so* 2>&1) != *"not found"* ]]
+}
+
 install_caffe() {
   local wheel
-  wheel=$("$root/tools/build_caffe.sh") || exit $?
+  wheel=$("$root/tools/build_caffe.sh" ${CUDA:+--cuda}) || exit $?
   [[ $(installed_key) == "$(basename "$(dirname "$wheel")")" ]] \
     || pip_install --no-index --no-deps --force-reinstall "$wheel"
 }
@@ -79,6 +88,7 @@ install_caffe() {
 main() {
   unset PYTHONHOME PYTHONPATH
   [[ -w $root ]] || die "cannot write to $root"
+  [[ ${CUDA:-1} == 1 ]] || die "CUDA=$CUDA: must be 1, or not set"
   exec 8< "$root/tools"
   if ! flock --nonblock 8; then # two set-ups at once would share one .venv
     say "another set-up is running; waiting for it"
@@ -89,7 +99,7 @@ main() {
     || die "$system_python is older than 3.11: this set-up is for Debian 12"
   local inputs
   inputs=$(stamp_inputs)
-  if [[ -f $stamp && $(< "$stamp") == "$inputs" ]] && venv_is_sound; then
+  if [[ -f $stamp && $(< "$stamp") == "$inputs" ]] && venv_is_sound && caffe_is_whole; then
     return
   fi
   rm -f "$stamp"
