@@ -15,7 +15,7 @@ packaged_mib=2400 # of disk that the pip packages take while they are installed;
 find_cuda() {
   local found
   if [[ -n ${CUDA_HOME:-} ]]; then
-    cuda_home=${CUDA_HOME%/}
+    cuda_home=$(realpath -s "$CUDA_HOME")
     [[ -x $cuda_home/bin/nvcc ]] || die "CUDA_HOME=$CUDA_HOME has no bin/nvcc: not a CUDA toolkit"
     is_whole "$cuda_home" || die "CUDA_HOME=$CUDA_HOME lacks cuBLAS or cuRAND: install the whole toolkit"
     find_cudnn
