@@ -346,7 +346,7 @@ choose_build() {
   find_cuda
   options=$(cuda_cmake_options)
   mapfile -t -O ${#cmake_options[@]} cmake_options <<< "$options"
-  needed_mib=800 build_minutes=25
+  build_minutes=15
 }
 
 main() {
