@@ -10,10 +10,12 @@
 #   TEST_PARTITION=2   the partition of CelebA that the faces measured on come from
 #   ITERATIONS=n       updates of each training (default: 600, with --full the solver's 20,000)
 #   BATCH_SIZE=n       faces an iteration (default: 4, with --full the net's 64)
+#   DATA=folder        where faces are drawn and packed (default: data)
 #   OUT=folder         where runs and report go (default: runs/reproduce)
 #   GPU=n              train on this GPU; Caffe is built with CUDA
 #
-# Safe to run again: what is done is kept, an interrupted training goes on.
+# Safe to run again: what is done is kept, an interrupted training goes on. Ctrl-C and SIGTERM stop it; a
+# training takes a snapshot first.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -30,32 +32,38 @@ for argument in "$@"; do
 done
 [[ -z ${CELEBA:-} ]] || CELEBA=$(realpath -e -- "$CELEBA") || die "CELEBA: no such file or folder"
 out=$(realpath -m -- "${OUT:-$root/runs/reproduce}")
+packed=${DATA:+$(realpath -m -- "$DATA")}
+packed=${packed:-data}
+trap 'exit 143' TERM # once the program that runs, which is sent it as well, has ended
 
 cd "$root"
 [[ -z ${GPU:-} ]] || export CUDA=1
 bash tools/setup.sh
 python=.venv/bin/python
+for folder in "$out" "$packed"; do
+  mkdir -p -- "$folder" 2> /dev/null && [[ -w $folder ]] || die "$folder cannot be written to by user $(id -u)"
+done
 
 # The test set begins with faces on which the best snapshot is chosen; those after them are measured.
 if [[ -n ${CELEBA:-} ]]; then
-  images=$CELEBA data=data/celeba test_partition=${TEST_PARTITION:-2}
+  images=$CELEBA data=$packed/celeba test_partition=${TEST_PARTITION:-2}
   partition=$(dirname "$CELEBA")/list_eval_partition.txt
   validation_faces=1044 test_faces=2044 notes=() # as python/experiments.toml has them
   [[ -f $partition ]] || die "$partition is missing: it comes with CelebA"
 else
-  images=data/sample_faces/img_align_celeba data=data/sample test_partition=2
-  partition=data/sample_faces/list_eval_partition.txt
+  drawn=$packed/sample_faces data=$packed/sample
+  images=$drawn/img_align_celeba partition=$drawn/list_eval_partition.txt test_partition=2
   validation_faces=40 test_faces=100
   notes=("--note=The faces are drawn by a program, not photographs: what is learned here shows that the \
 software works, not how well the paper's method colours people. CELEBA=path trains on CelebA.")
-  $python tools/make_sample_faces.py --out data/sample_faces
+  $python tools/make_sample_faces.py --out "$drawn"
 fi
 
 if [[ ! -f $data/manifest.json ]]; then
-  $python tools/build_lmdb.py --images "$images" --partition "$partition" --out $data \
+  $python tools/build_lmdb.py --images "$images" --partition "$partition" --out "$data" \
     --test-partition "$test_partition" --test-count $test_faces
-elif grep -qF "\"images\": \"$images\"" $data/manifest.json \
-  && grep -qF "\"test_partition\": $test_partition" $data/manifest.json; then
+elif grep -qF "\"images\": \"$images\"" "$data/manifest.json" \
+  && grep -qF "\"test_partition\": $test_partition" "$data/manifest.json"; then
   say "$data is there already"
 else
   die "$data holds other faces than these: remove it"
@@ -82,14 +90,14 @@ weights() { echo "$out/$1/snapshots/best/generator.caffemodel"; }
 
 # Measures the weights $1 into folder $2.
 evaluate() {
-  $python python/evaluate.py --weights "$1" --data $data --out "$2" --skip $validation_faces "${device[@]}"
+  $python python/evaluate.py --weights "$1" --data "$data" --out "$2" --skip $validation_faces "${device[@]}"
 }
 
 for mode in gan l2; do
   train $mode
   evaluate "$(weights $mode)" "$out/$mode/evaluation"
 done
-$python python/make_figures.py --data $data --weights "$(weights gan)" --l2-weights "$(weights l2)" \
+$python python/make_figures.py --data "$data" --weights "$(weights gan)" --l2-weights "$(weights l2)" \
   --run "$out/gan" --l2-run "$out/l2" --skip $validation_faces --out "$out/figures"
 
 released=()
@@ -98,11 +106,11 @@ for file in data/weights/*.caffemodel; do
   name=$(basename "$file" .caffemodel)
   say "released weights: $name"
   evaluate "$file" "$out/released/$name/evaluation"
-  $python python/make_figures.py --data $data --weights "$file" --skip $validation_faces \
+  $python python/make_figures.py --data "$data" --weights "$file" --skip $validation_faces \
     --out "$out/released/$name/figures"
   released+=("--released=$name=$out/released/$name")
 done
 
 $python python/make_report.py --run "$out/gan" --evaluation "$out/gan/evaluation" \
   --l2-run "$out/l2" --l2-evaluation "$out/l2/evaluation" \
-  --data $data --figures "$out/figures" "${released[@]}" "${notes[@]}" --out "$out/report.html"
+  --data "$data" --figures "$out/figures" "${released[@]}" "${notes[@]}" --out "$out/report.html"

@@ -15,6 +15,9 @@ system_python=/usr/bin/python3
 venv=$root/.venv
 stamp=$venv/.setup-stamp
 
+# A container image has a .venv that is finished, and not what it takes to make another.
+[[ ! -e $venv/.image ]] || exit 0
+
 # What a finished set-up depends on; .venv holds absolute paths, so the folder counts as well.
 stamp_inputs() {
   echo "$root"
