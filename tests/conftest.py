@@ -31,6 +31,12 @@ def run_program(*command: object, **options: object) -> subprocess.CompletedProc
     return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, **options)
 
 
+def skip_in_image() -> None:
+    """Skip a test of set-up: a container image has a finished one, and no tools to make another."""
+    if (ROOT / ".venv/.image").exists():
+        pytest.skip("an image has nothing to build with")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def ctrl_c_reaches_programs() -> None:
     """Shells start background jobs with Ctrl-C ignored, which the programs under test inherit."""

@@ -232,9 +232,10 @@ def test_profile_names_every_stage(run: Run, old: Path) -> None:
     ],
 )
 def test_what_cannot_be_done_is_one_line_and_exit_code_2(
-    run: Run, options: list[object], reason: str
+    run: Run, tmp_path: Path, options: list[object], reason: str
 ) -> None:
-    done = run(PROGRAM, *options)
+    given = options if "-o" in options or "-" in options else [*options, "-o", tmp_path]
+    done = run(PROGRAM, *given)
     assert done.returncode == 2
     assert reason in done.stderr
     assert "Traceback" not in done.stderr

@@ -66,7 +66,7 @@ def test_weights_are_released_with_checksum_and_metrics(run, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("word", "complaint"), [("paper", "is not NAME=PATH"), ("paper=nowhere", "no snapshot there")]
 )
-def test_what_cannot_be_released_is_refused(run, word: str, complaint: str) -> None:
-    done = run("tools/release_weights.py", word)
+def test_what_cannot_be_released_is_refused(run, tmp_path: Path, word: str, complaint: str) -> None:
+    done = run("tools/release_weights.py", word, "--out", tmp_path)
     assert done.returncode == 2
     assert complaint in done.stderr.splitlines()[-1]

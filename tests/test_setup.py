@@ -15,6 +15,8 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from conftest import skip_in_image
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -30,6 +32,7 @@ def setup(root: Path, *prefix: str, **environment: object) -> subprocess.Complet
 @pytest.fixture
 def own_project() -> Iterator[Path]:
     """A copy of the files set-up works from, in a folder that every user may write to."""
+    skip_in_image()
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         shutil.copytree(ROOT / "tools", root / "tools")

@@ -136,7 +136,7 @@ def assert_is_gradient(
     learned = [bs for name, bs in player.net.params.items() if not name.startswith("bn")]
     blobs = [blob for bs in learned for blob in bs]
     assert len(blobs) == len(gradients)
-    noise = 2e-4 * np.linalg.norm([np.linalg.norm(gradient) for gradient in gradients])
+    noise = 3e-4 * np.linalg.norm([np.linalg.norm(gradient) for gradient in gradients])
     for blob, gradient in zip(blobs, gradients, strict=True):
         part = gradient * (random.random(gradient.shape) < 0.5)
         if not part.any():
