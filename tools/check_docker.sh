@@ -53,20 +53,20 @@ check_end() {
 # Prints the name of a new folder, which belongs to $user.
 new_folder() {
   mkdir "$work/$1"
-  [[ $user == "$(id -u)" ]] || chown $user:$user "$work/$1"
+  [[ $user == "$(id -u)" ]] || chown "$user:$user" "$work/$1"
   echo "$work/$1"
 }
 
 check_owner() {
   local others
-  others=$(find "$1" ! -user $user | head -n 3 | xargs)
+  others=$(find "$1" ! -user "$user" | head -n 3 | xargs)
   [[ -z $others ]] || fail "not user $user's: $others"
   say "ok: all files belong to user $user"
 }
 
 check_main_job() {
   local printed start=$SECONDS
-  local job=(docker run --rm --user "$user:$user" -v "$runs:/runs" -e ITERATIONS="$iterations" $image)
+  local job=(docker run --rm --user "$user:$user" -v "$runs:/runs" -e ITERATIONS="$iterations" "$image")
   printed=$("${job[@]}") || fail "the main job ends with $?"
   say "ok: the main job took $((SECONDS - start)) s"
   [[ ${printed##*$'\n'} == /runs/report.html ]] || fail "the report is not what is printed last: $printed"
