@@ -17,6 +17,7 @@ import pytest
 import skimage.data
 
 from colorgan import Colorizer
+from colorgan.luminance import chroma_of, in_unit_range
 
 ROOT = Path(__file__).resolve().parents[1]
 CELEBA = Path(os.environ.get("CELEBA", ROOT.parent / "shared/celeba/img_align_celeba.zip"))
@@ -35,6 +36,11 @@ def skip_in_image() -> None:
     """Skip a test of set-up: a container image has a finished one, and no tools to make another."""
     if (ROOT / ".venv/.image").exists():
         pytest.skip("an image has nothing to build with")
+
+
+def chroma_in(bgr: np.ndarray) -> np.ndarray:
+    """Cb and Cr of a picture, BGR `(h, w, 3)`: `(2, h, w)`."""
+    return chroma_of(in_unit_range(bgr).transpose(2, 0, 1)[np.newaxis])[0]
 
 
 @pytest.fixture(scope="session", autouse=True)

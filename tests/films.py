@@ -3,15 +3,9 @@
 import cv2
 import numpy as np
 
-from colorgan.luminance import chroma_of
-
 RATE = 25
 FACE = np.float64([222, 130])  # the middle of the astronaut's face
 SIZE = 320, 256
-
-
-def chroma_in(bgr: np.ndarray) -> np.ndarray:
-    return chroma_of(bgr.transpose(2, 0, 1)[np.newaxis] / np.float32(255))[0]
 
 
 def camera(at: float, speed: float = 0) -> np.ndarray:

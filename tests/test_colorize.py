@@ -113,6 +113,14 @@ def test_pipes_take_and_give_pictures(old: Path, photo: np.ndarray) -> None:
     np.testing.assert_array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), photo)
 
 
+def test_an_endless_pipe_is_refused(run: Run) -> None:
+    with Path("/dev/zero").open("rb") as zeros:
+        done = run(PROGRAM, "-", "--max-megapixels", 1, stdin=zeros)
+    assert done.returncode == 2
+    assert "standard input: 75 MB, too large a file" in done.stderr
+    assert done.stdout == ""
+
+
 def test_no_face_is_a_message_and_exit_code_1_unless_all_is_wanted(
     run: Run, tmp_path: Path
 ) -> None:

@@ -11,17 +11,12 @@ import skimage.data
 from colorgan import Colorizer
 from colorgan.colorizer import FACE_SIDE
 from colorgan.generators import BEST_WEIGHTS
-from colorgan.luminance import chroma_of
 from colorgan.nets import DeployedGenerator
+from conftest import chroma_in
 
 
 def gray_of(bgr: np.ndarray) -> np.ndarray:
     return cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
-
-
-def chroma_in(bgr: np.ndarray) -> np.ndarray:
-    top = np.float32(np.iinfo(bgr.dtype).max)
-    return chroma_of(bgr.transpose(2, 0, 1)[np.newaxis] / top)[0]
 
 
 def strength(bgr: np.ndarray) -> np.ndarray:

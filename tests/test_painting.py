@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from colorgan.celeba import CROP_SIDE
-from colorgan.luminance import chroma_of
 from colorgan.painting import Layer, face_opacity, paint, refined_layer
+from conftest import chroma_in
 
 IDENTITY = np.eye(2, 3)
 
@@ -15,10 +15,6 @@ def even_layer(cb: float, cr: float, opacity: float, side: int, place: np.ndarra
     maps = np.zeros((side, side, 4), np.float32)
     maps[..., 2:] = cb, cr
     return Layer(maps, np.full((side, side), opacity, np.float32), place)
-
-
-def chroma_in(bgr: np.ndarray) -> np.ndarray:
-    return chroma_of(bgr.transpose(2, 0, 1)[np.newaxis] / np.float32(np.iinfo(bgr.dtype).max))[0]
 
 
 def placed(scale: float, x: float, y: float) -> np.ndarray:

@@ -11,7 +11,8 @@ from colorgan import video
 from colorgan.colorizer import Colorizer
 from colorgan.phases import PhaseTimes
 from colorgan.tracking import FaceTracker
-from films import RATE, SIZE, camera, chroma_in, seen
+from conftest import chroma_in
+from films import RATE, SIZE, camera, seen
 
 
 def colored_by(

@@ -21,8 +21,8 @@ from colorgan.colorizer import Colorizer
 from colorgan.errors import UserError
 from colorgan.phases import PhaseTimes
 from colorgan.video import ColoredVideo, Sound, colorize_video
-from conftest import ROOT
-from films import RATE, camera, chroma_in, seen
+from conftest import ROOT, chroma_in
+from films import RATE, camera, seen
 
 
 def ffmpeg(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from colorgan.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP
 from colorgan.landmarks import CELEBA_POINTS
-from colorgan.similarity import nearest_similarity, of_pixels, transformed
+from colorgan.similarity import nearest_similarity, of_pixels, transformed, warped
 
 CROP_POINTS = CELEBA_POINTS - np.float32([CROP_LEFT, CROP_TOP])
 """Where the five points of a face lie in the crop, `(5, 2)`."""
@@ -46,13 +46,7 @@ def cut_crop(gray: np.ndarray, similarity: np.ndarray) -> np.ndarray:
     else:
         shrunk = np.ones(2)
     to_part = (similarity - np.c_[np.zeros((2, 2)), corner]) * shrunk[:, np.newaxis]
-    return cv2.warpAffine(
-        part,
-        of_pixels(to_part),
-        (CROP_SIDE, CROP_SIDE),
-        flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP,
-        borderMode=cv2.BORDER_REPLICATE,
-    )
+    return warped(part, to_part, (CROP_SIDE, CROP_SIDE))
 
 
 def bounds(

@@ -14,7 +14,7 @@ from colorgan.alignment import cut_crop, face_similarity, scale_of
 from colorgan.celeba import CROP_SIDE
 from colorgan.generators import BEST_WEIGHTS, open_generator
 from colorgan.landmarks import FaceDetector
-from colorgan.luminance import chroma_of, with_chroma
+from colorgan.luminance import chroma_of, eight_bits, in_unit_range, with_chroma
 from colorgan.painting import Layer, face_opacity, paint, refined_layer
 
 FACE_SIDE = 64  # pixels of the faces that the released weights were trained on
@@ -126,16 +126,6 @@ class Colorizer:
     def _colorize_aligned(self, faces: np.ndarray) -> np.ndarray:
         chroma = self._chroma(eight_bits(faces))
         return np.stack([with_chroma(*pair) for pair in zip(faces, chroma, strict=True)])
-
-
-def eight_bits(gray: np.ndarray) -> np.ndarray:
-    """Gray as uint8: itself, or uint16 rounded."""
-    return gray if gray.dtype == np.uint8 else cv2.convertScaleAbs(gray, alpha=1 / 257)
-
-
-def in_unit_range(gray: np.ndarray) -> np.ndarray:
-    """Gray of uint8 or uint16 as float32 in [0, 1]."""
-    return gray.astype(np.float32) / np.iinfo(gray.dtype).max
 
 
 def _shrunk(gray: np.ndarray, size: Sequence[int]) -> np.ndarray:

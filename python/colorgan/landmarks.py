@@ -8,7 +8,6 @@ import importlib.util
 import itertools
 import math
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -17,7 +16,7 @@ import cv2
 import numpy as np
 
 from colorgan.errors import UserError
-from colorgan.similarity import nearest_similarity, of_pixels, transformed
+from colorgan.similarity import nearest_similarity, transformed, warped
 
 POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
@@ -271,25 +270,12 @@ class _Level:
         turn = np.array([[cosine, -sine], [sine, cosine]])
         turned_size = np.ceil(abs(turn) @ size).astype(int)
         to_level = np.c_[turn, size / 2 - turn @ turned_size / 2]
-        return _warped(self.image, to_level, turned_size), _after(to_level, self.to_photo)
+        return warped(self.image, to_level, turned_size), _after(to_level, self.to_photo)
 
     def cut(self, view_to_photo: np.ndarray, side: int) -> np.ndarray:
         """A square view of the photo, made of this level."""
         to_level = cv2.invertAffineTransform(self.to_photo)
-        return _warped(self.image, _after(view_to_photo, to_level), (side, side))
-
-
-def _warped(image: np.ndarray, to_image: np.ndarray, size: Sequence[int]) -> np.ndarray:
-    """A view of an image, of this width and height; `to_image` takes its points to the image's.
-
-    Beyond the image its border is repeated: of faces that it cuts, the points are closer to the
-    whole face's than with black there.
-    """
-    how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    border = cv2.BORDER_REPLICATE
-    return cv2.warpAffine(
-        image, of_pixels(to_image), tuple(map(int, size)), flags=how, borderMode=border
-    )
+        return warped(self.image, _after(view_to_photo, to_level), (side, side))
 
 
 def _after(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -23,6 +23,16 @@ def gray_from_bgr(bgr: np.ndarray) -> np.ndarray:
     return gray.reshape(count, height, width)
 
 
+def eight_bits(image: np.ndarray) -> np.ndarray:
+    """Levels as uint8: an image of them itself, one of uint16 rounded to the nearest."""
+    return image if image.dtype == np.uint8 else cv2.convertScaleAbs(image, alpha=1 / 257)
+
+
+def in_unit_range(image: np.ndarray) -> np.ndarray:
+    """Levels of uint8 or uint16 as float32 in [0, 1]."""
+    return image.astype(np.float32) / np.iinfo(image.dtype).max
+
+
 def with_luminance(bgr: np.ndarray, gray: np.ndarray) -> np.ndarray:
     """Give coloured images the luminance of gray ones, and keep their chroma where it fits.
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from colorgan.alignment import bounds, spread
 from colorgan.celeba import CROP_SIDE
-from colorgan.luminance import with_chroma
+from colorgan.luminance import in_unit_range, with_chroma
 
 # Side of the filter's window in pixels of the guide, and what counts as flat in squares of [0, 1]:
 # of the sides 3 to 27 and 1e-4 to 1e-2, those with the least chroma error on 150 CelebA crops.
@@ -110,7 +110,7 @@ def _paint_tile(
     left, top = np.min([first for _, first, _ in parts], axis=0)
     right, bottom = np.max([last for _, _, last in parts], axis=0)
     window = slice(top, bottom), slice(left, right)
-    luminance = gray[window].astype(np.float32) / np.iinfo(gray.dtype).max
+    luminance = in_unit_range(gray[window])
     chroma = np.zeros((2, *luminance.shape), np.float32)
     for layer, first, last in parts:
         inside = slice(first[1] - top, last[1] - top), slice(first[0] - left, last[0] - left)

@@ -24,6 +24,7 @@ from PIL import ExifTags, Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
 from colorgan.errors import UserError
 from colorgan.files import write_whole
+from colorgan.luminance import eight_bits, in_unit_range
 
 READABLE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"),
@@ -70,11 +71,25 @@ def read_picture(source: Path | bytes, name: str, max_pixels: int) -> Picture:
     that cannot be read.
     """
     content = source if isinstance(source, bytes) else _file_content(source, name, max_pixels)
+    _refuse_large(len(content), name, max_pixels)
     if not content:
         raise UserError(f"{name}: empty; copy it again")
     with _tamed_libraries(max_pixels):
         decoded = _decode_or_refuse(content, name, max_pixels)
     return _picture(decoded)
+
+
+def largest_file(max_pixels: int) -> int:
+    """The most bytes that `read_picture` takes for a picture of `max_pixels`."""
+    return _BYTES_PER_PIXEL * max_pixels + _OTHER_BYTES
+
+
+def _refuse_large(size: int, name: str, max_pixels: int) -> None:
+    if size > largest_file(max_pixels):
+        raise UserError(
+            f"{name}: {size / 1e6:,.0f} MB, too large a file for a picture of "
+            f"{max_pixels / 1e6:g} megapixels; scale it down, or raise the limit"
+        )
 
 
 def _file_content(path: Path, name: str, max_pixels: int) -> bytes:
@@ -84,11 +99,7 @@ def _file_content(path: Path, name: str, max_pixels: int) -> bytes:
             raise UserError(f"{name}: a folder, not a picture")
         if not stat.S_ISREG(status.st_mode):  # reading from a pipe or a device may never end
             raise UserError(f"{name}: not a regular file")
-        if status.st_size > _BYTES_PER_PIXEL * max_pixels + _OTHER_BYTES:
-            raise UserError(
-                f"{name}: {status.st_size / 1e6:,.0f} MB, too large a file for a picture of "
-                f"{max_pixels / 1e6:g} megapixels; scale it down, or raise the limit"
-            )
+        _refuse_large(status.st_size, name, max_pixels)
         return path.read_bytes()
     except OSError as error:
         raise UserError(f"{name}: cannot be read ({error.strerror})") from None
@@ -327,7 +338,7 @@ def encode_picture(
         options = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY if quality is None else quality)
         return _encoded(".jpg", _on_white(bgr, alpha), options)
     if suffix == ".webp":
-        return _webp(_eight_bits(_with_alpha(bgr, alpha)), quality)
+        return _webp(eight_bits(_with_alpha(bgr, alpha)), quality)
     return _encoded(suffix, _with_alpha(bgr, alpha), _PNG if suffix == ".png" else _TIFF)
 
 
@@ -351,13 +362,9 @@ def _with_alpha(bgr: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     return bgr if alpha is None else cv2.merge([*cv2.split(bgr), alpha])
 
 
-def _eight_bits(pixels: np.ndarray) -> np.ndarray:
-    return pixels if pixels.dtype == np.uint8 else cv2.convertScaleAbs(pixels, alpha=1 / 257)
-
-
 def _on_white(bgr: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
     if alpha is None:
-        return _eight_bits(bgr)
-    opacity = alpha.astype(np.float32) / np.iinfo(alpha.dtype).max
+        return eight_bits(bgr)
+    opacity = in_unit_range(alpha)
     white = np.full(bgr.shape, 255, np.uint8)
-    return cv2.blendLinear(_eight_bits(bgr), white, opacity, 1 - opacity)
+    return cv2.blendLinear(eight_bits(bgr), white, opacity, 1 - opacity)

@@ -14,7 +14,13 @@ from colorgan.errors import UserError
 from colorgan.files import make_folder
 from colorgan.jobs import Job
 from colorgan.phases import PhaseTimes
-from colorgan.pictures import Picture, encode_picture, read_picture, write_picture
+from colorgan.pictures import (
+    Picture,
+    encode_picture,
+    largest_file,
+    read_picture,
+    write_picture,
+)
 from colorgan.video import colorize_video
 
 # What can become of a job.
@@ -106,8 +112,11 @@ class JobRunner:
 
     def _read(self, job: Job) -> Picture:
         with self.times.phase("decode"):
-            source = sys.stdin.buffer.read() if job.source is None else job.source
-            picture = read_picture(source, job.name, self._wishes.max_pixels)
+            max_pixels = self._wishes.max_pixels
+            # One byte more than is taken, so that an endless pipe is refused, not read.
+            most = largest_file(max_pixels) + 1
+            source = sys.stdin.buffer.read(most) if job.source is None else job.source
+            picture = read_picture(source, job.name, max_pixels)
         if picture.was_color:
             note(f"{job.name}: is in colour, which is not used: its gray is coloured")
         if picture.frames > 1:

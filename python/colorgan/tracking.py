@@ -7,6 +7,7 @@ import cv2
 import numpy as np
 
 from colorgan.alignment import CROP_POINTS, cut_crop, face_similarity, scale_of
+from colorgan.similarity import transformed
 
 _EYE_DISTANCE = float(np.hypot(*(CROP_POINTS[1] - CROP_POINTS[0])))
 # Points of CelebA's crop whose motion is the face's: 7 x 7, from brow to chin, cheek to cheek.
@@ -187,6 +188,5 @@ def _moved(points: np.ndarray, before: np.ndarray, now: np.ndarray) -> np.ndarra
     if motion is None:
         return points
     # The two crops are the same view: what moves there is taken there and back.
-    square, shift = similarity[:, :2], similarity[:, 2]
-    in_crop = np.linalg.solve(square, (points - shift).T).T @ motion[:, :2].T + motion[:, 2]
-    return (in_crop @ square.T + shift).astype(np.float32)
+    in_crop = transformed(points, cv2.invertAffineTransform(similarity))
+    return transformed(transformed(in_crop, motion), similarity).astype(np.float32)
