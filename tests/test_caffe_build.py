@@ -371,18 +371,20 @@ def test_the_patches_apply_one_after_the_other(tmp_path: Path, source_tarball: P
 
 
 @pytest.mark.parametrize(
-    ("cuda", "cards"),
+    ("cuda", "cudnn", "cards"),
     [
-        ("11.8.89", "61,70,75,80,86,89,90"),
-        ("12.4.131", "61,70,75,80,86,89,90"),
-        ("12.9.86", "61,70,75,80,86,89,90,100,120"),
-        ("13.0.88", "75,80,86,89,90,100,120"),
+        ("11.8.89", "8.9.7", "61,70,75,80,86,89,90"),
+        ("12.4.131", "9.1.0", "61,70,75,80,86,89,90"),
+        ("12.9.86", "9.10.2", "61,70,75,80,86,89,90,100,120"),
+        ("12.9.86", "9.11.0", "75,80,86,89,90,100,120"),
+        ("13.0.88", "9.13.1", "75,80,86,89,90,100,120"),
     ],
 )
-def test_code_is_made_for_every_card_from_pascal_on_that_the_compiler_knows(
-    tmp_path: Path, cuda: str, cards: str
+def test_code_is_made_for_every_card_from_pascal_on_that_compiler_and_cudnn_know(
+    tmp_path: Path, cuda: str, cudnn: str, cards: str
 ) -> None:
-    asked = ask_cuda("cuda_cmake_options", CUDA_HOME=make_toolkit(tmp_path / "toolkit", cuda))
+    toolkit = make_toolkit(tmp_path / "toolkit", cuda, cudnn)
+    asked = ask_cuda("cuda_cmake_options", CUDA_HOME=toolkit)
     assert asked.returncode == 0, asked.stderr
     options = asked.stdout.splitlines()
     assert f"-DCUDA_ARCH_BIN={cards}" in options

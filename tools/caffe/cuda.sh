@@ -94,12 +94,13 @@ header_version() {
   for name in "$@"; do sed -n "s/^#define $name *\([0-9]*\).*/\1/p" "$header"; done | paste -s -d .
 }
 
-# Prints those of cuda_cards that the compiler knows, with commas.
+# Prints those of cuda_cards that the compiler and cuDNN know, with commas.
 architectures() {
-  local card known
+  local card known oldest=0
   known=$("$nvcc" --list-gpu-code | xargs)
+  ! at_least 9.11 "$(cudnn_version)" || oldest=75
   for card in "${cuda_cards[@]}"; do
-    [[ " $known " != *" sm_$card "* ]] || echo "$card"
+    [[ " $known " != *" sm_$card "* ]] || ((card < oldest)) || echo "$card"
   done | paste -s -d ,
 }
 
