@@ -17,6 +17,8 @@ import pytest
 import skimage.data
 
 from colorgan import Colorizer
+from colorgan.caffe_runtime import use_device
+from colorgan.errors import UserError
 from colorgan.luminance import chroma_of, in_unit_range
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -24,6 +26,20 @@ CELEBA = Path(os.environ.get("CELEBA", ROOT.parent / "shared/celeba/img_align_ce
 TRAIN_FACES, TEST_FACES = 192, 48
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests use a GPU: bash tools/test.sh --gpu 0 tests/test_steps.py."""
+    told = "have Caffe compute on this GPU in the tests' own process, and compare it with the CPU"
+    parser.addoption("--gpu", type=int, metavar="ID", help=told)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the device, before any net is made."""
+    try:
+        use_device(config.getoption("--gpu"))
+    except UserError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def run_program(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
@@ -41,6 +57,25 @@ def skip_in_image() -> None:
 def chroma_in(bgr: np.ndarray) -> np.ndarray:
     """Cb and Cr of a picture, BGR `(h, w, 3)`: `(2, h, w)`."""
     return chroma_of(in_unit_range(bgr).transpose(2, 0, 1)[np.newaxis])[0]
+
+
+@pytest.fixture(scope="session")
+def driver_of_a_gtx_1080(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a libcuda.so.1 that answers as CUDA 12.4's driver of one GTX 1080 would."""
+    skip_in_image()
+    folder = tmp_path_factory.mktemp("driver")
+    code = """
+        int cuInit(unsigned flags) { return 0; }
+        int cuDriverGetVersion(int *version) { *version = 12040; return 0; }
+        int cuDeviceGetCount(int *count) { *count = 1; return 0; }
+        int cuDeviceGet(int *device, int number) { *device = 40 + number; return 0; }
+        int cuDeviceGetAttribute(int *value, int attribute, int device) {
+          *value = attribute == 75 ? 6 : 1;
+          return device == 40 && (attribute == 75 || attribute == 76) ? 0 : 1;
+        }"""
+    command = ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", folder / "libcuda.so.1"]
+    subprocess.run(command, input=code, text=True, check=True)
+    return folder
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,4 +1,4 @@
-"""Training by the CPU engine follows training by Caffe's own code."""
+"""Training by the CPU engine follows training by Caffe's own code; so does that on a GPU."""
 
 import json
 import tempfile
@@ -38,13 +38,19 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def train(faces: Path, generator: Path, tmp_path: Path) -> Callable[..., Losses]:
     """The losses that a run logs, one a record."""
 
-    def run(mode: str, engine: str, threads: int = 2, iterations: int = ITERATIONS) -> Losses:
+    def run(
+        mode: str,
+        engine: str | None,
+        *options: object,
+        threads: int = 2,
+        iterations: int = ITERATIONS,
+    ) -> Losses:
         out = Path(tempfile.mkdtemp(dir=tmp_path)) / "run"
         run_under(
             engine, nets.PROJECT_ROOT / "python/train_gan.py", "--data", faces, "--out", out,
             "--generator", generator, "--mode", mode, "--batch-size", 4,
             "--iterations", iterations, "--validate-every", iterations, "--validation-faces", 8,
-            threads=threads,
+            *options, threads=threads,
         )  # fmt: skip
         records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
         names = TOLERANCES[mode]
@@ -67,3 +73,16 @@ def test_losses_follow_those_of_the_stock_code(mode: str, train: Callable[..., L
 def test_training_is_the_same_bits_in_every_run(engine: str, train: Callable[..., Losses]) -> None:
     first, second = (train("gan", engine, iterations=20) for _ in range(2))
     assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("mode", TOLERANCES)
+def test_losses_on_a_gpu_follow_those_on_the_cpu(
+    mode: str, train: Callable[..., Losses], request: pytest.FixtureRequest
+) -> None:
+    gpu = request.config.getoption("--gpu")
+    if gpu is None:
+        pytest.skip("no GPU was named: pytest --gpu 0")
+    on_cpu, on_gpu = train(mode, None), train(mode, None, "--gpu", gpu)
+    for name, tolerance in TOLERANCES[mode].items():
+        np.testing.assert_allclose(on_gpu[name], on_cpu[name], rtol=tolerance, err_msg=name)
+        assert not np.array_equal(on_gpu[name], on_cpu[name])

@@ -39,7 +39,7 @@ def test_generator_is_the_papers(stem: str) -> None:
     net = nets.read_net(PROTOTXT / f"{stem}.prototxt", nets.BLOBS["generator"])
     kinds = [layer.type for layer in net.layer if layer.type != "Input"]
     block = ["Convolution", "BatchNorm", "Scale", "ReLU"]
-    assert kinds == 4 * block + ["Convolution", "Sigmoid", "EuclideanLoss"]
+    assert kinds == 4 * block + ["Convolution", "Sigmoid", "Split", "EuclideanLoss"]
     maps = [c.num_output for c in convolutions(stem)]
     assert maps[:4] == sorted(set(maps[:4]))  # they grow towards the output
     assert maps[4] == 3

@@ -369,6 +369,9 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
 ) -> None:
     broken = tmp_path / "broken.prototxt"
     broken.write_text("layer { name: 3")
+    other = shutil.copytree(paper_run, tmp_path / "other")
+    net = other / "generator.prototxt"
+    net.write_text(net.read_text().replace("fake_l2", "for_l2"))
     new = ("--out", tmp_path / "new")
     cases = [
         (("--data", tmp_path / "nowhere", *new), "nowhere/manifest.json: cannot be read"),
@@ -377,6 +380,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", faces, "--out", paper_run), "--resume to go on"),
         (("--out", paper_run, "--resume", "--seed", 9), "has seed 1, not 9"),
         (("--out", paper_run, "--resume", "--generator", PAPERS), "has another generator"),
+        (("--out", other, "--resume", "--iterations", 30), "no layer makes the blob 'fake_l2'"),
         (("--data", faces, *new, "--generator", broken), "not a Caffe prototxt"),
         (("--data", faces, *new, "--lambda", "-1"), "not a positive number"),
         (("--data", faces, *new, "--batch-size", "0"), "not 1 or more"),

@@ -315,7 +315,7 @@ def torch_net(layers: list[dict[str, Any]], name: str, weights: dict[str, np.nda
         prefix = f"{name}/{layer['name']}/"
         blobs = [torch.from_numpy(weights[key]) for key in weights if key.startswith(prefix)]
         match layer["type"]:
-            case "Input" | "EuclideanLoss" | "SigmoidCrossEntropyLoss":
+            case "Input" | "Split" | "EuclideanLoss" | "SigmoidCrossEntropyLoss":
                 continue
             case "Convolution":
                 given = layer["convolution_param"]

@@ -33,7 +33,7 @@ class WeightAverage:
         step = max(1 - self._decay, 1 / iteration)
         for name, blobs in self._training_net.params.items():
             for average, current in zip(self.net.params[name], blobs, strict=True):
-                average.data[...] += step * (current.data - average.data)
+                average.blend(current, step)
 
     def snapshot(self, folder: Path) -> None:
         """Write the average into `folder`, as weights that any program takes for a generator's."""

@@ -35,7 +35,7 @@ WASSERSTEIN_SOLVERS = {
 }
 # Blobs that the training step reaches for by name.
 BLOBS = {
-    "generator": ("gray", "color", "fake", "l2"),
+    "generator": ("gray", "color", "fake", "fake_l2", "fake_adversarial", "l2"),
     "discriminator": ("data", "label", "score", "adversarial"),
 }
 
@@ -122,14 +122,14 @@ def _layer_making(net: Message, blob: str) -> Message:
 
 
 def deploy_form(generator: Message) -> Message:
-    """The generator without its loss and its target: a new NetParameter, from `gray` to `fake`.
+    """The generator without loss and target: a new NetParameter, from `gray` to `fake`.
 
     Weights that the layers may carry (those of a .caffemodel file) and the phase they were saved
     in are left out. The batch size becomes 1; the net may be reshaped to any size.
     """
     deploy = proto().NetParameter(name=generator.name)
     for layer in generator.layer:
-        if layer.type == "EuclideanLoss" or "color" in layer.top:
+        if layer.type == "EuclideanLoss" or {"color", "fake_l2"} & set(layer.top):
             continue
         copied = deploy.layer.add()
         copied.CopyFrom(layer)

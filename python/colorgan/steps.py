@@ -5,7 +5,11 @@ outlook).
 
 G and D are two nets with a solver each. What passes between them are two blobs:
 the generated faces, from G's `fake` to D's `data`, and the adversarial gradient, from D's `data`
-back to G's `fake`.
+back to G's `fake_adversarial`.
+
+On a GPU they pass there. Python's view of a blob, its `data` or `diff`, is on the host, and a look
+at it takes the blob off the GPU and back; so an iteration looks at the batch, D's labels and the
+losses, which Caffe leaves on the host, and at what else a log shows only where that is asked for.
 """
 
 import tempfile
@@ -24,10 +28,13 @@ REAL, FAKE = 1.0, 0.0  # D's label for a photograph and for a generated face
 
 @dataclass(frozen=True)
 class Judgement:
-    """What D says of a batch: its loss, as formulas (3) and (4) have it, and its mean score."""
+    """What D says of a batch: its loss, as formulas (3) and (4) have it, and its mean score.
+
+    The score is None where it was not asked for.
+    """
 
     loss: float
-    score: float
+    score: float | None
 
 
 @dataclass(frozen=True)
@@ -40,10 +47,10 @@ class StepLosses:
         d_real, d_fake: -log D(X) and -log(1 - D(G(x))), formula (4); a critic's -f(X) and f(G(x)).
         score_real, score_fake: D(X) and D(G(x)) in [0, 1], before D's update; a critic's f(X) and
             f(G(x)), any numbers.
-        grad_l2, grad_adversarial: L2 norms of the two terms' gradients at `fake`, lambda
-            included; None where they were not asked for.
+        grad_l2, grad_adversarial: L2 norms of the two terms' gradients at `fake`, lambda included.
 
-    In L2 training all but `l2` and `grad_l2` are None.
+    Scores and gradients are None where they were not asked for; in L2 training all but `l2` and
+    `grad_l2` are None.
     """
 
     l2: float
@@ -71,15 +78,17 @@ class Player:
         self._letter = name[0].upper()  # G or D, as in the formulas
         self._times = times
 
+    # Net.forward and Net.backward are these two, and then bring the net's outputs, or the diffs of
+    # its inputs, to the host.
     def forward(self) -> None:
         """Run the net on what its input blobs hold."""
         with self._times.phase(f"{self._letter} forward"):
-            self.net.forward()
+            self.net._forward(0, len(self.net.layers) - 1)
 
-    def backward(self, start: str | None = None, end: str | None = None) -> None:
-        """Run the net backwards, from layer `start` to layer `end`; parameter diffs accumulate."""
+    def backward(self) -> None:
+        """Run the net backwards; parameter diffs accumulate."""
         with self._times.phase(f"{self._letter} backward"):
-            self.net.backward(start=start, end=end)
+            self.net._backward(len(self.net.layers) - 1, 0)
 
     def update(self) -> None:
         """One solver step with the gradients in the parameters' diffs; it leaves updates there."""
@@ -134,14 +143,14 @@ class L2Training:
         self.generator = Player("generator", generator_solver, times)
         self.players = [self.generator]
 
-    def step(self, batch: Batch, measure_gradients: bool = False) -> StepLosses:
+    def step(self, batch: Batch, measure: bool = False) -> StepLosses:
         """One update of G."""
         G = self.generator.net
         self.generate(batch)
         G.clear_param_diffs()
-        self.generator.backward()
-        grad_l2 = _norm(G.blobs["fake"].diff) if measure_gradients else None
+        self.generator.backward()  # of the first term; the diff of fake_adversarial stays 0
         self.generator.update()
+        grad_l2 = _norm(G.blobs["fake_l2"]) if measure else None
         return StepLosses(l2=float(G.blobs["l2"].data), grad_l2=grad_l2)
 
     def generate(self, batch: Batch) -> None:
@@ -166,39 +175,34 @@ class GanTraining(L2Training):
         self.discriminator = Player("discriminator", discriminator_solver, times)
         self.players.append(self.discriminator)
 
-    def step(self, batch: Batch, measure_gradients: bool = False) -> StepLosses:
+    def step(self, batch: Batch, measure: bool = False) -> StepLosses:
         """One update of D, with G fixed, then one of G, with D fixed."""
         self.generate(batch)
-        on_real, on_fake = self.disc_step()
-        return self.gen_step(on_real, on_fake, measure_gradients)
+        on_real, on_fake = self.disc_step(measure)
+        return self.gen_step(on_real, on_fake, measure)
 
-    def disc_step(self) -> tuple[Judgement, Judgement]:
+    def disc_step(self, measure: bool = False) -> tuple[Judgement, Judgement]:
         """Formula (4): L_D = -lambda [log D(X) + log(1 - D(G(x)))]."""
         G, D = self.generator.net, self.discriminator.net
         D.clear_param_diffs()  # of what the last step of G left there
-        on_real = self.judge(G.blobs["color"].data, REAL)
+        on_real = self.judge(G.blobs["color"], REAL, measure)
         self.discriminator.backward()  # -lambda log D(X)
-        on_fake = self.judge(G.blobs["fake"].data, FAKE)
+        on_fake = self.judge(G.blobs["fake"], FAKE, measure)
         self.discriminator.backward()  # -lambda log(1 - D(G(x))): Caffe adds it to the first
         self.discriminator.update()
         return on_real, on_fake
 
-    def gen_step(
-        self, on_real: Judgement, on_fake: Judgement, measure_gradients: bool
-    ) -> StepLosses:
+    def gen_step(self, on_real: Judgement, on_fake: Judgement, measure: bool = False) -> StepLosses:
         """Formula (3): L_G = 1/(2N) sum ||G(x) - X||^2 + lambda (-log D(G(x)))."""
         G, D = self.generator.net, self.discriminator.net
-        fake = G.blobs["fake"]
-        fooled = self.judge(fake.data, REAL)
+        fooled = self.judge(G.blobs["fake"], REAL)
         self.discriminator.backward()  # data.diff = d[-lambda log D(G(x))] / dG(x)
+        with self.times.phase("copies"):  # the second term of (3); lambda is D's loss weight
+            G.blobs["fake_adversarial"].copy_from(D.blobs["data"], diff=True)
         G.clear_param_diffs()
-        self.generator.backward(end="l2")  # fake.diff = d[1/(2N) sum ||G(x) - X||^2] / dG(x)
-        adversarial = D.blobs["data"].diff
-        norms = (_norm(fake.diff), _norm(adversarial)) if measure_gradients else (None, None)
-        with self.times.phase("copies"):
-            fake.diff[...] += adversarial  # the second term of (3); lambda is D's loss weight
-        self.generator.backward(start="fake")
+        self.generator.backward()  # fake.diff = d[1/(2N) sum ||G(x) - X||^2] / dG(x) + the second
         self.generator.update()
+        terms = ("l2", "adversarial") if measure else ()
         return StepLosses(
             l2=float(G.blobs["l2"].data),
             adversarial=fooled.loss,
@@ -206,19 +210,18 @@ class GanTraining(L2Training):
             d_fake=on_fake.loss,
             score_real=on_real.score,
             score_fake=on_fake.score,
-            grad_l2=norms[0],
-            grad_adversarial=norms[1],
+            **{f"grad_{term}": _norm(G.blobs[f"fake_{term}"]) for term in terms},
         )
 
-    def judge(self, faces: np.ndarray, label: float) -> Judgement:
-        """Run D forward on faces, float32 (N, 3, 64, 64) in [0, 1], called real or fake."""
+    def judge(self, faces, label: float, measure: bool = False) -> Judgement:
+        """Run D forward on a blob of faces, (N, 3, 64, 64) in [0, 1], called real or fake."""
         D = self.discriminator.net
         with self.times.phase("copies"):
-            D.blobs["data"].data[...] = faces
+            D.blobs["data"].copy_from(faces)
             D.blobs["label"].data[...] = label
         self.discriminator.forward()
-        loss = float(D.blobs["adversarial"].data)
-        return Judgement(loss, self.mean_score(D.blobs["score"].data))
+        score = self.mean_score(D.blobs["score"].data) if measure else None
+        return Judgement(float(D.blobs["adversarial"].data), score)
 
     @staticmethod
     def mean_score(score: np.ndarray) -> float:
@@ -248,16 +251,16 @@ class WassersteinTraining(GanTraining):
         self.batches_per_step = n_critic
         self._weight_clip = weight_clip
 
-    def step(self, batch: Batch, measure_gradients: bool = False) -> StepLosses:
+    def step(self, batch: Batch, measure: bool = False) -> StepLosses:
         """`n_critic` updates of f, each on faces of its own, then one of G on the last of them."""
         for part in batch.split(self.batches_per_step):
             self.generate(part)
-            on_real, on_fake = self.disc_step()
+            on_real, on_fake = self.disc_step(measure)
             self.clip_weights()
-        return self.gen_step(on_real, on_fake, measure_gradients)
+        return self.gen_step(on_real, on_fake, measure)
 
     def clip_weights(self) -> None:
-        """Keep f Lipschitz, whatever its constant."""
+        """Keep f Lipschitz, whatever its constant; on the host, even if f is on a GPU."""
         with self.times.phase("copies"):
             for blobs in self.discriminator.net.params.values():
                 for blob in blobs:
@@ -273,5 +276,5 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(0.5 * x))  # as 1 / (1 + exp(-x)), without its overflow
 
 
-def _norm(gradient: np.ndarray) -> float:
-    return float(np.linalg.norm(gradient.ravel()))
+def _norm(blob) -> float:
+    return float(np.linalg.norm(blob.diff.ravel()))

@@ -271,7 +271,7 @@ class Trainer:
             with self.times.phase("next batch"):
                 batch = next(batches)
             measured = (self.iteration + 1) % self.config.log_every == 0
-            losses = self.training.step(batch, measure_gradients=measured)
+            losses = self.training.step(batch, measure=measured)
             self.iteration += 1
             if self.average:
                 self.average.follow(self.iteration)
@@ -387,9 +387,10 @@ def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:
     G and D get seeds of their own: Caffe has one stream of random numbers, which each solver
     starts anew, and with one seed D's weights would repeat G's numbers.
     """
-    path = run.path / f"{name}_solver.prototxt"
+    path, net = (run.path / f"{name}{suffix}.prototxt" for suffix in ("_solver", ""))
+    nets.read_net(net, nets.BLOBS[name])  # a resumed run's, which may be of another version
     solver = nets.read_solver(path)
-    solver.net = str(run.path / f"{name}.prototxt")
+    solver.net = str(net)
     solver.snapshot_prefix = str(run.writing_path / name)
     solver.max_iter = config.iterations
     solver.random_seed = config.seed + PLAYERS["gan"].index(name)
