@@ -5,13 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
 
 from colorgan import caffe_runtime
-from colorgan.caffe_runtime import count_gpus, load_caffe, missing_capabilities, use_device
+from colorgan.caffe_runtime import check_gpu, load_caffe, missing_capabilities, use_device
+from colorgan.cuda_driver import count_gpus
 from colorgan.errors import UserError
 from engines import ENGINES, run_under
 
@@ -208,20 +210,69 @@ def test_a_gpu_is_refused_by_a_build_for_cpus_only() -> None:
         use_device(0)
 
 
-def test_a_gpu_that_is_not_there_is_refused_by_a_build_for_gpus() -> None:
-    build = json.loads((Path(load_caffe().__file__).parent / "build.json").read_text())
-    if build["cpu_only"]:
-        pytest.skip("this Caffe is built for CPUs only")
+def test_a_gpu_that_is_not_there_is_refused() -> None:
     count = count_gpus()
     with pytest.raises(UserError, match=f"GPU {count} asked for, but {count} GPUs can be used"):
-        use_device(count)
+        check_gpu(count, {"nvcc": "12.9.86", "architectures": "61,70,75"})
 
 
-def test_gpus_are_counted_as_the_driver_lets_this_process_use_them() -> None:
-    hidden = python(
-        "from colorgan.caffe_runtime import count_gpus; print(count_gpus())",
-        PACKAGE_ROOT,
-        CUDA_VISIBLE_DEVICES="-1",
+@pytest.mark.parametrize(
+    ("built", "complaint"),
+    [
+        ({"nvcc": "12.9.86", "architectures": "61,70,75"}, ""),
+        ({"nvcc": "11.8.89", "architectures": "61,70,75"}, ""),
+        ({"nvcc": "12.9.86", "architectures": "75,80,120"}, "6.1, and this Caffe is built for 7.5"),
+        ({"nvcc": "13.0.88", "architectures": "75,80"}, "runs CUDA 12.4, and this Caffe needs 13"),
+    ],
+)
+def test_a_gpu_or_driver_too_old_for_this_caffe_is_refused(
+    driver_of_a_gtx_1080: Path, built: dict[str, str], complaint: str
+) -> None:
+    code = f"from colorgan.caffe_runtime import check_gpu; check_gpu(0, {built})"
+    library_path = {"LD_LIBRARY_PATH": str(driver_of_a_gtx_1080)}
+    checked = python(code, PACKAGE_ROOT, **library_path)
+    last = (checked.stderr.splitlines() or [""])[-1]
+    assert (complaint in last) if complaint else not last
+    assert checked.returncode == bool(complaint)
+
+
+@pytest.fixture
+def blobs():
+    """Two blobs of one shape, and a wider one."""
+    layers = "".join(
+        f'layer {{ name: "{name}" type: "Input" top: "{name}"\n'
+        f"  input_param {{ shape {{ dim: 2 dim: {size} }} }} }}\n"
+        for name, size in (("a", 3), ("b", 3), ("wide", 4))
     )
-    assert hidden.stdout.strip() == "0", hidden.stderr
-    assert count_gpus() <= len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
+        file.write(layers)
+        file.flush()
+        net = load_caffe().Net(file.name, load_caffe().TRAIN)
+    net.blobs["a"].data[...], net.blobs["a"].diff[...] = 1, 2
+    net.blobs["b"].data[...], net.blobs["b"].diff[...] = 3, 4
+    return net.blobs
+
+
+@pytest.mark.parametrize(("diff", "expected"), [(False, (3, 2)), (True, (1, 4))])
+def test_a_blob_takes_over_data_or_diff_of_another(blobs, diff, expected) -> None:
+    a, b = blobs["a"], blobs["b"]
+    a.copy_from(b, diff=diff)
+    assert (set(a.data.flat), set(a.diff.flat)) == ({expected[0]}, {expected[1]})
+    assert (set(b.data.flat), set(b.diff.flat)) == ({3}, {4})
+    b.data[...] = b.diff[...] = 9  # a copy, no share
+    assert (set(a.data.flat), set(a.diff.flat)) == ({expected[0]}, {expected[1]})
+
+
+def test_a_blob_blends_another_into_its_data(blobs) -> None:
+    a, b = blobs["a"], blobs["b"]
+    a.blend(b, 0.25)
+    assert (set(a.data.flat), set(a.diff.flat)) == ({1.5}, {2})
+    a.blend(b, share=1)
+    assert (set(a.data.flat), set(b.data.flat)) == ({3}, {3})
+
+
+def test_blobs_of_different_shapes_are_an_exception_where_caffe_would_abort(blobs) -> None:
+    a, wide = blobs["a"], blobs["wide"]
+    for operation in (lambda: a.copy_from(wide), lambda: a.blend(wide, 0.5)):
+        with pytest.raises(RuntimeError, match=r"2 3 \(6\) and 2 4 \(8\)"):
+            operation()

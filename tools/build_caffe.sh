@@ -270,7 +270,7 @@ build() {
 }
 
 count_gpus() {
-  PYTHONPATH=$root/python "$python" -c 'from colorgan.caffe_runtime import count_gpus; print(count_gpus())'
+  PYTHONPATH=$root/python "$python" -c 'from colorgan.cuda_driver import count_gpus; print(count_gpus())'
 }
 
 # Runs Caffe's tests of the pattern $1.

@@ -1,11 +1,13 @@
 """The real Caffe: imported quietly, checked once for what the project needs, its device chosen."""
 
-import ctypes
+import json
 import os
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, reduce
+from pathlib import Path
 from types import ModuleType
 
+from colorgan.cuda_driver import compute_capability, count_gpus, supported_cuda
 from colorgan.errors import UserError
 
 REMEDY = "run bash tools/setup.sh"
@@ -18,8 +20,9 @@ CPU_ENGINES = ("stock", "avx2", "avx512")
 REQUIRED_ATTRIBUTES = {
     "": ("Net", "AdamSolver", "TRAIN", "TEST", "cpu_engine", "get_solver", "layer_type_list",
          "proto", "set_device", "set_mode_cpu", "set_mode_gpu", "set_random_seed"),
-    "Net": ("backward", "blobs", "clear_param_diffs", "copy_from", "forward", "params", "reshape",
-            "save", "share_with"),
+    "Net": ("_backward", "_forward", "blobs", "clear_param_diffs", "copy_from", "forward", "layers",
+            "params", "reshape", "save", "share_with"),
+    "_caffe.Blob": ("blend", "copy_from", "data", "diff"),
     "AdamSolver": ("apply_update", "iter", "net", "param", "restore", "snapshot"),
 }  # fmt: skip
 REQUIRED_LAYERS = frozenset({
@@ -60,7 +63,8 @@ def load_caffe() -> ModuleType:
 def missing_capabilities(caffe: ModuleType) -> Iterator[str]:
     """Name the attributes and layers that the programs need and the module `caffe` lacks."""
     for owner_name, names in REQUIRED_ATTRIBUTES.items():
-        owner = getattr(caffe, owner_name, None) if owner_name else caffe
+        parts = filter(None, owner_name.split("."))
+        owner = reduce(lambda owner, part: getattr(owner, part, None), parts, caffe)
         if owner is not None:
             prefix = f"{owner_name}." if owner_name else ""
             yield from (prefix + name for name in names if not hasattr(owner, name))
@@ -75,29 +79,47 @@ def use_device(gpu: int | None) -> None:
     Caffe keeps this choice for each thread, and starts every thread on the CPU.
 
     Raises:
-        UserError: `gpu` is given, and this Caffe is built for CPUs only or there is no such GPU
-            (Caffe itself would end the process at the first net).
+        UserError: `gpu` is given, and this Caffe is built for CPUs only, or there is no such GPU,
+            or none that it is built for (Caffe itself would end the process).
     """
     caffe = load_caffe()
     if gpu is None:
         caffe.set_mode_cpu()
         return
-    if not hasattr(caffe._caffe.Blob, "_gpu_data_ptr"):  # exported unless compiled with CPU_ONLY
+    build = json.loads((Path(caffe.__file__).parent / "build.json").read_text())
+    if build["cpu_only"]:
         raise UserError(f"GPU {gpu} asked for, but this Caffe is built for CPUs only: leave it out")
-    count = count_gpus()
-    if not 0 <= gpu < count:
-        raise UserError(f"GPU {gpu} asked for, but {count} GPUs can be used: see nvidia-smi")
+    check_gpu(gpu, build["cuda"])
     caffe.set_device(gpu)
     caffe.set_mode_gpu()
 
 
-def count_gpus() -> int:
-    """Count the GPUs that CUDA's driver lets this process use; 0 without driver or GPU."""
-    try:
-        driver = ctypes.CDLL("libcuda.so.1")
-    except OSError:
-        return 0
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0:
-        return 0
-    return count.value
+def check_gpu(gpu: int, built: dict[str, str]) -> None:
+    """UserError unless GPU number `gpu` is there and runs what Caffe was built with.
+
+    `built` names the compiler, such as `nvcc` 13.0.88, and the `architectures` that it made code
+    for, such as 75,80,86: those cards', and later ones'.
+    """
+    count = count_gpus()
+    if not 0 <= gpu < count:
+        raise UserError(f"GPU {gpu} asked for, but {count} GPUs can be used: see nvidia-smi")
+    cuda = int(built["nvcc"].partition(".")[0])
+    driver = supported_cuda()
+    if driver[0] < cuda:
+        raise UserError(
+            f"GPU {gpu} asked for, but its driver runs CUDA {dotted(driver)}, and this Caffe needs "
+            f"{cuda}: update the driver, or build Caffe with an older CUDA"
+        )
+    card = compute_capability(gpu)
+    oldest = divmod(min(map(int, built["architectures"].split(","))), 10)
+    if card < oldest:
+        raise UserError(
+            f"GPU {gpu} asked for, but it has compute capability {dotted(card)}, and this Caffe is "
+            f"built for {dotted(oldest)} and later: build it with CUDA 11.8 to 12.9 and cuDNN 8 to "
+            "9.10, which know cards from GTX 10xx (6.1) on"
+        )
+
+
+def dotted(version: tuple[int, int]) -> str:
+    """A version as people write it: 6.1."""
+    return ".".join(map(str, version))

@@ -1,0 +1,33 @@
+"""What CUDA's driver is asked, of this machine's driver and of one that is made for the test."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from colorgan import cuda_driver
+
+ASK = """
+from colorgan.cuda_driver import *
+print(count_gpus(), supported_cuda(), compute_capability(0))
+"""
+
+
+def ask(**environment: str) -> str:
+    """The driver's answers, in a process of its own: a driver is loaded once."""
+    given = os.environ | {"PYTHONPATH": str(Path(cuda_driver.__file__).parents[1])} | environment
+    asked = subprocess.run(
+        [sys.executable, "-W", "error", "-c", ASK],
+        env=given, capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return asked.stdout.strip()
+
+
+def test_gpus_are_counted_as_the_driver_lets_this_process_use_them() -> None:
+    assert ask(CUDA_VISIBLE_DEVICES="-1") == "0 (0, 0) (0, 0)"
+    counted = cuda_driver.count_gpus()
+    assert counted <= len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+
+
+def test_a_card_and_its_drivers_cuda_are_told(driver_of_a_gtx_1080: Path) -> None:
+    assert ask(LD_LIBRARY_PATH=str(driver_of_a_gtx_1080)) == "1 (12, 4) (6, 1)"
