@@ -11,9 +11,10 @@
 # day, with their security fixes. To pin them as well, give DEBIAN and CUDA a digest (name:tag@sha256:...).
 
 ARG DEBIAN=debian:bookworm-slim
-# CUDA 12.9 is the last that compiles for GTX 10xx (sm_61); later cuDNN than 9.10, which this image should
-# carry, drops older cards: to be checked on the image itself. NVIDIA makes no CUDA images of Debian: toolkit and cuDNN are copied out of Ubuntu's, whose
-# glibc is older than Debian 12's, so that compiler, Python and Caffe's libraries are the CPU image's.
+# CUDA 12.9 is the last that compiles for GTX 10xx (sm_61), and cuDNN 9.10 the last that knows these cards; with a
+# later one of either, the image is for GTX 16xx and later, which the programs tell owners of older cards. NVIDIA
+# makes no CUDA images of Debian: toolkit and cuDNN are copied out of Ubuntu's, whose glibc is older than Debian
+# 12's, so that compiler, Python and Caffe's libraries are the CPU image's.
 ARG CUDA=nvidia/cuda:12.9.1-cudnn-devel-ubuntu22.04
 
 # ---- What the images run with: the libraries of Caffe and Python, no compiler ----

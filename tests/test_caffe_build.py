@@ -404,6 +404,16 @@ def test_what_a_wheel_is_linked_with_is_part_of_its_key(tmp_path: Path) -> None:
         assert line in described[1]
 
 
+def test_a_compiler_that_does_not_name_its_toolkit_as_debians_has_it_around_it(
+    tmp_path: Path,
+) -> None:
+    toolkit = make_toolkit(tmp_path / "usr", "11.8.89")
+    nvcc = toolkit / "bin" / "nvcc"
+    nvcc.write_text(nvcc.read_text().replace("TOP=", "_HERE_="))
+    asked = ask_cuda('echo "$cuda_home"', PATH=f"{nvcc.parent}:{os.environ['PATH']}")
+    assert (asked.stdout.strip(), asked.stderr) == (str(toolkit), "")
+
+
 def test_the_toolkit_of_the_compiler_on_the_path_is_found_through_links(tmp_path: Path) -> None:
     toolkit = make_toolkit(tmp_path / "toolkit")
     (tmp_path / "bin").mkdir()

@@ -34,11 +34,12 @@ find_cuda() {
 
 at_least() { [[ $(printf '%s\n' "$@" | sort --version-sort | head -n 1) == "$1" ]]; }
 
-# Prints the folder of the toolkit that the nvcc $1, which may be a link or a script, belongs to.
+# Prints the folder of the toolkit that the nvcc $1, which may be a link or a script, belongs to. Debian's
+# does not name it: it lies in /usr.
 toolkit_of() {
   local top
   top=$("$1" --dryrun -x cu /dev/null 2>&1 | sed -n 's/^#\$ TOP=//p')
-  [[ -n $top ]] && realpath -e "$top"
+  realpath -e "${top:-$(dirname "$1")/..}"
 }
 
 is_whole() { [[ -e $1/include/cublas_v2.h && -e $1/include/curand.h ]]; }
