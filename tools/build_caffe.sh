@@ -57,8 +57,8 @@ cmake_options=(
 checked_tests=convolution_layer,deconvolution_layer,batch_norm_layer,scale_layer,bias_layer,neuron_layer,split_layer,euclidean_loss_layer,gradient_based_solver,net
 # What else our nets are made of, and what all of Caffe's GPU code stands on.
 checked_cuda_tests=concat_layer,slice_layer,eltwise_layer,power_layer,inner_product_layer,reduction_layer,sigmoid_cross_entropy_loss_layer,tanh_layer,im2col_layer,im2col_kernel,math_functions,syncedmem,common,platform
-# Of tests that run on more than one device, numbers 2 and 3 are those on the GPU.
-gpu_tests='*GPU*:*CuDNN*:*/2.*:*/3.*:Im2colKernelTest*:PlatformTest*'
+# Of tests that run on more than one device, numbers 2 and 3 are those on the GPU; CommonTest leaves GPU mode on.
+gpu_tests='*GPU*:*CuDNN*:*/2.*:*/3.*:CommonTest*:Im2colKernelTest*:PlatformTest*'
 needed_mib=300 build_minutes=4
 
 caffe_files=$root/tools/caffe
