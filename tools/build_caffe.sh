@@ -13,6 +13,9 @@
 #   bash tools/build_caffe.sh --cuda [--check]
 #                                       the same with CUDA and cuDNN; the tests run on the GPU, too, if
 #                                       there is one
+#   bash tools/build_caffe.sh --cuda-on-cpu
+#                                       the code for GPUs, without cuDNN, compiled for the CPU by means of
+#                                       tools/caffe/cuda_on_cpu: for tools/check_gpu_mode.sh
 #
 # CUDA 11.8 to 13 will do: that of CUDA_HOME, else that of the nvcc on the PATH, with cuDNN 8 or 9 in it, in
 # /usr or in CUDNN_ROOT; else pip packages of CUDA 13 are installed into the cache (1.4 GB). The wheel looks
@@ -89,6 +92,7 @@ print("setuptools", setuptools.__version__)'
   echo "compiler $(g++ -dumpfullversion)"
   echo "options ${cmake_options[*]}"
   [[ -z $cuda ]] || (sha256sum < "$caffe_files/cuda.sh" && describe_cuda)
+  [[ -z $cuda_on_cpu ]] || (cd "$caffe_files" && sha256sum cuda_on_cpu/*.*)
   # shellcheck disable=SC2046
   dpkg-query -W -f '${Package} ${Version}\n' $(listed_packages | grep -E -- '-dev$|^protobuf-compiler$')
 }
@@ -161,6 +165,8 @@ prepare_source() {
     patch -d "$work/source" -p1 --forward --fuzz=0 < "$patch_file" >> "$log" 2>&1 \
       || build_failed "cannot apply ${patch_file##*/}"
   done
+  [[ -z $cuda_on_cpu ]] || "$python" "$caffe_files/cuda_on_cpu/translate.py" "$work/source" >> "$log" 2>&1 \
+    || build_failed "cannot translate the code for GPUs"
 }
 
 job_count() {
@@ -199,7 +205,7 @@ python_library() { echo "$(python_config 'get_config_var("LIBDIR")')/$(python_co
 
 # Describes the build for `colorgan.caffe_runtime`, for users, and for wheel/setup.py.
 describe_build() {
-  "$python" - "$version" "$key" "$tarball_sha256" "${cmake_options[*]}" "${cuda:+$(describe_cuda)}" \
+  "$python" - "$version" "$key" "$tarball_sha256" "${cmake_options[*]}" "${cuda:+$(describe_cuda)}$cuda_on_cpu" \
     "$caffe_files"/patches/*.patch << 'PYTHON'
 import json
 import platform
@@ -324,16 +330,18 @@ begin_work() {
 }
 
 # What is to be built, of the command line.
-cuda='' checking=''
+cuda='' cuda_on_cpu='' checking=''
 read_options() {
   local option
   for option in "$@"; do
     case $option in
       --cuda) cuda=yes ;;
+      --cuda-on-cpu) cuda_on_cpu=$'nvcc 13.0, not used\narchitectures 75' ;;
       --check) checking=yes ;;
       *) die "$option: no such option; --cuda builds with CUDA, --check runs Caffe's tests" ;;
     esac
   done
+  [[ -z $cuda_on_cpu || -z $cuda$checking ]] || die "--cuda-on-cpu goes with no other option"
 }
 
 # Takes the CPU's or CUDA's part of what differs between the two.

@@ -1,0 +1,92 @@
+"""What a training on a GPU copies and takes, counted by tools/caffe/cuda_on_cpu.
+
+Run by tools/check_gpu_mode.sh; elsewhere there is nothing that counts.
+"""
+
+import ctypes
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorgan import nets
+from colorgan.batches import batch_of
+from colorgan.caffe_runtime import load_caffe
+from colorgan.phases import PhaseTimes
+from colorgan.steps import GanTraining
+
+BATCH = 64  # the paper's
+MIB = 2**20
+
+
+class Counts(ctypes.Structure):
+    """CudaOnCpuCounts of cuda_on_cpu.cpp."""
+
+    _fields_ = [
+        (name, ctypes.c_size_t)
+        for name in (
+            *("bytes_to_gpu", "bytes_to_host", "copies_to_gpu", "copies_to_host"),
+            "peak_bytes",
+        )
+    ]
+
+
+@pytest.fixture(scope="module")
+def library() -> ctypes.CDLL:
+    library = ctypes.CDLL(str(Path(load_caffe().__file__).parent / "libcaffe.so.1.0.0"))
+    if not hasattr(library, "cuda_on_cpu_counts"):
+        pytest.skip("this Caffe does not count: bash tools/check_gpu_mode.sh")
+    library.cuda_on_cpu_counts.restype = Counts
+    return library
+
+
+@pytest.fixture(scope="module")
+def gan(tmp_path_factory: pytest.TempPathFactory) -> GanTraining:
+    """The paper's nets and solvers."""
+    placed = []
+    for name, path in nets.SOLVERS.items():
+        solver = nets.read_solver(path)
+        solver.net = str(nets.PROJECT_ROOT / "prototxt" / f"{name}.prototxt")
+        placed.append(tmp_path_factory.mktemp(name) / "solver.prototxt")
+        nets.write_prototxt(placed[-1], solver, "for a test")
+    return GanTraining(*placed, PhaseTimes())
+
+
+@pytest.fixture(scope="module")
+def counted(library: ctypes.CDLL, gan: GanTraining) -> Callable[..., Counts]:
+    """Counts of one iteration, after one that has set all up."""
+    faces = np.random.default_rng(0).integers(0, 256, (BATCH, 3, 64, 64), np.uint8)
+    batch = batch_of(faces)
+    gan.step(batch)
+
+    def count(**options: bool) -> Counts:
+        library.cuda_on_cpu_reset()
+        gan.step(batch, **options)
+        return library.cuda_on_cpu_counts()
+
+    return count
+
+
+def test_the_batch_goes_to_the_gpu_and_four_losses_come_back(
+    counted: Callable[..., Counts],
+) -> None:
+    counts = counted()
+    batch = 2 * BATCH * 3 * 64 * 64 * 4  # gray and colour, float32
+    labels = 3 * BATCH * 4
+    layers_own = 40_000  # ones that Caffe's convolutions, not cuDNN's, multiply biases with
+    assert batch + labels <= counts.bytes_to_gpu < batch + labels + layers_own
+    assert (counts.copies_to_host, counts.bytes_to_host) == (4, 4 * 4)
+
+
+def test_scores_and_gradients_come_to_the_host_where_they_are_asked_for(
+    counted: Callable[..., Counts],
+) -> None:
+    counts = counted(measure=True)
+    gradients, scores = 2 * BATCH * 3 * 64 * 64 * 4, 2 * BATCH * 4
+    assert counts.bytes_to_host == 4 * 4 + gradients + scores
+
+
+def test_the_papers_training_fits_a_card_of_4_gb(counted: Callable[..., Counts]) -> None:
+    """With room for CUDA itself, cuDNN's third workspace and the net that validates."""
+    assert counted().peak_bytes < 2700 * MIB
