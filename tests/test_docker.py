@@ -19,7 +19,9 @@ from conftest import ROOT
 ENTRY_POINT = ROOT / "tools/docker/entrypoint.sh"
 DOCKERFILE = ROOT / "Dockerfile"
 # What makes and checks the images is no part of what they offer.
-NOT_OFFERED = {"tools/setup.sh", "tools/build_caffe.sh", "tools/check_docker.sh"}
+NOT_OFFERED = {
+    f"tools/{name}.sh" for name in ("setup", "build_caffe", "check_docker", "check_gpu_mode")
+}
 
 
 @pytest.fixture

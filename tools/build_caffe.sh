@@ -15,7 +15,7 @@
 #                                       there is one
 #   bash tools/build_caffe.sh --cuda-on-cpu
 #                                       the code for GPUs, without cuDNN, compiled for the CPU by means of
-#                                       tools/caffe/cuda_on_cpu: for tools/check_gpu_mode.sh
+#                                       tools/caffe/cuda_on_cpu: for check_gpu_mode.sh
 #
 # CUDA 11.8 to 13 will do: that of CUDA_HOME, else that of the nvcc on the PATH, with cuDNN 8 or 9 in it, in
 # /usr or in CUDNN_ROOT; else pip packages of CUDA 13 are installed into the cache (1.4 GB). The wheel looks
