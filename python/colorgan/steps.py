@@ -68,7 +68,10 @@ class StepLosses:
 
 
 class Player:
-    """One net of the game and its solver; each of Caffe's calls is timed."""
+    """One net of the game and its solver; each of Caffe's calls is timed.
+
+    A GPU may be at work when a call has returned: its time counts where it is waited for.
+    """
 
     def __init__(self, name: str, solver: Path, times: PhaseTimes) -> None:
         """Make the solver and its net; `name` is the one its files have in a snapshot."""
