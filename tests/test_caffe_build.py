@@ -344,6 +344,14 @@ def test_an_unknown_option_is_named(tmp_path: Path) -> None:
     assert_ends_with_one_line(build_caffe(tmp_path, "--chek"), "--chek", "--check")
 
 
+@pytest.mark.parametrize("other", ["--cuda", "--check"])
+def test_code_for_gpus_is_compiled_for_the_cpu_by_no_other_option(
+    tmp_path: Path, other: str
+) -> None:
+    ended = build_caffe(tmp_path, "--cuda-on-cpu", other)
+    assert_ends_with_one_line(ended, "--cuda-on-cpu goes with no other option")
+
+
 def test_a_full_disk_is_told_before_the_build(tmp_path: Path) -> None:
     own_mounts = ["unshare", "--mount", "--map-root-user"]
     if subprocess.run([*own_mounts, "true"], capture_output=True, check=False).returncode:
@@ -359,7 +367,9 @@ def test_a_full_disk_is_told_before_the_build(tmp_path: Path) -> None:
 # CUDA
 
 
-def test_the_patches_apply_one_after_the_other(tmp_path: Path, source_tarball: Path) -> None:
+def test_the_patches_apply_one_after_the_other_and_the_code_for_gpus_translates(
+    tmp_path: Path, source_tarball: Path
+) -> None:
     subprocess.run(["tar", "-xf", source_tarball, "-C", tmp_path], check=True)
     for patch in sorted((ROOT / "tools/caffe/patches").glob("*.patch")):
         applied = subprocess.run(
@@ -368,6 +378,12 @@ def test_the_patches_apply_one_after_the_other(tmp_path: Path, source_tarball: P
         )  # fmt: skip
         assert applied.returncode == 0, applied.stdout
         assert "offset" not in applied.stdout, applied.stdout
+    kernels = len(list(tmp_path.rglob("*.cu")))
+    translate = ROOT / "tools/caffe/cuda_on_cpu/translate.py"
+    subprocess.run([sys.executable, translate, tmp_path], check=True)
+    translated = list(tmp_path.rglob("*_cu.cpp"))
+    assert len(translated) == kernels > 60
+    assert not any("<<<" in file.read_text() for file in translated)
 
 
 @pytest.mark.parametrize(
