@@ -137,7 +137,7 @@ def assert_is_gradient(
     learned = [bs for name, bs in player.net.params.items() if not name.startswith("bn")]
     blobs = [blob for bs in learned for blob in bs]
     assert len(blobs) == len(gradients)
-    noise = 3e-4 * np.linalg.norm([np.linalg.norm(gradient) for gradient in gradients])
+    noise = 2e-4 * np.linalg.norm([np.linalg.norm(gradient) for gradient in gradients])
     for blob, gradient in zip(blobs, gradients, strict=True):
         part = gradient * (random.random(gradient.shape) < 0.5)
         if not part.any():
@@ -145,7 +145,7 @@ def assert_is_gradient(
         length = np.linalg.norm(part)
         # A critic's last bias has no gradient: raising all scores alike changes no distance.
         direction = part / length if length else np.full_like(part, 1 / part.size**0.5)
-        step = direction * 3e-4
+        step = direction * 6e-4  # at half of that, rounding of a critic's scores comes through
         original = blob.data.copy()
         blob.data[...] = original + step
         above = loss()
@@ -319,8 +319,7 @@ def test_what_stands_in_the_diffs_before_a_step_does_not_reach_an_update(
         caught = catch_gradients(player, then_update=True)
         gan.step(batch)
         gradients.append(caught)
-    for clean, dirtied in zip(*gradients, strict=True):  # cuDNN adds up in any order
-        np.testing.assert_allclose(clean, dirtied, rtol=1e-3, atol=1e-3)
+    assert all(map(np.array_equal, *gradients))
 
 
 def test_the_g_step_leaves_its_trace_in_the_diffs_of_d(gan: GanTraining, batch: Batch) -> None:
