@@ -35,9 +35,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Choose the device, before any net is made."""
+    """Choose the GPU, if one is named, before any net is made."""
+    gpu = config.getoption("--gpu")
+    if gpu is None:
+        return
     try:
-        use_device(config.getoption("--gpu"))
+        use_device(gpu)
     except UserError as error:
         raise pytest.UsageError(str(error)) from None
 

@@ -5,7 +5,6 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 import threading
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from colorgan import caffe_runtime
 from colorgan.caffe_runtime import check_gpu, load_caffe, missing_capabilities, use_device
 from colorgan.cuda_driver import count_gpus
 from colorgan.errors import UserError
-from engines import ENGINES, run_under
+from engines import ENGINES, make_net, run_under
 
 PACKAGE_ROOT = Path(caffe_runtime.__file__).parents[1]
 
@@ -244,13 +243,10 @@ def blobs():
         f"  input_param {{ shape {{ dim: 2 dim: {size} }} }} }}\n"
         for name, size in (("a", 3), ("b", 3), ("wide", 4))
     )
-    with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
-        file.write(layers)
-        file.flush()
-        net = load_caffe().Net(file.name, load_caffe().TRAIN)
-    net.blobs["a"].data[...], net.blobs["a"].diff[...] = 1, 2
-    net.blobs["b"].data[...], net.blobs["b"].diff[...] = 3, 4
-    return net.blobs
+    blobs = make_net(layers).blobs
+    blobs["a"].data[...], blobs["a"].diff[...] = 1, 2
+    blobs["b"].data[...], blobs["b"].diff[...] = 3, 4
+    return blobs
 
 
 @pytest.mark.parametrize(("diff", "expected"), [(False, (3, 2)), (True, (1, 4))])

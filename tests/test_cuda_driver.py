@@ -1,11 +1,10 @@
 """What CUDA's driver is asked, of this machine's driver and of one that is made for the test."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 from colorgan import cuda_driver
+from conftest import run_program
 
 ASK = """
 from colorgan.cuda_driver import *
@@ -15,11 +14,8 @@ print(count_gpus(), supported_cuda(), compute_capability(0))
 
 def ask(**environment: str) -> str:
     """The driver's answers, in a process of its own: a driver is loaded once."""
-    given = os.environ | {"PYTHONPATH": str(Path(cuda_driver.__file__).parents[1])} | environment
-    asked = subprocess.run(
-        [sys.executable, "-W", "error", "-c", ASK],
-        env=given, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+    asked = run_program("-W", "error", "-c", ASK, env=os.environ | environment)
+    assert asked.returncode == 0, asked.stderr
     return asked.stdout.strip()
 
 

@@ -4,7 +4,7 @@ Run by tools/check_gpu_mode.sh; elsewhere there is nothing that counts.
 """
 
 import ctypes
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +25,11 @@ class Counts(ctypes.Structure):
     """CudaOnCpuCounts of cuda_on_cpu.cpp."""
 
     _fields_ = [
-        (name, ctypes.c_size_t)
-        for name in (
-            *("bytes_to_gpu", "bytes_to_host", "copies_to_gpu", "copies_to_host"),
-            "peak_bytes",
-        )
+        ("bytes_to_gpu", ctypes.c_size_t),
+        ("bytes_to_host", ctypes.c_size_t),
+        ("copies_to_gpu", ctypes.c_size_t),
+        ("copies_to_host", ctypes.c_size_t),
+        ("peak_bytes", ctypes.c_size_t),
     ]
 
 
@@ -43,15 +43,11 @@ def library() -> ctypes.CDLL:
 
 
 @pytest.fixture(scope="module")
-def gan(tmp_path_factory: pytest.TempPathFactory) -> GanTraining:
-    """The paper's nets and solvers."""
-    placed = []
-    for name, path in nets.SOLVERS.items():
-        solver = nets.read_solver(path)
-        solver.net = str(nets.PROJECT_ROOT / "prototxt" / f"{name}.prototxt")
-        placed.append(tmp_path_factory.mktemp(name) / "solver.prototxt")
-        nets.write_prototxt(placed[-1], solver, "for a test")
-    return GanTraining(*placed, PhaseTimes())
+def gan() -> Iterator[GanTraining]:
+    """The paper's nets and solvers, as they stand."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(nets.PROJECT_ROOT)  # from where solvers name their nets
+        yield GanTraining(*nets.SOLVERS.values(), PhaseTimes())
 
 
 @pytest.fixture(scope="module")

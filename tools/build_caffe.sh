@@ -203,9 +203,15 @@ compile() {
 python_config() { "$python" -c "import sysconfig; print(sysconfig.$1)"; }
 python_library() { echo "$(python_config 'get_config_var("LIBDIR")')/$(python_config 'get_config_var("LDLIBRARY")')"; }
 
+# Describes what code for GPUs the wheel has, one item a line; tools/caffe/cuda_on_cpu poses as a card of CUDA 13.
+describe_gpu_part() {
+  [[ -z $cuda ]] || describe_cuda
+  [[ -z $cuda_on_cpu ]] || printf '%s\n' "nvcc 13.0, not used" "architectures 75"
+}
+
 # Describes the build for `colorgan.caffe_runtime`, for users, and for wheel/setup.py.
 describe_build() {
-  "$python" - "$version" "$key" "$tarball_sha256" "${cmake_options[*]}" "${cuda:+$(describe_cuda)}$cuda_on_cpu" \
+  "$python" - "$version" "$key" "$tarball_sha256" "${cmake_options[*]}" "$(describe_gpu_part)" \
     "$caffe_files"/patches/*.patch << 'PYTHON'
 import json
 import platform
@@ -336,7 +342,7 @@ read_options() {
   for option in "$@"; do
     case $option in
       --cuda) cuda=yes ;;
-      --cuda-on-cpu) cuda_on_cpu=$'nvcc 13.0, not used\narchitectures 75' ;;
+      --cuda-on-cpu) cuda_on_cpu=yes ;;
       --check) checking=yes ;;
       *) die "$option: no such option; --cuda builds with CUDA, --check runs Caffe's tests" ;;
     esac

@@ -205,7 +205,6 @@ class GanTraining(L2Training):
         G.clear_param_diffs()
         self.generator.backward()  # fake.diff = d[1/(2N) sum ||G(x) - X||^2] / dG(x) + the second
         self.generator.update()
-        terms = ("l2", "adversarial") if measure else ()
         return StepLosses(
             l2=float(G.blobs["l2"].data),
             adversarial=fooled.loss,
@@ -213,7 +212,8 @@ class GanTraining(L2Training):
             d_fake=on_fake.loss,
             score_real=on_real.score,
             score_fake=on_fake.score,
-            **{f"grad_{term}": _norm(G.blobs[f"fake_{term}"]) for term in terms},
+            grad_l2=_norm(G.blobs["fake_l2"]) if measure else None,
+            grad_adversarial=_norm(G.blobs["fake_adversarial"]) if measure else None,
         )
 
     def judge(self, faces, label: float, measure: bool = False) -> Judgement:

@@ -387,7 +387,8 @@ def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:
     G and D get seeds of their own: Caffe has one stream of random numbers, which each solver
     starts anew, and with one seed D's weights would repeat G's numbers.
     """
-    path, net = (run.path / f"{name}{suffix}.prototxt" for suffix in ("_solver", ""))
+    path = run.path / f"{name}_solver.prototxt"
+    net = run.path / f"{name}.prototxt"
     nets.read_net(net, nets.BLOBS[name])  # a resumed run's, which may be of another version
     solver = nets.read_solver(path)
     solver.net = str(net)
