@@ -1,4 +1,4 @@
-# Two images with the same commands, which tools/docker/entrypoint.sh has:
+# Two images with the same commands, those of `colorgan --help`:
 #
 #   docker build --target cpu -t colorgan:cpu .
 #   docker build --target gpu -t colorgan:gpu .      for x86-64 and NVIDIA cards from GTX 10xx on
@@ -66,7 +66,7 @@ RUN chmod -R u=rwX,go=rX .
 # ---- What set-up reads, and no more, so that other changes do not build Caffe anew ----
 FROM ${DEBIAN} AS setup
 WORKDIR /opt/colorgan
-COPY LICENSE pyproject.toml requirements*.txt ./
+COPY LICENSE pyproject.toml setup.py requirements*.txt ./
 COPY python/colorgan/__init__.py python/colorgan/
 COPY tools/build_caffe.sh tools/setup.sh tools/
 COPY tools/caffe tools/caffe
@@ -80,7 +80,7 @@ COPY --from=cpu-setup /opt/colorgan/.venv /opt/colorgan/.venv
 COPY --from=project /opt/colorgan /opt/colorgan
 # Fails if a library is missing; leaves matplotlib's list of fonts, which it would make at every start.
 RUN /opt/colorgan/.venv/bin/python -c \
-    "import matplotlib.font_manager; from colorgan.caffe_runtime import load_caffe; load_caffe()" \
+    "import matplotlib.font_manager; from colorgan.nets.runtime import load_caffe; load_caffe()" \
   && chmod 1777 /home/colorgan/.config "$MPLCONFIGDIR"
 
 # ---- gpu: the same with CUDA ----
@@ -112,5 +112,5 @@ COPY --from=project /opt/colorgan /opt/colorgan
 RUN printf '%s\n' /usr/local/cuda/lib64 /opt/cudnn/lib > /etc/ld.so.conf.d/cuda.conf \
   && ldconfig \
   && /opt/colorgan/.venv/bin/python -c \
-    "import matplotlib.font_manager; from colorgan.caffe_runtime import load_caffe; load_caffe()" \
+    "import matplotlib.font_manager; from colorgan.nets.runtime import load_caffe; load_caffe()" \
   && chmod 1777 /home/colorgan/.config "$MPLCONFIGDIR"

@@ -1,7 +1,7 @@
 """What the tests share: faces to train on, and programs run as a user runs them.
 
 The faces are real ones of CelebA where CELEBA, or ../shared/celeba, has the archive; otherwise
-they are drawn by tools/make_sample_faces.py.
+they are drawn by `colorgan make-sample-faces`.
 """
 
 import os
@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import skimage.data
 
-from colorgan import Colorizer
-from colorgan.caffe_runtime import use_device
 from colorgan.errors import UserError
 from colorgan.luminance import chroma_of, in_unit_range
+from colorgan.nets.runtime import use_device
+from colorgan.photos.colorizer import Colorizer
 
 ROOT = Path(__file__).resolve().parents[1]
 CELEBA = Path(os.environ.get("CELEBA", ROOT.parent / "shared/celeba/img_align_celeba.zip"))
@@ -45,10 +45,15 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(error)) from None
 
 
+def run_python(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run Python; its output is kept, its exit code not judged."""
+    command = [sys.executable, *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
+
+
 def run_program(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run one of the project's Python programs; its output is kept, its exit code not judged."""
-    words = [sys.executable, *map(str, command)]
-    return subprocess.run(words, cwd=ROOT, capture_output=True, text=True, check=False, **options)
+    """Run `colorgan COMMAND`; its output is kept, its exit code not judged."""
+    return run_python("-m", "colorgan", *command, **options)
 
 
 def skip_in_image() -> None:
@@ -89,7 +94,7 @@ def ctrl_c_reaches_programs() -> None:
 
 @pytest.fixture(scope="session")
 def run() -> Run:
-    """Run a program of the project: run("python/train_gan.py", "--out", ...)."""
+    """Run a command of the project: run("train", "--out", ...)."""
     return run_program
 
 
@@ -109,18 +114,18 @@ def face_source(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, i
         return CELEBA, partition, 1
     out = tmp_path_factory.mktemp("drawn") / "sample"
     count = ("--count", TRAIN_FACES, "--test-count", TEST_FACES)
-    drawn = run_program("tools/make_sample_faces.py", "--out", out, *count)
+    drawn = run_program("make-sample-faces", "--out", out, *count)
     assert drawn.returncode == 0, drawn.stderr
     return out / "img_align_celeba", out / "list_eval_partition.txt", 2
 
 
 @pytest.fixture(scope="session")
 def faces(tmp_path_factory: pytest.TempPathFactory, face_source: tuple[Path, Path, int]) -> Path:
-    """A folder with a small train_lmdb and test_lmdb, as tools/build_lmdb.py makes it."""
+    """A folder with a small train_lmdb and test_lmdb, as `colorgan build-lmdb` makes it."""
     images, partition, test_partition = face_source
     out = tmp_path_factory.mktemp("faces") / "data"
     built = run_program(
-        "tools/build_lmdb.py", "--images", images, "--partition", partition, "--out", out,
+        "build-lmdb", "--images", images, "--partition", partition, "--out", out,
         "--train-count", TRAIN_FACES, "--test-count", TEST_FACES,
         "--test-partition", test_partition,
     )  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colorgan.caffe_runtime import load_caffe
+from colorgan.nets.runtime import load_caffe
 
 # What the machine has to have for each; `stock` is Caffe's own code.
 CPU_FLAGS = {"stock": set(), "avx2": {"avx2", "fma"}, "avx512": {"avx512f", "avx512dq"}}
@@ -30,7 +30,8 @@ def run_under(
     engine: str | None, *command: object, threads: int = 2
 ) -> subprocess.CompletedProcess[str]:
     """Run a Python program with CAFFE_CPU_ENGINE=engine (None: not set) and so many threads."""
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads)}
+    here = str(Path(__file__).parent)  # where the programs import this file from
+    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": here}
     environment.pop("CAFFE_CPU_ENGINE", None)
     if engine is not None:
         environment["CAFFE_CPU_ENGINE"] = engine

@@ -209,7 +209,7 @@ describe_gpu_part() {
   [[ -z $cuda_on_cpu ]] || printf '%s\n' "nvcc 13.0, not used" "architectures 75"
 }
 
-# Describes the build for `colorgan.caffe_runtime`, for users, and for wheel/setup.py.
+# Describes the build for `colorgan.nets.runtime`, for users, and for wheel/setup.py.
 describe_build() {
   "$python" - "$version" "$key" "$tarball_sha256" "${cmake_options[*]}" "$(describe_gpu_part)" \
     "$caffe_files"/patches/*.patch << 'PYTHON'
@@ -282,7 +282,7 @@ build() {
 }
 
 count_gpus() {
-  PYTHONPATH=$root/python "$python" -c 'from colorgan.cuda_driver import count_gpus; print(count_gpus())'
+  PYTHONPATH=$root/python "$python" -c 'from colorgan.nets.cuda_driver import count_gpus; print(count_gpus())'
 }
 
 # Runs Caffe's tests of the pattern $1.

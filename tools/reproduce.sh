@@ -6,7 +6,7 @@
 #   bash tools/reproduce.sh --full   the paper's model and length: days on a CPU
 #
 #   CELEBA=path        img_align_celeba.zip or its unpacked folder, with list_eval_partition.txt beside
-#                      it (default: faces drawn by tools/make_sample_faces.py)
+#                      it (default: faces drawn by a program)
 #   TEST_PARTITION=2   the partition of CelebA that the faces measured on come from
 #   ITERATIONS=n       updates of each training (default: 600, with --full the solver's 20,000)
 #   BATCH_SIZE=n       faces an iteration (default: 4, with --full the net's 64)
@@ -39,7 +39,7 @@ trap 'exit 143' TERM # once the program that runs, which is sent it as well, has
 cd "$root"
 [[ -z ${GPU:-} ]] || export CUDA=1
 bash tools/setup.sh
-python=.venv/bin/python
+colorgan=.venv/bin/colorgan
 for folder in "$out" "$packed"; do
   mkdir -p -- "$folder" 2> /dev/null && [[ -w $folder ]] || die "$folder cannot be written to by user $(id -u)"
 done
@@ -48,7 +48,7 @@ done
 if [[ -n ${CELEBA:-} ]]; then
   images=$CELEBA data=$packed/celeba test_partition=${TEST_PARTITION:-2}
   partition=$(dirname "$CELEBA")/list_eval_partition.txt
-  validation_faces=1044 test_faces=2044 notes=() # as python/experiments.toml has them
+  validation_faces=1044 test_faces=2044 notes=() # as the experiments have them
   [[ -f $partition ]] || die "$partition is missing: it comes with CelebA"
 else
   drawn=$packed/sample_faces data=$packed/sample
@@ -56,11 +56,11 @@ else
   validation_faces=40 test_faces=100
   notes=("--note=The faces are drawn by a program, not photographs: what is learned here shows that the \
 software works, not how well the paper's method colours people. CELEBA=path trains on CelebA.")
-  $python tools/make_sample_faces.py --out "$drawn"
+  $colorgan make-sample-faces --out "$drawn"
 fi
 
 if [[ ! -f $data/manifest.json ]]; then
-  $python tools/build_lmdb.py --images "$images" --partition "$partition" --out "$data" \
+  $colorgan build-lmdb --images "$images" --partition "$partition" --out "$data" \
     --test-partition "$test_partition" --test-count $test_faces
 elif grep -qF "\"images\": \"$images\"" "$data/manifest.json" \
   && grep -qF "\"test_partition\": $test_partition" "$data/manifest.json"; then
@@ -83,21 +83,21 @@ train() {
   local run=$out/$1 resume=()
   [[ ! -f $run/config.json ]] || resume=(--resume)
   say "training: $1"
-  $python python/train_gan.py --mode "$1" --out "$run" "${options[@]}" "${resume[@]}"
+  $colorgan train --mode "$1" --out "$run" "${options[@]}" "${resume[@]}"
 }
 
 weights() { echo "$out/$1/snapshots/best/generator.caffemodel"; }
 
 # Measures the weights $1 into folder $2.
 evaluate() {
-  $python python/evaluate.py --weights "$1" --data "$data" --out "$2" --skip $validation_faces "${device[@]}"
+  $colorgan evaluate --weights "$1" --data "$data" --out "$2" --skip $validation_faces "${device[@]}"
 }
 
 for mode in gan l2; do
   train $mode
   evaluate "$(weights $mode)" "$out/$mode/evaluation"
 done
-$python python/make_figures.py --data "$data" --weights "$(weights gan)" --l2-weights "$(weights l2)" \
+$colorgan figures --data "$data" --weights "$(weights gan)" --l2-weights "$(weights l2)" \
   --run "$out/gan" --l2-run "$out/l2" --skip $validation_faces --out "$out/figures"
 
 released=()
@@ -106,11 +106,11 @@ for file in data/weights/*.caffemodel; do
   name=$(basename "$file" .caffemodel)
   say "released weights: $name"
   evaluate "$file" "$out/released/$name/evaluation"
-  $python python/make_figures.py --data "$data" --weights "$file" --skip $validation_faces \
+  $colorgan figures --data "$data" --weights "$file" --skip $validation_faces \
     --out "$out/released/$name/figures"
   released+=("--released=$name=$out/released/$name")
 done
 
-$python python/make_report.py --run "$out/gan" --evaluation "$out/gan/evaluation" \
+$colorgan report --run "$out/gan" --evaluation "$out/gan/evaluation" \
   --l2-run "$out/l2" --l2-evaluation "$out/l2/evaluation" \
   --data "$data" --figures "$out/figures" "${released[@]}" "${notes[@]}" --out "$out/report.html"

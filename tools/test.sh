@@ -9,4 +9,6 @@ cd "$root"
 bash tools/setup.sh
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
-exec .venv/bin/python -m pytest "$@"
+# Files of tests run side by side, each in one process, so each process computes with one thread.
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
+exec .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"

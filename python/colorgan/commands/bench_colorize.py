@@ -1,0 +1,30 @@
+"""Measure colouring: a first picture, 12 megapixels, and 1,000 faces of 64 x 64.
+
+Every figure is of a fresh process, as a user starts it; Caffe and OpenCV take turns.
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
+from pathlib import Path
+
+from colorgan.benchmarks.coloring import report, take_turns
+from colorgan.commands.arguments import positive_int
+from colorgan.files import write_whole
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each side (5)")
+    add("--faces", type=positive_int, default=1000, metavar="N", help="in the folder (1000)")
+    add("--json", type=Path, metavar="FILE", help="keep every round's figures")
+
+
+def run(options: Namespace) -> None:
+    """Take turns, print the medians, keep all."""
+    figures = take_turns(options.faces, options.rounds)
+    print(report(figures, options.faces))
+    if options.json:
+        kept = json.dumps(figures, indent=1, default=asdict) + "\n"
+        write_whole(options.json, kept.encode())

@@ -1,0 +1,25 @@
+"""Measure packing against one process that only decodes, crops and resizes.
+
+They take turns, so that other load on the machine meets both.
+"""
+
+import os
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from colorgan.benchmarks.packing import take_turns
+from colorgan.commands.arguments import positive_int
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add, cores = parser.add_argument, len(os.sched_getaffinity(0))
+    add("--images", type=Path, required=True, metavar="DIR_OR_ZIP")
+    add("--size", type=positive_int, default=64, metavar="PIXELS", help="side of a face (64)")
+    add("--workers", type=positive_int, default=cores, metavar="N", help=f"({cores})")
+    add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each side (5)")
+
+
+def run(options: Namespace) -> None:
+    """Take turns and print the medians."""
+    take_turns(options.images, options.size, options.workers, options.rounds)

@@ -1,0 +1,102 @@
+r"""Turn CelebA into the two LMDBs that training and evaluation read.
+
+colorgan build-lmdb --images img_align_celeba.zip --partition list_eval_partition.txt \
+      --out data/celeba
+"""
+
+import os
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from pathlib import Path
+
+from colorgan.commands.arguments import positive_int
+from colorgan.faces.celeba import CROP_SIDE
+from colorgan.faces.dataset import BuildOptions, build_dataset
+
+
+def _face_size(text: str) -> int:
+    value = positive_int(text)
+    if value > CROP_SIDE:
+        raise ArgumentTypeError(f"at most {CROP_SIDE}, the side of the crop")
+    return value
+
+
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ArgumentTypeError("from 0 to 1")
+    return value
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add(
+        "--images",
+        type=Path,
+        required=True,
+        metavar="DIR_OR_ZIP",
+        help="the aligned images: the official folder, or img_align_celeba.zip as it is",
+    )
+    add(
+        "--partition",
+        type=Path,
+        metavar="FILE",
+        help="list_eval_partition.txt; without it the lowest numbers train, the next ones test",
+    )
+    add(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="gets train_lmdb, test_lmdb and manifest.json",
+    )
+    add(
+        "--train-count",
+        type=positive_int,
+        default=60_000,
+        metavar="N",
+        help="the lowest N numbers of partition 0 train (default: %(default)s)",
+    )
+    add(
+        "--test-count",
+        type=positive_int,
+        default=1_000,
+        metavar="N",
+        help="the lowest N numbers of the test partition test (default: %(default)s)",
+    )
+    add(
+        "--test-partition",
+        type=int,
+        choices=(1, 2),
+        default=2,
+        help="1 validation, 2 test (default: %(default)s)",
+    )
+    add(
+        "--size",
+        type=_face_size,
+        default=64,
+        metavar="PIXELS",
+        help="side of a face (default: %(default)s)",
+    )
+    add(
+        "--workers",
+        type=positive_int,
+        default=len(os.sched_getaffinity(0)),
+        metavar="N",
+        help="decoding processes (default: one for each core)",
+    )
+    add(
+        "--max-bad",
+        type=_share,
+        default=0.01,
+        metavar="SHARE",
+        help="stop when more than this share is unusable (default: %(default)s)",
+    )
+    add("--force", action="store_true", help="replace what --out holds already")
+
+
+def run(options: Namespace) -> None:
+    """Build the data set that the command line asks for."""
+    for split in build_dataset(BuildOptions(**vars(options))):
+        print(split.summary())
+    print(f"written: {options.out}")

@@ -1,0 +1,67 @@
+"""Measure a trained generator on the test faces, beside the baselines that need no training."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from colorgan.commands.arguments import natural_int, positive_int
+from colorgan.faces.database import FaceDatabase
+from colorgan.files import make_folder
+from colorgan.measuring.evaluation import (
+    METRICS_FILE,
+    colorized,
+    evaluate,
+    measured_indices,
+    provenance,
+    summary,
+    write_evaluation,
+)
+from colorgan.measuring.metrics import METRICS
+from colorgan.nets.deployed import DeployedGenerator
+from colorgan.nets.runtime import use_device
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("--weights", type=Path, required=True, help="a generator's .caffemodel")
+    add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
+    add("--out", type=Path, required=True, help="folder for metrics.json and CSV")
+    add(
+        "--skip",
+        type=natural_int,
+        default=0,
+        metavar="N",
+        help="leave out the first N test faces, those that training chose its best snapshot by",
+    )
+    add("--count", type=positive_int, metavar="N", help="measure at most N faces (all)")
+    add("--batch-size", type=positive_int, default=32, metavar="N", help="default 32")
+    add("--gpu", type=natural_int, metavar="ID", help="run on this GPU (default: CPU)")
+
+
+def run(options: Namespace) -> None:
+    """Check everything that may be wrong, measure, write, and print the table."""
+    use_device(options.gpu)
+    generator = DeployedGenerator(options.weights)
+    source = provenance(generator, options.data, options.skip)
+    make_folder(options.out)
+    with (
+        FaceDatabase(options.data / "test_lmdb") as test,
+        FaceDatabase(options.data / "train_lmdb") as train,
+    ):
+        indices = measured_indices(test, options.skip, options.count)
+        batches = colorized(generator, test, indices, options.batch_size)
+        total = -(-len(indices) // options.batch_size)
+        result = evaluate(tqdm(batches, total=total, unit="batch", disable=None), train)
+    write_evaluation(options.out, result, source)
+    print_table(summary(result))
+    print(options.out / METRICS_FILE)
+
+
+def print_table(means: dict) -> None:
+    """Print the means, a line an output."""
+    print(f"{means['faces']:,} test faces".ljust(30), *(f"{m.name:>14}" for m in METRICS))
+    for row in [*means["outputs"].values(), means["truth"]]:
+        cells = [m.format(row[m.key]["mean"]) if m.key in row else "" for m in METRICS]
+        print(row["name"].ljust(30), *(f"{cell:>14}" for cell in cells))

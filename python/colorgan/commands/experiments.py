@@ -1,0 +1,108 @@
+"""Run experiments of experiments.toml by name: train, measure, keep what is small.
+
+Each is trained by `colorgan train`, or goes on where it was interrupted, and measured by
+`colorgan evaluate` on the test faces that training did not look at. Configuration, log, metrics and
+cost go to data/results/experiments/NAME; weights and snapshots stay in the run folder.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from colorgan.errors import UserError
+from colorgan.files import make_folder, write_whole
+from colorgan.measuring import claims
+from colorgan.measuring.evaluation import METRICS_FILE
+from colorgan.measuring.experiments import (
+    CONFIG_FILE,
+    COST_FILE,
+    EXPERIMENTS_FILE,
+    LOG_FILE,
+    RESULTS,
+    Experiment,
+    read_experiments,
+    read_results,
+    table,
+)
+from colorgan.training.runfolder import best_weights
+
+MEMORY_ITERATIONS = 2  # all memory is in use after the first update; the second is to be sure
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("names", nargs="*", metavar="NAME", help="experiments to run; none: list them all")
+    add(
+        "--experiments",
+        type=Path,
+        default=EXPERIMENTS_FILE,
+        metavar="TOML",
+        help="file that describes them (the project's own)",
+    )
+    add("--data", type=Path, default=Path("data/celeba"), metavar="DIR", help="packed faces")
+    add("--runs", type=Path, default=Path("runs/experiments"), metavar="DIR", help="run folders")
+    add("--results", type=Path, default=RESULTS, metavar="DIR", help="where results are kept")
+    add("--table", action="store_true", help="print all kept results, and what they say of claims")
+
+
+def run(options: Namespace) -> None:
+    """Run what is named, then print the table if that is asked for."""
+    experiments = read_experiments(options.experiments)
+    for name in options.names:
+        if name not in experiments:
+            raise UserError(f"{name}: no such experiment; there are {', '.join(experiments)}")
+    for name in options.names:
+        run_one(experiments[name], options.data, options.runs / name, options.results / name)
+    if options.table:
+        results = read_results(options.results, experiments)
+        print(table(results.values()))
+        print(f"\n{claims.table(results)}")
+    elif not options.names:
+        for experiment in experiments.values():
+            print(f"{experiment.name:20} {experiment.question}")
+            print(" " * 20, f"colorgan train {' '.join(experiment.training_words())}")
+
+
+def run_one(experiment: Experiment, data: Path, folder: Path, results: Path) -> None:
+    """Train, measure and keep one experiment; UserError where a step of it fails."""
+    words = ["--data", data, *experiment.training_words()]
+    resume = ["--resume"] if (folder / CONFIG_FILE).exists() else []
+    call("train", *words, "--out", folder, *resume)
+    weights = best_weights(folder)
+    if weights is None:
+        raise UserError(f"{folder}: no snapshot reached the colourfulness asked for")
+    evaluation = folder / "evaluation"
+    skipped = experiment.options["validation-faces"]
+    call(
+        "evaluate", "--weights", weights, "--data", data, "--out", evaluation,
+        "--skip", skipped,
+    )  # fmt: skip
+    make_folder(results)
+    for source in (folder / CONFIG_FILE, folder / LOG_FILE, evaluation / METRICS_FILE):
+        shutil.copyfile(source, results / source.name)
+    cost = {"peak_mib": round(peak_memory(words), 1)}
+    write_whole(results / COST_FILE, f"{json.dumps(cost)}\n".encode())
+
+
+def peak_memory(words: list) -> float:
+    """MiB that a training of these options takes at its peak, without validation's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        short = ["--iterations", MEMORY_ITERATIONS, "--validation-faces", 1, "--out", folder]
+        return call("train", *words, *short) / 1024
+
+
+def call(name: str, *words: object) -> int:
+    """Run another command and return its peak memory in KiB; UserError where it fails."""
+    command = [sys.executable, "-m", "colorgan", name, *map(str, words)]
+    process = subprocess.Popen(command)
+    _, status, usage = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    if process.returncode:
+        raise UserError(f"{name} {' '.join(map(str, words))}: failed, as it says above")
+    return usage.ru_maxrss

@@ -1,0 +1,73 @@
+"""Draw the paper's figures 2, 3, 4a and 4b, and the training curves, from trained weights."""
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from colorgan.commands.arguments import named_path, natural_int, positive_int
+from colorgan.errors import UserError
+from colorgan.faces.database import FaceDatabase
+from colorgan.files import make_folder
+from colorgan.measuring.evaluation import measured_indices
+from colorgan.measuring.figures.canvas import save_png
+from colorgan.measuring.figures.curves import training_curves
+from colorgan.measuring.log import read_log
+from colorgan.measuring.paper_figures import KINDS, draw_comparison, draw_faces, draw_model
+from colorgan.nets.deployed import DeployedGenerator
+from colorgan.nets.runtime import use_device
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
+    add("--weights", type=Path, required=True, help="the model's .caffemodel")
+    add("--l2-weights", type=Path, help="G trained with L2 alone: draws figure 4a")
+    add(
+        "--beside",
+        type=named_path,
+        action="append",
+        default=[],
+        metavar="NAME=WEIGHTS",
+        help="another .caffemodel: draws the faces of all, row by row; may be repeated",
+    )
+    add("--run", type=Path, help="the model's run folder: draws its training curves and its D")
+    add("--l2-run", type=Path, help="run folder of L2 alone, drawn beside it in the curves")
+    add("--out", type=Path, required=True, help="folder for the pictures")
+    add(
+        "--columns",
+        type=positive_int,
+        default=4,
+        metavar="K",
+        help="faces of each kind (4)",
+    )
+    add("--skip", type=natural_int, default=0, metavar="N", help="leave out the first N test faces")
+    add("--count", type=positive_int, metavar="N", help="choose among at most N test faces (all)")
+    add("--gpu", type=natural_int, metavar="ID", help="run on this GPU (default: CPU)")
+
+
+def run(options: Namespace) -> None:
+    """Check what may be wrong, then draw each figure and print its path."""
+    if options.l2_run and not options.run:
+        raise UserError("--l2-run is drawn beside --run: give both")
+    use_device(options.gpu)
+    generator = DeployedGenerator(options.weights)
+    l2_generator = options.l2_weights and DeployedGenerator(options.l2_weights)
+    beside = {name: DeployedGenerator(weights) for name, weights in options.beside}
+    log = options.run and read_log(options.run / "log.jsonl")
+    l2_log = options.l2_run and read_log(options.l2_run / "log.jsonl")
+    make_folder(options.out)
+    pictures = {"figure2.png": draw_model(options.weights, options.run)}
+    with FaceDatabase(options.data / "test_lmdb") as test:
+        indices = measured_indices(test, options.skip, options.count)
+        pictures |= draw_faces(generator, l2_generator, test, indices, options.columns)
+        if beside:
+            generators = {options.weights.stem: generator, **beside}
+            pictures["comparison.png"] = draw_comparison(
+                generators, test, indices, len(KINDS) * options.columns
+            )
+    for name, picture in pictures.items():
+        save_png(options.out / name, picture)
+        print(options.out / name)
+    if log:
+        training_curves(log, options.out / "curves.png", l2_log)
+        print(options.out / "curves.png")

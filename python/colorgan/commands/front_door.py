@@ -1,0 +1,133 @@
+"""The front door, `colorgan COMMAND`: the table of all commands, and how each of them ends.
+
+Only the module of the command that is asked for is imported: colouring a photo needs neither Caffe
+nor what training needs.
+"""
+
+import importlib
+import importlib.util
+import os
+import sys
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+
+import argcomplete
+
+from colorgan import __version__
+from colorgan.errors import UserError, run_program
+from colorgan.places import IN_CLONE, ROOT
+
+GET_CAFFE = (
+    "in a clone of the project, `bash tools/setup.sh` builds it on Debian 12 and 13; "
+    "elsewhere, take the Docker image"
+)
+
+
+@dataclass(frozen=True)
+class Command:
+    """One row of the table.
+
+    Attributes:
+        name: as it is typed; with underscores, the module of this package that does it.
+        summary: what `colorgan --help` and the README say of it.
+        needs_caffe: whether it does nothing without Caffe.
+        script: the shell script of a clone that does it in place of a module.
+    """
+
+    name: str
+    summary: str
+    needs_caffe: bool = True
+    script: str | None = None
+
+
+COMMANDS = (
+    Command("colorize", "colour the faces in photographs and videos", needs_caffe=False),
+    Command("demo", "do the same on a page in the browser", needs_caffe=False),
+    Command(
+        "reproduce",
+        "train, measure, draw the figures, write the report",
+        script="tools/reproduce.sh",
+    ),
+    Command("build-lmdb", "pack CelebA for training"),
+    Command("make-sample-faces", "draw faces that stand in for CelebA"),
+    Command("train", "train the generator, against D or on L2 alone"),
+    Command("evaluate", "measure a trained generator on the test faces"),
+    Command("figures", "draw the paper's figures and training curves"),
+    Command("analyze-errors", "tell on which faces a generator fails"),
+    Command("report", "write the report of a reproduction"),
+    Command("experiments", "run the experiments in the docs by name"),
+    Command("release-weights", "put trained weights beside the released ones"),
+    Command("show-photos", "draw two portraits: gray, coloured, original"),
+    Command("measure-detection", "measure how reliably faces are found"),
+    Command("bench-train", "measure how fast training is"),
+    Command("bench-colorize", "measure how fast colouring is"),
+    Command("bench-lmdb", "measure how fast packing is"),
+    Command("test", "run the tests and the linter", script="tools/test.sh"),
+)
+
+
+def main(words: Sequence[str] | None = None) -> int:
+    """Do what the command line `words` asks for (this process's own, if None).
+
+    Returns the exit code, see `run_program`.
+    """
+    words = sys.argv[1:] if words is None else list(words)
+    command = next((row for row in COMMANDS if row.name in words[:1]), None)
+    called = f"colorgan {command.name}" if command else "colorgan"
+    return run_program(called, lambda: dispatch(words, command))
+
+
+def dispatch(words: Sequence[str], command: Command | None) -> int | None:
+    """Parse the command line, complete it where a shell asks for that, and call the command."""
+    if command and command.script:
+        run_script(command.script, words[1:])
+    if not command and words and not words[0].startswith("-"):
+        raise UserError(f"{words[0]}: no such command; colorgan --help lists them")
+    completed = os.environ.get("COMP_LINE", "").split()[1:2]  # the shell's, of which words is not
+    command = next((row for row in COMMANDS if row.name in completed), command)
+    parser = ArgumentParser(
+        prog="colorgan",
+        description="Colour gray faces with a GAN, in Caffe.",
+        epilog="colorgan COMMAND --help tells more.",
+    )
+    parser.add_argument("--version", action="version", version=f"colorgan {__version__}")
+    subparsers = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
+    for row in COMMANDS:
+        known = row is command and not row.script
+        module = load(row) if known else None
+        subparser = subparsers.add_parser(
+            row.name,
+            help=row.summary,
+            description=module and module.__doc__,
+            epilog=getattr(module, "EPILOG", None),
+            formatter_class=RawDescriptionHelpFormatter,
+        )
+        if module:
+            module.add_arguments(subparser)
+            subparser.set_defaults(_run=module.run)
+    argcomplete.autocomplete(parser)
+    options = parser.parse_args(words)
+    run = options._run
+    del options._run  # what is left is the command's own
+    return run(options)
+
+
+def load(command: Command) -> ModuleType:
+    """Import a command's module; `UserError` where something that it needs is not installed."""
+    if command.needs_caffe and importlib.util.find_spec("caffe") is None:
+        raise UserError(f"needs Caffe, which is not installed; {GET_CAFFE}")
+    try:
+        return importlib.import_module(f"colorgan.commands.{command.name.replace('-', '_')}")
+    except ModuleNotFoundError as error:
+        if (error.name or "colorgan").partition(".")[0] == "colorgan":
+            raise
+        raise UserError(f"needs the Python package {error.name}; {GET_CAFFE}") from None
+
+
+def run_script(script: str, words: Sequence[str]) -> None:
+    """Become a shell script of the clone."""
+    if not IN_CLONE:
+        raise UserError(f"needs a clone of the project, which has {script}")
+    os.execvp("bash", ["bash", str(ROOT / script), *words])

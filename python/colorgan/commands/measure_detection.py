@@ -1,0 +1,34 @@
+"""Measure how reliably faces are found: small, large, tilted, cut off; and where none are.
+
+CelebA's faces, gray, are laid into frames at a known size and tilt. Three sides look at each:
+
+  detector    colorgan's own
+  yunet       one look of its network, at a longer side of 640 pixels at most
+  centerface  one look of CenterFace (Xu et al. 2019), likewise; needs requirements-bench.txt
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from colorgan.commands.arguments import positive_int
+from colorgan.files import make_folder, write_whole
+from colorgan.measuring.detection import SIDES, measure_detection
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("--images", type=Path, required=True, metavar="DIR_OR_ZIP", help="aligned CelebA")
+    add("--out", type=Path, required=True, metavar="FILE", help="the JSON file")
+    add("--faces", type=positive_int, default=100, metavar="N", help="in each case (100)")
+    add("--point-faces", type=positive_int, default=2000, metavar="N", help="for the mean (2000)")
+    add("--sides", nargs="+", choices=SIDES, default=["detector", "yunet"])
+
+
+def run(options: Namespace) -> None:
+    """Measure, print a table, keep all as JSON."""
+    make_folder(options.out.parent)
+    result = measure_detection(options.images, options.faces, options.point_faces, options.sides)
+    write_whole(options.out, f"{json.dumps(result, indent=2, allow_nan=False)}\n".encode())
+    print(options.out)

@@ -1,0 +1,48 @@
+"""Put trained weights into data/weights, with their checksum and what they measure on drawn faces.
+
+    colorgan release-weights paper=runs/experiments/paper best=runs/experiments/chroma
+
+takes the best snapshot of each run. What is there under another name stays. The model card,
+data/weights/README.md, is written by hand.
+"""
+
+import json
+import shutil
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from colorgan.commands.arguments import named_path
+from colorgan.errors import UserError
+from colorgan.files import make_folder, read_json, sha256, write_whole
+from colorgan.measuring.drawn_check import DRAWN_METRICS_FILE, measure_on_drawn_faces
+from colorgan.nets.deployed import DeployedGenerator
+from colorgan.nets.released import CHECKSUMS_FILE, read_checksums
+from colorgan.places import WEIGHTS
+from colorgan.training.runfolder import best_weights
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("sources", nargs="+", type=named_path, metavar="NAME=RUN", help="name, and run folder")
+    add("--out", type=Path, default=WEIGHTS, metavar="DIR", help="(data/weights)")
+
+
+def run(options: Namespace) -> None:
+    """Copy, measure, and write the two lists anew."""
+    out = make_folder(options.out)
+    checksums = read_checksums(out)
+    recorded = out / DRAWN_METRICS_FILE
+    drawn = read_json(recorded) if recorded.exists() else {}
+    for name, folder in options.sources:
+        weights = best_weights(folder)
+        if weights is None:
+            raise UserError(f"{folder}: no snapshot there; give the run folder of colorgan train")
+        drawn[name] = measure_on_drawn_faces(DeployedGenerator(weights))
+        released = out / f"{name}.caffemodel"
+        shutil.copyfile(weights, released)
+        checksums[released.name] = sha256(released)
+        print(released)
+    lines = (f"{checksum}  {file}\n" for file, checksum in sorted(checksums.items()))
+    write_whole(out / CHECKSUMS_FILE, "".join(lines).encode())
+    write_whole(recorded, f"{json.dumps(drawn, indent=2, sort_keys=True)}\n".encode())

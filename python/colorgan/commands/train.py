@@ -1,0 +1,165 @@
+"""Train the generator on an LMDB of faces: against D (the paper), a critic, or on L2 alone."""
+
+from argparse import SUPPRESS, ArgumentParser, Namespace
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from colorgan.commands.arguments import fraction, natural_int, positive_float, positive_int
+from colorgan.errors import UserError
+from colorgan.nets.runtime import use_device
+from colorgan.places import ROOT, project_path
+from colorgan.training.config import TrainingConfig, configure, open_faces
+from colorgan.training.modes import MODES
+from colorgan.training.run_nets import trains_generator, write_prototxts
+from colorgan.training.runfolder import RunFolder, best_weights
+from colorgan.training.trainer import Trainer
+
+EPILOG = "Ctrl-C or SIGTERM takes a snapshot and stops; --resume goes on from the last one."
+
+# What a run may change when it goes on; the rest makes it the run that it is.
+CHANGEABLE = {"data", "iterations", "log_every", "validate_every", "snapshot_every", "keep"}
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes. Options that are not given are absent: defaults depend on others."""
+    parser.argument_default = SUPPRESS
+    add, default, critic = parser.add_argument, TrainingConfig, MODES["wgan"].own_options
+    add("--data", metavar="DIR", help="folder with train_lmdb and test_lmdb (colorgan build-lmdb)")
+    add("--out", type=Path, required=True, metavar="DIR", help="run folder, such as runs/paper")
+    add(
+        "--mode",
+        choices=sorted(MODES),
+        help="loss of G: formula (3), its L2 term, or with a Wasserstein critic (gan)",
+    )
+    add("--generator", metavar="PROTOTXT", help="net of G (prototxt/generator.prototxt)")
+    add(
+        "--generator-solver",
+        metavar="PROTOTXT",
+        help="solver of G (solvers/generator_solver.prototxt; wgan: generator_wgan_solver)",
+    )
+    add(
+        "--lambda",
+        dest="adversarial_weight",
+        type=positive_float,
+        metavar="L",
+        help="weight of the adversarial losses (100, from prototxt/discriminator.prototxt)",
+    )
+    add(
+        "--n-critic",
+        type=positive_int,
+        metavar="N",
+        help=f"wgan: critic's updates to one of G ({critic['n_critic']})",
+    )
+    add(
+        "--weight-clip",
+        type=positive_float,
+        metavar="C",
+        help=f"wgan: bound on the critic's weights ({critic['weight_clip']})",
+    )
+    add(
+        "--batch-size", type=positive_int, metavar="N", help="faces an iteration (64, from the net)"
+    )
+    add(
+        "--iterations",
+        type=positive_int,
+        metavar="N",
+        help="updates of G and D (20000, from the solver)",
+    )
+    add(
+        "--seed",
+        type=natural_int,
+        metavar="N",
+        help=f"of weights, order and mirroring ({default.seed})",
+    )
+    add("--mirror", action="store_true", help="mirror a random half of the faces")
+    add("--vary-light", action="store_true", help="show faces in random contrast and brightness")
+    add(
+        "--average",
+        type=fraction,
+        metavar="DECAY",
+        help="keep and judge an average of G's weights, such as 0.999 (none)",
+    )
+    add(
+        "--log-every",
+        type=positive_int,
+        metavar="N",
+        help=f"iterations a log record ({default.log_every})",
+    )
+    add(
+        "--validate-every",
+        type=positive_int,
+        metavar="N",
+        help=f"iterations a validation ({default.validate_every})",
+    )
+    add(
+        "--snapshot-every",
+        type=positive_int,
+        metavar="N",
+        help=f"iterations a snapshot ({default.snapshot_every})",
+    )
+    add(
+        "--keep",
+        type=positive_int,
+        metavar="N",
+        help=f"last snapshots kept, besides the best ({default.keep})",
+    )
+    add(
+        "--validation-faces",
+        type=positive_int,
+        metavar="N",
+        help=f"first test faces that the best snapshot is chosen on ({default.validation_faces})",
+    )
+    add(
+        "--least-colorfulness",
+        type=positive_float,
+        metavar="SHARE",
+        help="of the originals' colourfulness, below which no snapshot is the best (0)",
+    )
+    add("--resume", action="store_true", help="go on with the run in --out")
+    add("--gpu", type=natural_int, metavar="ID", help="compute on this GPU (on the CPU)")
+    add("--profile", action="store_true", help="print where the time went")
+
+
+def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> TrainingConfig:
+    """The run's configuration: a new one, or the one in its folder with what may change changed."""
+    if not resume:
+        if run.has_run():
+            raise UserError(f"{run.path}: holds a run; --resume to go on, or choose another --out")
+        if "data" not in given:
+            raise UserError("--data is missing: the folder that colorgan build-lmdb wrote")
+        return configure(given)
+    config = TrainingConfig(**run.read_config())
+    if "generator_solver" in given:
+        given["generator_solver"] = project_path(Path(given["generator_solver"]))
+    generator = given.pop("generator", None)
+    if generator and not trains_generator(run, Path(generator), config.batch_size):
+        raise UserError(f"{run.path}: has another generator than {generator}")
+    for name, value in given.items():
+        if name not in CHANGEABLE and value != getattr(config, name):
+            raise UserError(f"{run.path}: has {name} {getattr(config, name)}, not {value}")
+    return replace(config, **given)
+
+
+def run(options: Namespace) -> int:
+    """Open the faces and the run folder, train, say where the result is."""
+    given = vars(options)
+    out, resume = given.pop("out"), given.pop("resume", False)
+    gpu, profile = given.pop("gpu", None), given.pop("profile", False)
+    use_device(gpu)
+    folder = RunFolder(out)
+    config = settle_config(given, folder, resume)
+    generator = folder.path / "generator.prototxt" if resume else ROOT / config.generator
+    train, test = open_faces(config, generator)
+    if not resume:
+        write_prototxts(config, folder)
+    trainer = Trainer(config, folder, train, test)
+    if resume:
+        trainer.resume()
+    folder.write_config(asdict(config))
+    code = trainer.train()
+    if profile:
+        print(trainer.times.table_of_iterating())
+    best = best_weights(folder.path) or "none yet"
+    print(f"{folder.path}: {trainer.iteration} iterations done; best weights: {best}")
+    return code

@@ -1,0 +1,80 @@
+"""How a face in a photo lies to CelebA's faces: the similarity between the two, applied both ways.
+
+Coordinates are continuous: the pixel in column x and row y covers [x, x + 1) and [y, y + 1). A
+similarity is float64 `(2, 3)` and takes points of CelebA's crop to points of the photo. The crop is
+the square of 178 x 178 pixels that training made its faces of.
+"""
+
+import cv2
+import numpy as np
+
+from colorgan.faces.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP
+from colorgan.faces.landmarks import CELEBA_POINTS
+from colorgan.faces.similarity import nearest_similarity, of_pixels, transformed, warped
+
+CROP_POINTS = CELEBA_POINTS - np.float32([CROP_LEFT, CROP_TOP])
+"""Where the five points of a face lie in the crop, `(5, 2)`."""
+
+
+def face_similarity(landmarks: np.ndarray) -> np.ndarray:
+    """The similarity that takes CelebA's mean points nearest to `landmarks`, `(5, 2)`.
+
+    Nearest in the sum of squares. CelebA was aligned by the eyes; all five points are more exact,
+    and hold where a turned head brings the eyes together.
+    """
+    return nearest_similarity(CROP_POINTS, landmarks)
+
+
+def scale_of(similarity: np.ndarray) -> float:
+    """How many pixels of the photo a pixel of the crop is wide."""
+    return float(np.hypot(*similarity[:, 0]))
+
+
+def cut_crop(gray: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+    """Cut a face out of a photo, gray `(h, w)`, as CelebA's crop: `(178, 178)` of the same type.
+
+    Beyond the photo its border is repeated, as in CelebA's own images.
+    """
+    corner, far = bounds(similarity, (CROP_SIDE, CROP_SIDE), gray.shape)
+    part = gray[corner[1] : far[1], corner[0] : far[0]]
+    # The warp below looks at four pixels only: a larger photo is first averaged down.
+    shrink = max(1, int(scale_of(similarity)))
+    if shrink > 1:
+        size = [max(1, round(side / shrink)) for side in part.shape[::-1]]
+        part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
+        shrunk = np.divide(size, far - corner)
+    else:
+        shrunk = np.ones(2)
+    to_part = (similarity - np.c_[np.zeros((2, 2)), corner]) * shrunk[:, np.newaxis]
+    return warped(part, to_part, (CROP_SIDE, CROP_SIDE))
+
+
+def bounds(
+    similarity: np.ndarray, shape: tuple[int, int], photo_shape: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """The pixels of a photo that a map `(h, w)` covers: first and past-last x and y, int `(2,)`.
+
+    At least one pixel, even if the map lies beside the photo.
+    """
+    height, width = shape
+    corners = np.float64([[0, 0], [width, 0], [0, height], [width, height]])
+    placed = transformed(corners, similarity)
+    size = np.array(photo_shape[::-1])
+    first = np.clip(np.floor(placed.min(axis=0)), 0, size - 1).astype(int)
+    last = np.clip(np.ceil(placed.max(axis=0)), first + 1, size).astype(int)
+    return first, last
+
+
+def spread(
+    maps: np.ndarray, similarity: np.ndarray, first: np.ndarray, last: np.ndarray
+) -> np.ndarray:
+    """Lay maps, float32 `(h, w)` or `(h, w, c)` with c up to 4, over pixels of the photo.
+
+    Returns `(rows, columns)` or `(rows, columns, c)` for the pixels from `first` to before `last`;
+    beyond the maps their border is repeated.
+    """
+    here = similarity - np.c_[np.zeros((2, 2)), first]
+    size = (last - first).tolist()
+    return cv2.warpAffine(
+        maps, of_pixels(here), size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
+    )

@@ -1,0 +1,117 @@
+"""Training batches: the faces of a database in random order, made ready while Caffe computes."""
+
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from colorgan.faces.database import FaceDatabase
+from colorgan.luminance import gray_from_bgr
+
+# Light that varied training faces are seen in: contrast around mid-gray, then brightness.
+CONTRASTS = (0.6, 1.4)
+BRIGHTNESSES = (-0.15, 0.15)  # of the full range
+
+# Batches on their way: the one waited for, one to hide the time a batch takes, one for a slow disk.
+PREFETCHED = 3
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Faces for one iteration.
+
+    Attributes:
+        gray: float32 (N, 1, s, s) in [0, 1]; G's input repeats it to 3 channels.
+        color: float32 (N, 3, s, s) in [0, 1], channels B, G, R.
+    """
+
+    gray: np.ndarray
+    color: np.ndarray
+
+    def split(self, parts: int) -> list["Batch"]:
+        """Batches of N / `parts` faces each, in order."""
+        halves = (np.split(array, parts) for array in (self.gray, self.color))
+        return [Batch(gray, color) for gray, color in zip(*halves, strict=True)]
+
+
+def batch_of(faces: np.ndarray) -> Batch:
+    """The batch made of uint8 BGR faces (N, 3, s, s)."""
+    scale = np.float32(255)
+    return Batch(gray_from_bgr(faces)[:, np.newaxis] / scale, faces / scale)
+
+
+def relit(faces: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """Show uint8 faces (N, 3, s, s) in other light: (N, 2), a contrast and a brightness each.
+
+    A level v becomes 127.5 + contrast (v - 127.5) + 255 brightness, rounded and cut to 8 bits; the
+    gray image is made from the result, so that what G sees changes with what it is to answer.
+    """
+    contrast, brightness = light.T.reshape(2, -1, 1, 1, 1)
+    levels = 127.5 + contrast * (faces - 127.5) + 255 * brightness
+    return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
+
+
+class FaceBatches:
+    """An endless sequence of batches: every epoch all faces, in a new order.
+
+    Batch k depends on nothing but the database, the batch size, the seed and k, so a run goes on
+    where it stopped by asking for the next k: there is no reader position and no random state to
+    save. Batches run across the end of an epoch; no face is left out.
+    """
+
+    def __init__(
+        self,
+        database: FaceDatabase,
+        batch_size: int,
+        seed: int,
+        *,
+        mirror: bool = False,
+        vary_light: bool = False,
+    ) -> None:
+        """`mirror` turns a random half of the faces around, `vary_light` relights each anew."""
+        self._database = database
+        self._batch_size = batch_size
+        self._seed = seed
+        self._mirror = mirror
+        self._vary_light = vary_light
+        self._epoch = lru_cache(maxsize=2)(self._draw_epoch)  # a batch may touch two
+
+    def __getitem__(self, k: int) -> Batch:
+        """Batch number k, from 0."""
+        indices, mirrored, light = self.choice(k)
+        faces = self._database.faces(indices)
+        faces[mirrored] = faces[mirrored, :, :, ::-1]
+        return batch_of(relit(faces, light) if self._vary_light else faces)
+
+    def choice(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Which faces batch k holds, and how.
+
+        Their indices (N,), a mask (N,) of those mirrored, and (N, 2) the contrast and brightness
+        that `relit` would show each in.
+        """
+        count = len(self._database)
+        drawn = np.arange(k * self._batch_size, (k + 1) * self._batch_size)
+        epochs = [self._epoch(epoch) for epoch in drawn // count]
+        places = drawn % count
+        rows = [[column[at] for column in epoch] for epoch, at in zip(epochs, places, strict=True)]
+        indices, mirrored, light = map(np.array, zip(*rows, strict=True))
+        return indices, mirrored & self._mirror, light
+
+    def _draw_epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        random = np.random.default_rng([self._seed, epoch])
+        order = random.permutation(len(self._database))
+        mirrored = random.random(len(order)) < 0.5
+        light = random.uniform(*zip(CONTRASTS, BRIGHTNESSES, strict=True), size=(len(order), 2))
+        return order, mirrored, light
+
+    def prefetched(self, first: int, stop: int) -> Iterator[Batch]:
+        """Batches `first` to `stop` - 1, read by a thread that stays a little ahead."""
+        with ThreadPoolExecutor(1, thread_name_prefix="face reader") as reader:
+            coming: deque[Future[Batch]] = deque()
+            for k in range(first, stop):
+                while len(coming) < PREFETCHED and k + len(coming) < stop:
+                    coming.append(reader.submit(self.__getitem__, k + len(coming)))
+                yield coming.popleft().result()

@@ -1,0 +1,151 @@
+"""The sample set on disk: many portraits in CelebA's layout."""
+
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+
+from colorgan.errors import UserError
+from colorgan.faces.drawn.portrait import draw_face
+
+JPEG_QUALITY = 92
+IMAGES, PARTITION, OPTIONS = "img_align_celeba", "list_eval_partition.txt", "sample.json"
+TRAIN, TEST = 0, 2  # CelebA's numbers for its partitions
+
+
+@dataclass(frozen=True)
+class SampleOptions:
+    """What a sample set is made of: training faces come first, then test faces."""
+
+    count: int
+    test_count: int
+    seed: int
+
+    def __post_init__(self) -> None:
+        if self.count < 1:
+            raise UserError(f"--count is {self.count}; it must be at least 1")
+        if self.test_count < 0:
+            raise UserError(f"--test-count is {self.test_count}; it must be 0 or more")
+        if self.total > 999_999:
+            raise UserError(f"{self.total} faces do not fit six-digit names; ask for fewer")
+        if self.seed < 0:
+            raise UserError(f"--seed is {self.seed}; it must be 0 or more")
+
+    @property
+    def total(self) -> int:
+        """How many faces there are in all."""
+        return self.count + self.test_count
+
+
+def _file_name(number: int) -> str:
+    return f"{number:06d}.jpg"
+
+
+def _partition_list(options: SampleOptions) -> str:
+    lines = (
+        f"{_file_name(number)} {TRAIN if number <= options.count else TEST}"
+        for number in range(1, options.total + 1)
+    )
+    return "\n".join(lines) + "\n"
+
+
+def _is_complete(out: Path, options: SampleOptions) -> bool:
+    """Whether `out` already holds this very set."""
+    try:
+        recorded = json.loads((out / OPTIONS).read_text())
+        listed = (out / PARTITION).read_text()
+    except (OSError, ValueError):
+        return False
+    return (
+        recorded == asdict(options)
+        and listed == _partition_list(options)
+        and all(
+            (out / IMAGES / _file_name(number)).is_file() for number in range(1, options.total + 1)
+        )
+    )
+
+
+def _refuse_to_overwrite(out: Path, force: bool) -> None:
+    """Raise UserError unless `out` may be written: it is free, or a sample set and `force`."""
+    if not out.exists() or (out.is_dir() and not any(out.iterdir())):
+        return
+    if not (out / OPTIONS).is_file():
+        raise UserError(f"{out} exists and is not a sample set; choose another --out")
+    if not force:
+        raise UserError(
+            f"{out} holds a sample set with other options, or an incomplete one; "
+            "add --force to replace it"
+        )
+
+
+def _start_worker() -> None:
+    cv2.setNumThreads(1)  # the workers are the parallelism
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+
+
+def _write_face(folder: Path, seed: int, number: int) -> None:
+    quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
+    _, data = cv2.imencode(".jpg", draw_face(seed, number), quality)
+    (folder / _file_name(number)).write_bytes(data.tobytes())
+
+
+def _write_faces(folder: Path, options: SampleOptions, workers: int) -> None:
+    numbers = range(1, options.total + 1)
+    write = partial(_write_face, folder, options.seed)
+    # A forked copy of a process that runs threads, as Caffe's and OpenCV's do, may hang.
+    context = get_context("forkserver")
+    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
+        for _ in pool.map(write, numbers, chunksize=8):  # raises what a worker raised
+            pass
+
+
+@contextmanager
+def _drawn_beside(out: Path) -> Iterator[Path]:
+    """A new folder beside `out` that takes its place when the block ends well, else goes."""
+    out.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
+    try:
+        fresh = beside / "new"
+        fresh.mkdir()
+        yield fresh
+        if out.exists():
+            os.replace(out, beside / "old")
+        os.replace(fresh, out)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def make_sample(out: Path, options: SampleOptions, workers: int, force: bool = False) -> bool:
+    """Write the sample set `options` to the folder `out`, in CelebA's layout.
+
+    `out` gets img_align_celeba/000001.jpg ... (178x218), list_eval_partition.txt (0 train, 2 test)
+    and sample.json (the options). It appears whole or not at all. The images do not depend on
+    `workers`, the number of processes.
+
+    Returns False, and draws nothing, if `out` holds this very set already and not `force`.
+    Raises UserError when `out` holds something else, or cannot be written.
+    """
+    if workers < 1:
+        raise UserError(f"--workers is {workers}; it must be at least 1")
+    if _is_complete(out, options) and not force:
+        return False
+    _refuse_to_overwrite(out, force)
+    try:
+        with _drawn_beside(out) as folder:
+            (folder / IMAGES).mkdir()
+            _write_faces(folder / IMAGES, options, workers)
+            (folder / PARTITION).write_text(_partition_list(options))
+            (folder / OPTIONS).write_text(json.dumps(asdict(options)) + "\n")
+    except OSError as error:
+        raise UserError(f"cannot write the sample to {out}: {error.strerror or error}") from error
+    return True

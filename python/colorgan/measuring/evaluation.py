@@ -1,0 +1,176 @@
+"""Run a generator and the baselines over the test faces, and write down what was measured."""
+
+import csv
+import io
+import json
+import platform
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import numpy as np
+
+from colorgan.errors import UserError
+from colorgan.faces.database import FaceDatabase
+from colorgan.files import make_folder, sha256, write_whole
+from colorgan.luminance import gray_from_bgr, with_luminance
+from colorgan.measuring.metrics import METRICS, Results, learn_baselines, measure, measure_truth
+from colorgan.nets.deployed import DeployedGenerator, to_uint8
+
+METRICS_FILE = "metrics.json"
+PER_IMAGE_FILE = "per_image.csv"
+PACKAGES = ("caffe", "numpy", "opencv-python-headless", "scikit-image", "scipy", "protobuf", "lmdb")
+
+
+@dataclass(frozen=True)
+class Faces:
+    """A batch of test faces: uint8 gray `(n, h, w)`, and BGR `(n, 3, h, w)` generated and real."""
+
+    numbers: list[int]
+    gray: np.ndarray
+    fake: np.ndarray
+    real: np.ndarray
+
+
+def measured_indices(faces: FaceDatabase, skip: int, count: int | None) -> range:
+    """The test faces to measure: all but the first `skip`, or the `count` that follow those.
+
+    The first are those that training looked at to choose its best snapshot.
+    """
+    end = len(faces) if count is None else min(len(faces), skip + count)
+    if skip >= end:
+        raise UserError(f"no test faces left: there are {len(faces)}, and {skip} are skipped")
+    return range(skip, end)
+
+
+def colorized(
+    generator: DeployedGenerator, faces: FaceDatabase, indices: Sequence[int], batch_size: int
+) -> Iterator[Faces]:
+    """Colour the test faces at `indices`, a batch at a time."""
+    for start in range(0, len(indices), batch_size):
+        batch = indices[start : start + batch_size]
+        real = faces.faces(batch)
+        gray = gray_from_bgr(real)
+        yield Faces(faces.numbers(batch), gray, to_uint8(generator.colorize(gray)), real)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What was measured, an array of one value a face each.
+
+    `outputs` maps "model", "model_luminance" (the same with its input's luminance) and the
+    baselines' keys to results, `names` to what people read. `truth` is what the true faces have of
+    the metrics that are best where they equal it.
+    """
+
+    numbers: list[int]
+    outputs: dict[str, Results]
+    names: dict[str, str]
+    truth: Results
+    baseline_faces: int
+
+
+def evaluate(batches: Iterator[Faces], train: FaceDatabase) -> Evaluation:
+    """Measure the generated faces of all batches, and the baselines learned from `train`."""
+    baselines, baseline_faces = learn_baselines(train)
+    names = {"model": "Model", "model_luminance": "Model, input's luminance kept"}
+    names |= {baseline.key: baseline.name for baseline in baselines}
+    parts: dict[str, list[Results]] = {key: [] for key in names}
+    numbers: list[int] = []
+    truth: list[Results] = []
+    for batch in batches:
+        numbers += batch.numbers
+        truth.append(measure_truth(batch.real))
+        answers = {"model": batch.fake, "model_luminance": with_luminance(batch.fake, batch.gray)}
+        answers |= {baseline.key: baseline.colorize(batch.gray) for baseline in baselines}
+        for key, answer in answers.items():
+            parts[key].append(measure(answer, batch.real))
+    outputs = {key: _joined(results) for key, results in parts.items()}
+    return Evaluation(numbers, outputs, names, _joined(truth), baseline_faces)
+
+
+def summary(evaluation: Evaluation) -> dict:
+    """The means and their standard errors, as `metrics.json` holds them."""
+    true_colorfulness = evaluation.truth["colorfulness"].mean()
+    return {
+        "faces": len(evaluation.numbers),
+        "first_image": evaluation.numbers[0],
+        "last_image": evaluation.numbers[-1],
+        "baselines_learned_from": evaluation.baseline_faces,
+        "outputs": {
+            key: {
+                "name": evaluation.names[key],
+                **_means(results),
+                "colorfulness_ratio": float(results["colorfulness"].mean() / true_colorfulness),
+            }
+            for key, results in evaluation.outputs.items()
+        },
+        "truth": {"name": "Original", **_means(evaluation.truth)},
+        "metrics": {
+            m.key: {"name": m.name, "unit": m.unit, "better": m.better, "note": m.note}
+            for m in METRICS
+        },
+    }
+
+
+def write_evaluation(folder: Path, evaluation: Evaluation, provenance: dict) -> None:
+    """Write `metrics.json` (`provenance` first) and `per_image.csv` into a folder.
+
+    A line of the CSV is a face: the model's metrics by their keys, those with the input's luminance
+    kept under "kept_" and their keys, and the true face's colourfulness.
+    """
+    make_folder(folder)
+    rows = io.StringIO()
+    writer = csv.writer(rows, lineterminator="\n")
+    columns = {
+        **evaluation.outputs["model"],
+        **{f"kept_{key}": v for key, v in evaluation.outputs["model_luminance"].items()},
+        "true_colorfulness": evaluation.truth["colorfulness"],
+    }
+    writer.writerow(["image", *columns])
+    for number, *values in zip(evaluation.numbers, *columns.values(), strict=True):
+        writer.writerow([number, *(f"{value:.6g}" for value in values)])
+    write_whole(folder / PER_IMAGE_FILE, rows.getvalue().encode())
+    text = json.dumps(provenance | summary(evaluation), indent=2, allow_nan=False)
+    write_whole(folder / METRICS_FILE, f"{text}\n".encode())
+
+
+def provenance(generator: DeployedGenerator, data: Path, skip: int) -> dict:
+    """What the figures came from: the weights and the data with their checksums, versions."""
+    # snapshots/best is a link: its target names the iteration.
+    weights = generator.weights.resolve()
+    return {
+        "weights": f"{weights.parent.name}/{weights.name}",
+        "weights_sha256": sha256(weights),
+        "parameters": generator.parameters,
+        "data": str(data),
+        "manifest_sha256": sha256(data / "manifest.json"),
+        "skipped_faces": skip,
+        "versions": versions(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Versions of Python and of the packages that results depend on."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            found[package] = "not installed as a package"
+    return found
+
+
+def _joined(batches: list[Results]) -> Results:
+    return {key: np.concatenate([batch[key] for batch in batches]) for key in batches[0]}
+
+
+def _means(results: Results) -> dict[str, dict[str, float]]:
+    return {key: _mean(values) for key, values in results.items()}
+
+
+def _mean(values: np.ndarray) -> dict[str, float]:
+    """Mean and its standard error (0 where a single image gives none)."""
+    spread = values.std(ddof=1) if len(values) > 1 else 0.0
+    return {"mean": float(values.mean()), "standard_error": float(spread / len(values) ** 0.5)}

@@ -1,0 +1,169 @@
+"""The experiments: what each is to answer, how it is trained, and what came out, in one table."""
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorgan.errors import UserError
+from colorgan.files import read_json
+from colorgan.measuring.evaluation import METRICS_FILE
+from colorgan.measuring.log import last_iteration, read_log, training_seconds
+from colorgan.places import ROOT
+
+EXPERIMENTS_FILE = Path(__file__).with_name("experiments.toml")
+RESULTS = ROOT / "data" / "results" / "experiments"
+
+# What is kept of an experiment in its folder of results, besides metrics.json.
+CONFIG_FILE = "config.json"
+LOG_FILE = "log.jsonl"
+COST_FILE = "cost.json"
+
+# Records at a run's end that D's score is the mean of: single batches differ too much.
+LAST_RECORDS = 10
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One training: its name, the question it is to answer, and options of `colorgan train`."""
+
+    name: str
+    question: str
+    options: dict[str, Any]
+
+    def training_words(self) -> list[str]:
+        """The options as words of its command line."""
+        words = []
+        for option, value in self.options.items():
+            words += [f"--{option}"] if value is True else [f"--{option}", str(value)]
+        return words
+
+
+def read_experiments(path: Path = EXPERIMENTS_FILE) -> dict[str, Experiment]:
+    """The experiments of a TOML file, by name; UserError where it cannot be read or makes no sense.
+
+    A section takes over the options of the section that it `inherits` from, which stands above it.
+    """
+    try:
+        sections = tomllib.loads(path.read_text())
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserError(f"{path}: not a TOML file ({error})") from None
+    experiments: dict[str, Experiment] = {}
+    for name, section in sections.items():
+        options = {k: v for k, v in section.items() if k not in ("question", "inherits")}
+        parent = section.get("inherits")
+        if parent is not None:
+            if parent not in experiments:
+                raise UserError(f"{path}: [{name}] inherits {parent!r}, which is not above it")
+            options = {**experiments[parent].options, **options}
+        if "question" not in section:
+            raise UserError(f"{path}: [{name}] has no question")
+        experiments[name] = Experiment(name, section["question"], options)
+    return experiments
+
+
+@dataclass(frozen=True)
+class Result:
+    """What is kept of an experiment that was run."""
+
+    name: str
+    config: dict[str, Any]
+    log: list[dict[str, Any]]
+    metrics: dict[str, Any]
+    peak_mib: float
+
+    @property
+    def iterations(self) -> int:
+        """Updates of G."""
+        return last_iteration(self.log)
+
+    @property
+    def images_seen(self) -> int:
+        """Faces that G was updated on, repeats counted."""
+        return self.iterations * self.config["batch_size"]
+
+    @property
+    def seconds(self) -> float:
+        """Time in iterations, validation and snapshots left out."""
+        return training_seconds(self.log, self.config["batch_size"])
+
+    def last_mean(self, key: str) -> float | None:
+        """The mean of a logged value over the run's last records; None where it is not logged."""
+        values = [record[key] for record in self.log if key in record][-LAST_RECORDS:]
+        return sum(values) / len(values) if values else None
+
+
+def read_result(folder: Path) -> Result:
+    """Read what is kept of an experiment; UserError where something is missing or damaged."""
+    return Result(
+        folder.name,
+        read_json(folder / CONFIG_FILE),
+        read_log(folder / LOG_FILE),
+        read_json(folder / METRICS_FILE),
+        read_json(folder / COST_FILE)["peak_mib"],
+    )
+
+
+def read_results(
+    folder: Path = RESULTS, experiments: Iterable[str] | None = None
+) -> dict[str, Result]:
+    """The results below a folder, in the order of `experiments`, by default the file's."""
+    return {
+        name: read_result(folder / name)
+        for name in experiments or read_experiments()
+        if (folder / name / METRICS_FILE).exists()
+    }
+
+
+# The columns of the table of metrics: key in metrics.json, heading, digits.
+METRIC_COLUMNS = (
+    ("psnr", "PSNR", 2),
+    ("ssim", "SSIM", 3),
+    ("ciede2000", "CIEDE2000", 2),
+    ("ab_error", "ab error", 2),
+    ("edge_sharpness", "edges", 3),
+)
+COST_HEADINGS = ("D(G(x))", "images seen", "minutes", "parameters", "MiB")
+
+
+def table(results: Iterable[Result]) -> str:
+    """One Markdown table of all results, and below them the baselines, which all share."""
+    results = list(results)
+    headings = [heading for _, heading, _ in METRIC_COLUMNS]
+    headings[1:1] = ["kept"]
+    headings += ["colour", *COST_HEADINGS]
+    lines = [_row("", headings), _row("---", ["---:"] * len(headings))]
+    lines += [_row(f"`{result.name}`", _result_cells(result)) for result in results]
+    outputs = results[0].metrics["outputs"]
+    lines += [
+        _row(row["name"].lower(), [*_metric_cells(row, None), *[""] * len(COST_HEADINGS)])
+        for key, row in outputs.items()
+        if not key.startswith("model")
+    ]
+    return "\n".join(lines)
+
+
+def _row(name: str, cells: list[str]) -> str:
+    return "| " + " | ".join([name, *cells]) + " |"
+
+
+def _result_cells(result: Result) -> list[str]:
+    outputs = result.metrics["outputs"]
+    score = result.last_mean("score_fake")
+    return [
+        *_metric_cells(outputs["model"], outputs["model_luminance"]["psnr"]["mean"]),
+        "" if score is None else f"{score:.2f}",
+        f"{result.images_seen:,}",
+        f"{result.seconds / 60:.0f}",
+        f"{result.metrics['parameters']:,}",
+        f"{result.peak_mib:,.0f}",
+    ]
+
+
+def _metric_cells(row: dict[str, Any], kept: float | None) -> list[str]:
+    cells = [f"{row[key]['mean']:.{digits}f}" for key, _, digits in METRIC_COLUMNS]
+    cells[1:1] = ["" if kept is None else f"{kept:.2f}"]
+    return [*cells, f"{row['colorfulness_ratio']:.2f}"]

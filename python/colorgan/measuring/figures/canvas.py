@@ -1,0 +1,45 @@
+"""What all figures share: style, colours, and how one becomes a picture or a PNG."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+
+from colorgan.files import write_whole
+
+STYLE = {
+    "font.family": "DejaVu Sans",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e4e4e4",
+    "grid.linewidth": 0.6,
+    "lines.linewidth": 1.3,
+    "legend.frameon": False,
+    "figure.dpi": 130,
+}
+BLUE, ORANGE, GREEN, GRAY = "#1f5fa8", "#d1661f", "#2d8a57", "#8a8a8a"
+RUN_COLORS = (BLUE, ORANGE, GREEN, GRAY, "#7a4fa0", "#b0912a")  # of runs that are compared
+
+
+def drawn(figure: Figure) -> np.ndarray:
+    """A matplotlib figure, drawn, as a uint8 BGR picture."""
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
+    return cv2.cvtColor(np.asarray(canvas.buffer_rgba()), cv2.COLOR_RGBA2BGR)
+
+
+def save_png(path: Path, picture: np.ndarray) -> None:
+    """Write a uint8 BGR `(h, w, 3)` picture; `path` is replaced whole or stays as it was."""
+    write_whole(path, png(picture))
+
+
+def png(picture: np.ndarray) -> bytes:
+    """A uint8 BGR `(h, w, 3)` picture as the content of a PNG file."""
+    smallest = [cv2.IMWRITE_PNG_COMPRESSION, 9]  # half of what OpenCV's default takes
+    return cv2.imencode(".png", picture, smallest)[1].tobytes()

@@ -1,0 +1,105 @@
+"""A trained generator, as its .caffemodel file carries it: checked, loaded, run forward by Caffe.
+
+Caffe ends the process when weights do not fit, so they are checked here first.
+"""
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from google.protobuf.message import DecodeError, Message
+
+from colorgan.errors import UserError
+from colorgan.nets.prototxt import deploy_form, proto, write_prototxt
+from colorgan.nets.released import check_released
+from colorgan.nets.runtime import load_caffe
+
+
+def read_weights(path: Path) -> Message:
+    """Parse a .caffemodel file into a NetParameter.
+
+    UserError where it is none, or not the one that SHA256SUMS beside it lists.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    check_released(path, content)
+    try:
+        weights = proto().NetParameter.FromString(content)
+    except DecodeError:
+        raise UserError(f"{path}: not a .caffemodel file, or a damaged one") from None
+    if not any(layer.blobs for layer in weights.layer):
+        raise UserError(f"{path}: holds no weights; give a .caffemodel file")
+    return weights
+
+
+def check_weights(net, weights: Message, path: Path) -> None:
+    """UserError unless `weights` (read from `path`) has each of the net's parameters, finite."""
+    stored = {layer.name: layer.blobs for layer in weights.layer if layer.blobs}
+    for name, blobs in net.params.items():
+        shapes = [tuple(blob.shape) for blob in blobs]
+        given = [tuple(blob.shape.dim) for blob in stored.get(name, ())]
+        if given != shapes:
+            raise UserError(f"{path}: layer {name} has {given or 'no weights'}, not {shapes}")
+        for blob, shape in zip(stored[name], shapes, strict=True):
+            values = np.fromiter(blob.data, dtype=np.float32)
+            if values.size != np.prod(shape) or not np.isfinite(values).all():
+                raise UserError(f"{path}: layer {name} has missing or non-finite weights")
+
+
+def count_parameters(weights: Message) -> int:
+    """How many learned values a NetParameter holds: all but BatchNorm's moving statistics."""
+    return sum(
+        len(blob.data)
+        for layer in weights.layer
+        if layer.type != "BatchNorm"
+        for blob in layer.blobs
+    )
+
+
+class DeployedGenerator:
+    """A trained generator G in the TEST phase, for any size of face.
+
+    A .caffemodel file carries its own layers, so one file is all that is needed, whichever variant
+    of G it was trained as.
+
+    Attributes:
+        weights: the file that was loaded.
+        parameters: how many numbers G learned, without the statistics that BatchNorm keeps.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        """Load `weights`; UserError where they are not those of a generator."""
+        caffe = load_caffe()
+        stored = read_weights(weights)
+        tops = {top for layer in stored.layer for top in layer.top}
+        if not {"gray", "fake"} <= tops:
+            raise UserError(f"{weights}: not a generator's weights (no blobs `gray` and `fake`)")
+        with tempfile.TemporaryDirectory() as folder:
+            deploy = Path(folder) / "deploy.prototxt"
+            write_prototxt(deploy, deploy_form(stored), f"the net that {weights.name} carries")
+            self._net = caffe.Net(str(deploy), caffe.TEST)
+        check_weights(self._net, stored, weights)
+        self._net.copy_from(str(weights))
+        self.weights = weights
+        self.parameters = count_parameters(stored)
+
+    def colorize(self, gray: np.ndarray) -> np.ndarray:
+        """Colour gray faces, uint8 (n, h, w): float32 (n, 3, h, w), channels B, G, R, in [0, 1]."""
+        return generate(self._net, gray)
+
+
+def generate(net, gray: np.ndarray) -> np.ndarray:
+    """Run a generator's deploy net on gray faces, uint8 (n, h, w): float32 (n, 3, h, w), BGR."""
+    n, height, width = gray.shape
+    if net.blobs["gray"].data.shape != (n, 3, height, width):
+        net.blobs["gray"].reshape(n, 3, height, width)
+    net.blobs["gray"].data[...] = gray[:, np.newaxis] / np.float32(255)
+    net.forward()
+    return net.blobs["fake"].data.copy()
+
+
+def to_uint8(images: np.ndarray) -> np.ndarray:
+    """[0, 1] floats as the 8-bit image that would be saved: rounded to the nearest level."""
+    return np.clip(np.rint(images * 255), 0, 255).astype(np.uint8)

@@ -1,0 +1,98 @@
+"""Trained generators to colour with, run by Caffe or, on machines without it, by OpenCV.
+
+Both give the same colours, to less than 1e-4 of the range. Caffe as this project builds it takes
+a third of OpenCV's time; OpenCV comes ready from pip.
+"""
+
+import importlib.util
+import re
+from pathlib import Path
+from typing import Protocol
+
+import cv2
+import numpy as np
+
+from colorgan.errors import UserError
+from colorgan.nets.released import check_released
+from colorgan.places import PROTOTXT, WEIGHTS
+
+BEST_WEIGHTS = WEIGHTS / "best.caffemodel"
+
+
+class Generator(Protocol):
+    """A trained generator G, for any size of face."""
+
+    def colorize(self, gray: np.ndarray) -> np.ndarray:
+        """Colour gray faces, uint8 (n, h, w): float32 (n, 3, h, w), channels B, G, R, in [0, 1].
+
+        Values may leave [0, 1] by a little.
+        """
+
+
+def open_generator(weights: Path, device: str | None = None) -> Generator:
+    """Load a generator's .caffemodel to be run by `device`.
+
+    "caffe" is Caffe on the CPU, "gpu" or "gpu:N" Caffe on a GPU, "opencv" OpenCV on the CPU; the
+    default is Caffe where it is installed. UserError where the device is not to be had, or the
+    weights do not fit.
+    """
+    has_caffe = importlib.util.find_spec("caffe") is not None
+    if device is None:
+        device = "caffe" if has_caffe else "opencv"
+    match = re.fullmatch(r"caffe|opencv|gpu(?::(\d{1,3}))?", device)
+    if match is None:
+        raise UserError(f"device {device!r}: must be caffe, opencv, gpu or gpu:N")
+    if device == "opencv":
+        return OpenCVGenerator(weights)
+    if not has_caffe:
+        raise UserError(f"device {device}: needs Caffe, bash tools/setup.sh; or take opencv")
+    # Imported here: without Caffe, neither of them loads.
+    from colorgan.nets.deployed import DeployedGenerator
+    from colorgan.nets.runtime import use_device
+
+    use_device(int(match[1] or 0) if device.startswith("gpu") else None)
+    return DeployedGenerator(weights)
+
+
+class OpenCVGenerator:
+    """A trained generator, run by OpenCV's reader of Caffe nets; not to be shared by threads.
+
+    It takes the net's description from the project's deploy prototxt of the same name, as OpenCV
+    does not use the layers that a .caffemodel file carries.
+    """
+
+    def __init__(self, weights: Path) -> None:
+        """Load `weights`; UserError where they, or OpenCV, are not fit to colour with."""
+        try:
+            content = weights.read_bytes()
+        except OSError as error:
+            raise UserError(f"{weights}: cannot be read ({error.strerror})") from None
+        check_released(weights, content)
+        deploy = _deploy_prototxt(weights, content)
+        try:
+            buffers = (np.frombuffer(file, np.uint8) for file in (deploy.read_bytes(), content))
+            self._net = cv2.dnn.readNetFromCaffe(*buffers)
+            # As in faces/detector.py: fused layers are wrong from the second size of image on.
+            self._net.enableFusion(False)
+            fake = self.colorize(np.zeros((1, 64, 64), np.uint8))
+        except cv2.error:
+            raise UserError(f"{weights}: damaged, or not weights of {deploy.name}") from None
+        if not np.isfinite(fake).all():
+            raise UserError(f"{weights}: holds non-finite weights")
+
+    def colorize(self, gray: np.ndarray) -> np.ndarray:
+        """Colour gray faces, uint8 (n, h, w): float32 (n, 3, h, w), channels B, G, R, in [0, 1]."""
+        self._net.setInput(np.repeat(gray[:, np.newaxis], 3, axis=1) / np.float32(255))
+        return self._net.forward("fake")
+
+
+def _deploy_prototxt(weights: Path, content: bytes) -> Path:
+    """The deploy prototxt of the net that a .caffemodel holds, which begins with the net's name."""
+    name = content[2 : 2 + content[1]] if content[:1] == b"\n" and len(content) > 1 else b""
+    for path in sorted(PROTOTXT.glob("*_deploy.prototxt")):
+        if name and b'name: "%s"\n' % name in path.read_bytes():
+            return path
+    raise UserError(
+        f"{weights}: not weights of a generator that OpenCV has a deploy prototxt for; "
+        "others need Caffe: bash tools/setup.sh"
+    )

@@ -1,0 +1,132 @@
+"""Colours photographs of any size: finds the faces, colours each as CelebA's, lays it back.
+
+The generator knows faces of 64 x 64 pixels that stand as CelebA's do. What it makes of a face is
+taken as chroma alone; the detail, to the last bit of luminance, stays the photo's.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from colorgan.faces.alignment import cut_crop, face_similarity, scale_of
+from colorgan.faces.celeba import CROP_SIDE
+from colorgan.faces.detector import FaceDetector
+from colorgan.luminance import chroma_of, eight_bits, in_unit_range, with_chroma
+from colorgan.nets.generators import BEST_WEIGHTS, open_generator
+from colorgan.photos.painting import Layer, face_opacity, paint, refined_layer
+
+FACE_SIDE = 64  # pixels of the faces that the released weights were trained on
+FACES_A_BATCH = 16  # the nets' maps take about 10 MB a face
+# A whole frame that G sees at once has at most the pixels of such a batch, and is not too long for
+# OpenCV, which warps images of less than 32,768 pixels a side.
+LARGEST_FRAME, LONGEST_FRAME = FACES_A_BATCH * FACE_SIDE**2, 8192
+
+
+class Colorizer:
+    """Finds faces in gray photographs and colours them. Not to be shared by threads.
+
+    >>> colored = Colorizer().colorize(cv2.imread("old.jpg", cv2.IMREAD_GRAYSCALE))
+    """
+
+    def __init__(self, weights: Path | None = None, device: str | None = None) -> None:
+        """Load the generator and the face detector.
+
+        `weights` is a generator's .caffemodel, by default the best that comes with the project;
+        `device` is "caffe", "opencv", "gpu" or "gpu:N", by default Caffe where it is installed.
+        UserError where one of them cannot be used.
+        """
+        self._generator = open_generator(weights or BEST_WEIGHTS, device)
+        self._detector = FaceDetector()
+
+    def colorize(self, gray: np.ndarray, whole: bool = False) -> np.ndarray:
+        """Colour one photo `(h, w)` or several of a size `(n, h, w)`, uint8 or uint16.
+
+        Returns BGR, as OpenCV has it, of the same type: `(h, w, 3)` or `(n, h, w, 3)`. Where no
+        face is found the photo stays gray, unless `whole` asks to colour what is outside of faces,
+        too. Photos of 64 x 64 are faces in the paper's format, already aligned: each is coloured
+        as it stands.
+        """
+        if gray.shape[-2:] == (FACE_SIDE, FACE_SIDE):
+            colored = self._colorize_aligned(gray.reshape(-1, FACE_SIDE, FACE_SIDE))
+            return colored.reshape(*gray.shape, 3)
+        if gray.ndim == 3:
+            return np.stack([self.colorize(photo, whole) for photo in gray])
+        faces = self.find_faces(gray)
+        return self.paint(gray, faces, self.predict_chroma(gray, faces), whole=whole)
+
+    def find_faces(self, gray: np.ndarray) -> np.ndarray:
+        """The five points of each face in a photo `(h, w)`, the surest first: float32 `(k, 5, 2)`.
+
+        In pixels of the photo, see `landmarks`.
+        """
+        return self._detector.detect(eight_bits(gray)).landmarks
+
+    def cut_faces(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """Cut faces out of a photo, in the paper's format: `(k, 64, 64)`, of the photo's type."""
+        crops = [cut_crop(gray, face_similarity(face)) for face in faces]
+        small = [_shrunk(crop, (FACE_SIDE, FACE_SIDE)) for crop in crops]
+        return np.array(small, gray.dtype).reshape(-1, FACE_SIDE, FACE_SIDE)
+
+    def predict_chroma(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """Cb and Cr that the generator gives to each face: float32 `(k, 2, 64, 64)`.
+
+        In [-0.5, 0.5], on the aligned face. `gray` is `(h, w)`, `faces` `(k, 5, 2)`.
+        """
+        return self._chroma(eight_bits(self.cut_faces(gray, faces)))
+
+    def paint(
+        self,
+        gray: np.ndarray,
+        faces: np.ndarray,
+        chroma: np.ndarray,
+        opacity: np.ndarray | None = None,
+        whole: bool = False,
+    ) -> np.ndarray:
+        """Lay the chroma of faces over a photo: BGR `(h, w, 3)` of gray's luminance and type.
+
+        `chroma` is that of `predict_chroma`; `opacity` `(k,)` in [0, 1] fades faces. Of faces that
+        overlap the larger is in front. `whole` colours what is outside of faces, too.
+        """
+        strengths = np.ones(len(faces)) if opacity is None else opacity
+        similarities = [face_similarity(face) for face in faces]
+        layers = [self._frame_layer(gray, similarities)] if whole else []
+        for at in np.argsort([scale_of(similarity) for similarity in similarities]):
+            guide = in_unit_range(cut_crop(gray, similarities[at]))
+            fading = face_opacity() * np.float32(strengths[at])
+            layers.append(refined_layer(chroma[at], guide, fading, similarities[at]))
+        return paint(gray, layers)
+
+    def _frame_layer(self, gray: np.ndarray, similarities: list[np.ndarray]) -> Layer:
+        """The whole photo, coloured at the scale at which most of its faces are as G knows them.
+
+        Without a face, at that which makes its shorter side 64 pixels, as if it was a portrait.
+        """
+        size = np.array(gray.shape[::-1])
+        scales = [scale_of(similarity) for similarity in similarities]
+        side = np.median(scales) * CROP_SIDE if scales else size.min()
+        bounds = np.sqrt(LARGEST_FRAME / size.prod()), LONGEST_FRAME / size.max()
+        shrink = min(FACE_SIDE / side, *bounds)
+        seen = np.maximum(np.rint(size * shrink), 1).astype(int)
+        chroma = self._chroma(_shrunk(eight_bits(gray), seen)[np.newaxis])[0]
+        guide_size = np.maximum(np.rint(seen * (CROP_SIDE / FACE_SIDE)), 1).astype(int)
+        guide = in_unit_range(_shrunk(gray, guide_size))
+        to_photo = np.c_[np.diag(size / guide_size), np.zeros(2)]
+        return refined_layer(chroma, guide, np.ones_like(guide), to_photo)
+
+    def _chroma(self, gray: np.ndarray) -> np.ndarray:
+        """Cb and Cr that G gives to gray images, uint8 `(n, h, w)`: float32 `(n, 2, h, w)`."""
+        chroma = np.empty((len(gray), 2, *gray.shape[1:]), np.float32)
+        for at in range(0, len(gray), FACES_A_BATCH):
+            batch = slice(at, at + FACES_A_BATCH)
+            chroma[batch] = chroma_of(self._generator.colorize(gray[batch]))
+        return chroma
+
+    def _colorize_aligned(self, faces: np.ndarray) -> np.ndarray:
+        chroma = self._chroma(eight_bits(faces))
+        return np.stack([with_chroma(*pair) for pair in zip(faces, chroma, strict=True)])
+
+
+def _shrunk(gray: np.ndarray, size: Sequence[int]) -> np.ndarray:
+    return cv2.resize(gray, tuple(map(int, size)), interpolation=cv2.INTER_AREA)

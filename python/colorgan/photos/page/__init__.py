@@ -1,0 +1,1 @@
+"""The page in the browser that colours photographs, served from this machine."""

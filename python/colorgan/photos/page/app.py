@@ -1,0 +1,205 @@
+"""The web application: what is answered to whom.
+
+It has two addresses: `GET /` is the page, `POST /colorize` takes a picture file as its body and
+answers with a PNG. All else is refused with `{"error": one line}`. Nothing touches the disk and
+nothing is logged. Other web sites, which the user's browser may have open, cannot use it.
+"""
+
+import asyncio
+import base64
+import hashlib
+import re
+from collections.abc import Container
+from http import HTTPStatus
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from colorgan.errors import UserError
+from colorgan.photos.page.workshop import BusyError, ColoredPhoto, Workshop
+
+UPLOAD_SECONDS = 60  # for a whole file to arrive
+
+WHOLE = {"": False, "whole=1": True}
+"""What may stand after the question mark, and whether it asks for the whole photo."""
+
+_GUARDS = {
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
+"""What every answer tells the browser."""
+
+
+def make_app(workshop: Workshop, max_bytes: int, names: Container[str] | None) -> Starlette:
+    """The application. It colours in `workshop` and refuses files of more than `max_bytes`.
+
+    `names` are the Host headers, in lower case, that it goes by; None: any.
+    """
+    page = Route("/", _page(), methods=["GET"])
+    page.methods = {"GET"}  # without the HEAD that comes with it, for which nobody asks
+    app = Starlette(
+        routes=[page, Route("/colorize", _Colorize(workshop, max_bytes), methods=["POST"])],
+        middleware=[Middleware(_SenderCheck, names=names)],
+        exception_handlers={
+            HTTPException: _refuse,
+            UserError: _refuse_picture,
+            BusyError: _refuse_for_now,
+            Exception: _excuse,
+        },
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def content_security_policy(page: bytes) -> str:
+    """Allow a page its own style, script and pictures, asking its own server, and nothing else."""
+    hashes = {
+        tag: base64.b64encode(hashlib.sha256(text).digest()).decode()
+        for tag, text in re.findall(rb"<(style|script)>(.*?)</\1>", page, re.DOTALL)
+    }
+    return "; ".join(
+        [
+            "default-src 'none'",
+            "img-src blob: data:",
+            "connect-src 'self'",
+            f"style-src 'sha256-{hashes[b'style']}'",
+            f"script-src 'sha256-{hashes[b'script']}'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        ]
+    )
+
+
+# ----------------------------------------------------------------------------- the two addresses
+
+
+def _page() -> Response:
+    page = Path(__file__).with_name("page.html").read_bytes()
+    headers = {**_GUARDS, "Content-Security-Policy": content_security_policy(page)}
+    return Response(page, headers=headers, media_type="text/html")
+
+
+class _Colorize:
+    """Answers with a coloured photo. It sends it, too, so as to hold its place until then."""
+
+    def __init__(self, workshop: Workshop, max_bytes: int) -> None:
+        self._workshop, self._max_bytes = workshop, max_bytes
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        query = scope["query_string"].decode("latin-1")
+        if query not in WHOLE:
+            raise HTTPException(
+                HTTPStatus.BAD_REQUEST, "After the question mark, whole=1 alone can be."
+            )
+        length = _content_length(request, self._max_bytes)
+        with self._workshop.place():
+            file = await _read_body(request, length)
+            photo = await self._workshop.colorize(file, WHOLE[query])
+            await _answer_with(photo)(scope, receive, send)
+
+
+def _content_length(request: Request, most: int) -> int:
+    text = request.headers.get("Content-Length")
+    if text is None or "Transfer-Encoding" in request.headers:
+        raise HTTPException(HTTPStatus.LENGTH_REQUIRED, "The file's size must be said beforehand.")
+    if not re.fullmatch(r"[0-9]{1,20}", text):
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The file's size is no number.")
+    if int(text) > most:
+        raise HTTPException(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+            f"This file is larger than {most / 1e6:g} MB, the most that is taken "
+            "(--max-upload-mb).",
+        )
+    return int(text)
+
+
+async def _read_body(request: Request, length: int) -> bytes:
+    body = bytearray()
+    try:
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            async for part in request.stream():
+                body += part
+    except TimeoutError:
+        raise HTTPException(
+            HTTPStatus.REQUEST_TIMEOUT, "The file took too long to arrive."
+        ) from None
+    except ClientDisconnect:
+        pass
+    if len(body) != length:
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The file did not arrive whole.")
+    return bytes(body)
+
+
+def _answer_with(photo: ColoredPhoto) -> Response:
+    found = {
+        "X-Faces": str(photo.faces),
+        "X-Was-Color": str(int(photo.was_color)),
+        "X-Frames": str(photo.frames),
+        "X-Middle": f"{photo.middle:.3f}",
+    }
+    return Response(photo.png, headers={**_GUARDS, **found}, media_type="image/png")
+
+
+# ----------------------------------------------------------------------------- refusing
+
+
+class _SenderCheck:
+    """Refuses what other web sites make a browser ask for, whatever it is."""
+
+    def __init__(self, app: ASGIApp, names: Container[str] | None) -> None:
+        self._app, self._names = app, names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await (self._refusal(Request(scope)) or self._app)(scope, receive, send)
+
+    def _refusal(self, request: Request) -> Response | None:
+        host = request.headers.get("Host", "").lower()
+        if self._names is not None and host not in self._names:
+            return _refusal(
+                HTTPStatus.MISDIRECTED_REQUEST, "Open the page at the address that was printed."
+            )
+        if request.method == "GET":
+            return None
+        origin = request.headers.get("Origin", f"http://{host}").lower()
+        site = request.headers.get("Sec-Fetch-Site", "same-origin")
+        if origin != f"http://{host}" or site not in ("same-origin", "none"):
+            return _refusal(HTTPStatus.FORBIDDEN, "Photos are taken from the page itself alone.")
+        return None
+
+
+def _refusal(status: int, line: str, **headers: str) -> Response:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return JSONResponse({"error": line}, status, {**_GUARDS, **named})
+
+
+async def _refuse(request: Request, error: HTTPException) -> Response:
+    """Refuse what this module or Starlette, which knows the addresses, found wrong."""
+    allowed = (error.headers or {}).get("Allow")
+    if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and allowed:
+        return _refusal(error.status_code, f"This takes {allowed} alone.", Allow=allowed)
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return _refusal(error.status_code, "There is no such page here.")
+    return _refusal(error.status_code, error.detail)
+
+
+async def _refuse_picture(request: Request, error: UserError) -> Response:
+    return _refusal(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, str(error))
+
+
+async def _refuse_for_now(request: Request, error: BusyError) -> Response:
+    return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error), Retry_After="5")
+
+
+async def _excuse(request: Request, error: Exception) -> Response:
+    """Answer where there is a bug. The exception goes on to uvicorn, which prints its traceback."""
+    line = "Something went wrong; the terminal that runs this program says what."
+    return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, line)

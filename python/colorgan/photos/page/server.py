@@ -1,0 +1,133 @@
+"""Listens where the page is to be found, and serves it with uvicorn until the program ends."""
+
+import asyncio
+import ipaddress
+import socket
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from colorgan.errors import UserError
+from colorgan.photos.page.app import make_app
+from colorgan.photos.page.connection import Connection
+from colorgan.photos.page.workshop import Workshop
+
+ENDING_SECONDS = 5  # for which clients may hold up the program's end
+LONGEST_HEAD = 1 << 16  # bytes: browsers send the cookies of all that runs on this machine
+
+
+class PageServer:
+    """Serves the page. The address is taken from the start; close it by leaving the context."""
+
+    def __init__(self, host: str, port: int, workshop: Workshop, max_bytes: int) -> None:
+        """Listen on `host` and `port`, 0 for any free one; UserError where that cannot be.
+
+        Photos are coloured in `workshop`, files of more than `max_bytes` are refused.
+        """
+        self._socket = _listen(host, port)
+        self.host, self.port = self._socket.getsockname()[:2]
+        self.names = self._names()
+        app = make_app(workshop, max_bytes, self.names)
+        self._server = _Uvicorn(_configuration(app), workshop)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._socket.close()
+
+    @property
+    def url(self) -> str:
+        """The page's address."""
+        return f"http://{_in_url(self.host)}:{self.port}/"
+
+    def serve(self) -> None:
+        """Serve until `stop`, or in the main thread until SIGINT or SIGTERM.
+
+        Such a signal is raised again at the end, for whoever handles it outside.
+        """
+        self._server.run(sockets=[self._socket])
+
+    def stop(self) -> None:
+        """Have `serve`, which another thread is in, return soon."""
+        self._server.should_exit = True
+
+    def _names(self) -> set[str] | None:
+        """What browsers can call a server in the Host header, where it listens to loopback alone.
+
+        Any other name is another site's, whose owner has let it point here to read what is here.
+        """
+        if not ipaddress.ip_address(self.host).is_loopback:
+            return None
+        names = {"localhost", "127.0.0.1", _in_url(self.host)}
+        return {f"{name}:{self.port}" for name in names} | (names if self.port == 80 else set())
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    try:
+        family, *_, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listening = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listening.bind(address)
+            listening.listen()
+        except OSError:
+            listening.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or "no such host"
+        raise UserError(
+            f"cannot listen on {host}, port {port}: {reason}; choose another --host or --port"
+        ) from None
+    return listening
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _configuration(app: object) -> uvicorn.Config:
+    """How uvicorn serves an application: as its only process, logging nothing but tracebacks.
+
+    What people colour is their own business, and what clients do wrong is theirs.
+    """
+    return uvicorn.Config(
+        app,
+        loop="asyncio",
+        http=Connection,
+        ws="none",
+        lifespan="off",
+        workers=1,
+        log_config=None,
+        log_level="error",
+        access_log=False,
+        proxy_headers=False,
+        server_header=False,
+        headers=[("Server", "colorgan"), ("Connection", "close")],
+        h11_max_incomplete_event_size=LONGEST_HEAD,
+    )
+
+
+class _Uvicorn(uvicorn.Server):
+    """uvicorn, which at its end also lets go of the photos that wait, and of clients that hang."""
+
+    def __init__(self, config: uvicorn.Config, workshop: Workshop) -> None:
+        super().__init__(config)
+        self._workshop = workshop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._workshop.dismiss()
+        asyncio.get_running_loop().call_later(ENDING_SECONDS, self._cut_off_all)
+        await super().shutdown(sockets)
+
+    def _cut_off_all(self) -> None:
+        for connection in list(self.server_state.connections):
+            connection.cut_off()

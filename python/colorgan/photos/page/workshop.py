@@ -1,0 +1,113 @@
+"""The one Colorizer behind the page, in a thread of its own, and the photos that wait for it."""
+
+import asyncio
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from threading import BoundedSemaphore
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from colorgan.photos.colorizer import FACE_SIDE, Colorizer
+from colorgan.photos.pictures import encode_picture, read_picture
+
+WAITING = 4  # photos that may wait while another is coloured
+
+
+class BusyError(Exception):
+    """No photo can be taken now; the text is one line for the page to show."""
+
+
+@dataclass(frozen=True)
+class ColoredPhoto:
+    """What became of a photo."""
+
+    png: bytes
+    """Upright, of the photo's luminance; gray where nothing was coloured."""
+    faces: int
+    was_color: bool
+    """The file held colour, which was not used."""
+    frames: int
+    """Pictures in the file; the first is coloured."""
+    middle: float
+    """Where the middle of the surest face is, or else of the photo, from 0 to 1 of the width."""
+
+
+class Workshop:
+    """A Colorizer in a thread of its own, and the few photos that may be there at a time.
+
+    The thread is the same for all photos: neither the Colorizer nor Caffe, which keeps its device
+    by thread, can be shared.
+    """
+
+    def __init__(self, weights: Path | None, device: str | None, max_pixels: int) -> None:
+        """Load the nets, see `Colorizer`; photos of more than `max_pixels` are refused."""
+        self._max_pixels = max_pixels
+        self._places = BoundedSemaphore(1 + WAITING)
+        self._worker = ThreadPoolExecutor(max_workers=1)
+        self._colorizer = self._worker.submit(Colorizer, weights, device).result()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Let go of all photos but the one in work, and wait for that."""
+        self._worker.shutdown(cancel_futures=True)
+
+    def dismiss(self) -> None:
+        """Let go of all photos but the one in work, and take no more; do not wait."""
+        self._worker.shutdown(wait=False, cancel_futures=True)
+
+    @contextmanager
+    def place(self) -> Iterator[None]:
+        """Room for one photo, held from before its upload until its answer is taken.
+
+        Raises `BusyError` where all is taken.
+        """
+        if not self._places.acquire(blocking=False):
+            raise BusyError("Other photos are waiting; try again in a moment.")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+    async def colorize(self, file: bytes, whole: bool) -> ColoredPhoto:
+        """Colour a picture file, after those that came before.
+
+        `whole` colours what is outside of the faces, too. Raises `UserError` for a file that
+        cannot be read, `BusyError` where the program ends first.
+        """
+        ending = BusyError("The program is being ended.")
+        try:
+            job = self._worker.submit(self._colorize, file, whole)
+        except RuntimeError:  # what submit raises from the shutdown on
+            raise ending from None
+        (done,), _ = await asyncio.wait([asyncio.wrap_future(job)])
+        if done.cancelled():
+            raise ending
+        return done.result()
+
+    def _colorize(self, file: bytes, whole: bool) -> ColoredPhoto:
+        picture = read_picture(file, "This file", self._max_pixels)
+        gray = picture.gray
+        count, middle = 1, 0.5
+        if gray.shape == (FACE_SIDE, FACE_SIDE):  # a face in the paper's format, aligned already
+            colored = self._colorizer.colorize(gray)
+        else:
+            faces = self._colorizer.find_faces(gray)
+            chroma = self._colorizer.predict_chroma(gray, faces)
+            colored = self._colorizer.paint(gray, faces, chroma, whole=whole)
+            count = len(faces)
+            if count:
+                middle = float(np.clip(faces[0, :, 0].mean() / gray.shape[1], 0, 1))
+        png = encode_picture(colored, picture.alpha, ".png", None)
+        return ColoredPhoto(png, count, picture.was_color, picture.frames, middle)

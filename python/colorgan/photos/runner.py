@@ -1,0 +1,181 @@
+"""Does the jobs of `colorgan colorize`: reads, colours, writes, counts what came of them."""
+
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from tqdm import tqdm
+
+from colorgan.errors import UserError
+from colorgan.files import make_folder
+from colorgan.phases import PhaseTimes
+from colorgan.photos.colorizer import FACE_SIDE, Colorizer
+from colorgan.photos.jobs import Job
+from colorgan.photos.pictures import (
+    Picture,
+    encode_picture,
+    largest_file,
+    read_picture,
+    write_picture,
+)
+from colorgan.photos.video import colorize_video
+
+# What can become of a job.
+COLORED, NO_FACE = "coloured", "without a face"
+THERE_ALREADY, NOT_COLORED = "there already", "not coloured"
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the results are to be."""
+
+    whole: bool
+    """Colour what is outside of faces, too."""
+    grid: bool
+    """Gray and coloured picture side by side."""
+    faces_only: bool
+    """Each face alone, 64 x 64, in a file of its own."""
+    suffix: str
+    """Format of pictures that go to standard output: ".png"."""
+    quality: int | None
+    """1 to 100; None for each format's own."""
+    overwrite: bool
+    """Replace results that are there already."""
+    max_pixels: int
+    """Refuse larger pictures and frames."""
+
+
+class JobRunner:
+    """Does jobs one after the other with one Colorizer.
+
+    Paths of results go to standard output, all else that there is to say to standard error.
+
+    Attributes:
+        outcomes: how many jobs came to what.
+        times: seconds in each phase of the work.
+    """
+
+    def __init__(self, colorizer: Colorizer, wishes: Wishes, times: PhaseTimes) -> None:
+        self._colorizer = colorizer
+        self._wishes = wishes
+        self.times = times
+        self.outcomes: Counter[str] = Counter()
+
+    def run(self, jobs: list[Job]) -> None:
+        """Do all jobs; what is wrong with one is told and keeps no other from being done."""
+        for job in tqdm(jobs, unit="file", disable=None if len(jobs) > 1 else True):
+            try:
+                self.outcomes[self._do(job)] += 1
+            except UserError as error:
+                self.refuse(error)
+
+    def refuse(self, error: UserError) -> None:
+        """Tell of something that cannot be coloured."""
+        note(f"error: {error}")
+        self.outcomes[NOT_COLORED] += 1
+
+    def exit_code(self) -> int:
+        """2 if something could not be coloured, else 1 if some picture held no face, else 0."""
+        return 2 if self.outcomes[NOT_COLORED] else 1 if self.outcomes[NO_FACE] else 0
+
+    def _do(self, job: Job) -> str:
+        """Colour a picture or a video; returns what became of it."""
+        if job.target is not None:
+            first = _face_target(job.target, 1) if self._wishes.faces_only else job.target
+            if first.exists() and not self._wishes.overwrite:
+                return THERE_ALREADY
+            make_folder(first.parent)
+        return self._do_video(job) if job.is_video else self._do_picture(job)
+
+    def _do_picture(self, job: Job) -> str:
+        picture = self._read(job)
+        gray, phase = picture.gray, self.times.phase
+        if gray.shape == (FACE_SIDE, FACE_SIDE):  # a face in the paper's format, aligned already
+            with phase("colour faces"):
+                colored = self._colorizer.colorize(gray)
+            return self._write(colored, picture, job.target)
+        with phase("find faces"):
+            faces = self._colorizer.find_faces(gray)
+        if not len(faces) and (self._wishes.faces_only or not self._wishes.whole):
+            note(f"{job.name}: no face found, nothing written (--whole colours all of a picture)")
+            return NO_FACE
+        if self._wishes.faces_only:
+            return self._color_crops(self._colorizer.cut_faces(gray, faces), job.target)
+        with phase("colour faces"):
+            chroma = self._colorizer.predict_chroma(gray, faces)
+        with phase("paint"):
+            colored = self._colorizer.paint(gray, faces, chroma, whole=self._wishes.whole)
+        return self._write(colored, picture, job.target)
+
+    def _read(self, job: Job) -> Picture:
+        with self.times.phase("decode"):
+            max_pixels = self._wishes.max_pixels
+            # One byte more than is taken, so that an endless pipe is refused, not read.
+            most = largest_file(max_pixels) + 1
+            source = sys.stdin.buffer.read(most) if job.source is None else job.source
+            picture = read_picture(source, job.name, max_pixels)
+        if picture.was_color:
+            note(f"{job.name}: is in colour, which is not used: its gray is coloured")
+        if picture.frames > 1:
+            note(f"{job.name}: holds {picture.frames} pictures; the first is coloured")
+        return picture
+
+    def _color_crops(self, crops: np.ndarray, target: Path) -> str:
+        with self.times.phase("colour faces"):
+            colored = self._colorizer.colorize(crops)
+        for number, (crop, face) in enumerate(zip(crops, colored, strict=True), 1):
+            alone = Picture(gray=crop, alpha=None, was_color=False, frames=1)
+            self._write(face, alone, _face_target(target, number))
+        return COLORED
+
+    def _write(self, colored: np.ndarray, picture: Picture, target: Path | None) -> str:
+        alpha, quality = picture.alpha, self._wishes.quality
+        if self._wishes.grid:
+            colored = np.hstack([cv2.merge([picture.gray] * 3), colored])
+            alpha = None if alpha is None else np.hstack([alpha, alpha])
+        with self.times.phase("encode, write"):
+            if target is None:
+                content = encode_picture(colored, alpha, self._wishes.suffix, quality)
+                sys.stdout.buffer.write(content)
+            else:
+                write_picture(target, colored, alpha, quality)
+                tqdm.write(str(target))
+        return COLORED
+
+    def _do_video(self, job: Job) -> str:
+        if job.target is None or self._wishes.grid or self._wishes.faces_only:
+            raise UserError(f"{job.name}: of a video, only a whole video file can be made")
+        with tqdm(unit="frame", leave=False, disable=None) as bar:
+
+            def progress(done: int, expected: int) -> None:
+                bar.total = max(done, expected)
+                bar.update(done - bar.n)
+
+            video = colorize_video(
+                self._colorizer,
+                job.source,
+                job.target,
+                max_pixels=self._wishes.max_pixels,
+                times=self.times,
+                whole=self._wishes.whole,
+                quality=self._wishes.quality,
+                progress=progress,
+            )
+        faces = f"faces in {video.frames_with_faces:,} of {video.frames:,} frames"
+        note(f"{job.name}: {faces}, {video.seconds:.1f} s; sound: {video.sound}")
+        if video.damaged:
+            note(f"{job.name}: damaged, what could be decoded is coloured")
+        tqdm.write(str(job.target))
+        return COLORED if video.frames_with_faces or self._wishes.whole else NO_FACE
+
+
+def _face_target(target: Path, number: int) -> Path:
+    return target.with_name(f"{target.stem}_face{number}{target.suffix}")
+
+
+def note(line: str) -> None:
+    """Tell what is no result: on standard error, above the progress bar."""
+    tqdm.write(f"colorgan colorize: {line}", file=sys.stderr)

@@ -1,0 +1,125 @@
+"""What a run is: its configuration, and the faces that belong to it."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorgan.errors import UserError
+from colorgan.faces.database import FaceDatabase
+from colorgan.files import read_json
+from colorgan.nets.prototxt import (
+    BLOBS,
+    GENERATOR_PROTOTXT,
+    PAPERS_SOLVERS,
+    adversarial_weight,
+    batch_size_of,
+    face_size_of,
+    read_net,
+    read_solver,
+)
+from colorgan.places import project_path
+from colorgan.training.modes import MODES
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What a run is, apart from its place and its device: two equal ones give equal weights.
+
+    Attributes:
+        data: folder with train_lmdb and test_lmdb.
+        faces: checksum of what the manifest there says of the faces; what `data` moves with.
+        mode: "gan", formulas (3) and (4); "l2", the first term of (3) alone (Figure 4a); "wgan",
+            a critic in place of D (the paper's future work).
+        generator: the prototxt file of G when the run began; the run has its own copy.
+        generator_solver: likewise, of G's solver; the paper's Adam, or RMSProp in mode "wgan".
+        batch_size: faces an iteration; assumed 64, in the prototxt.
+        iterations: updates of G (and of D); assumed 20,000, in the solver.
+        adversarial_weight: lambda of (3) and (4); 100 in the paper and in the prototxt of D; None
+            in mode "l2".
+        seed: of the weights' first values, the order of the faces and their mirroring.
+        n_critic, weight_clip: updates of the critic to one of G, and the bound on its weights; None
+            but in mode "wgan".
+        mirror: whether a random half of the faces is mirrored; the paper mentions none.
+        vary_light: whether each face is shown in random contrast and brightness; likewise.
+        average: decay an iteration of the average of G's weights that is kept, validated and
+            released beside them; None for none, as in the paper.
+        log_every, validate_every, snapshot_every: intervals in iterations.
+        keep: how many of the last snapshots stay, besides the best.
+        validation_faces: how many faces, the first of test_lmdb, the best snapshot is chosen on.
+        least_colorfulness: share of the originals' colourfulness that the best snapshot must reach:
+            PSNR, which chooses it, rewards dull colours. 0 in the paper's runs.
+    """
+
+    data: str
+    faces: str
+    generator: str
+    batch_size: int
+    iterations: int
+    adversarial_weight: float | None
+    mode: str = "gan"
+    generator_solver: str = project_path(PAPERS_SOLVERS["generator"])
+    n_critic: int | None = None
+    weight_clip: float | None = None
+    seed: int = 1
+    mirror: bool = False
+    vary_light: bool = False
+    average: float | None = None
+    log_every: int = 10
+    validate_every: int = 250
+    snapshot_every: int = 500
+    keep: int = 3
+    validation_faces: int = 256
+    least_colorfulness: float = 0.0
+
+
+def configure(given: dict[str, Any]) -> TrainingConfig:
+    """A new run's configuration: what was given; for the rest, what prototxt and solver state."""
+    name = given.get("mode", TrainingConfig.mode)
+    mode = MODES[name]
+    generator = Path(given.get("generator", GENERATOR_PROTOTXT))
+    solver = Path(given.get("generator_solver", mode.solvers["generator"]))
+    stated = {
+        "batch_size": batch_size_of(read_net(generator, BLOBS["generator"])),
+        "iterations": read_solver(solver).max_iter,
+        "adversarial_weight": None,
+        **mode.own_options,
+    }
+    if mode.discriminator:
+        stated["adversarial_weight"] = adversarial_weight(read_net(mode.discriminator))
+    elif "adversarial_weight" in given:
+        raise UserError(f"--lambda: weighs the adversarial losses, which --mode {name} has not")
+    for other, its in MODES.items():
+        for option in its.own_options.keys() & given.keys() - mode.own_options.keys():
+            raise UserError(f"--{option.replace('_', '-')}: belongs to --mode {other} alone")
+    files = {
+        "faces": checksum_of_faces(Path(given["data"])),
+        "generator": project_path(generator),
+        "generator_solver": project_path(solver),
+    }
+    return TrainingConfig(**{**stated, **given, **files})
+
+
+def checksum_of_faces(data: Path) -> str:
+    """What tells one set of faces from another: a checksum of the manifest, without its paths."""
+    manifest = read_json(data / "manifest.json")
+    told = [manifest[part] for part in ("splits", "options", "crop", "resize")]
+    told.append({k: v for k, v in manifest["source"].items() if k != "images"})
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def open_faces(config: TrainingConfig, generator: Path) -> tuple[FaceDatabase, FaceDatabase]:
+    """The training and the test faces; UserError where they are absent or not of G's size."""
+    data = Path(config.data)
+    if checksum_of_faces(data) != config.faces:
+        raise UserError(f"{data}: not the faces that this run was begun with; choose another --out")
+    train, test = (FaceDatabase(data / f"{split}_lmdb") for split in ("train", "test"))
+    side = face_size_of(read_net(generator))
+    for database in (train, test):
+        if database.size != side:
+            raise UserError(
+                f"{database.path}: faces of {database.size} pixels, but {generator} takes "
+                f"{side}; build the LMDB with --size {side}"
+            )
+    return train, test

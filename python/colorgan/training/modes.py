@@ -1,0 +1,46 @@
+"""The modes of training: what each one's rules are, and whose nets and solvers they need."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from colorgan.nets.prototxt import (
+    CRITIC_PROTOTXT,
+    DISCRIMINATOR_PROTOTXT,
+    PAPERS_SOLVERS,
+    WASSERSTEIN_SOLVERS,
+)
+from colorgan.training.steps import GanTraining, L2Training, WassersteinTraining
+
+
+@dataclass(frozen=True)
+class Mode:
+    """One way to train G.
+
+    Attributes:
+        training: the step.
+        solvers: the solver of each player, G first; G's is the default of an option.
+        discriminator: the net of D, or of what stands in its place; None without one.
+        own_options: what this mode alone can be told, with the values of its source.
+    """
+
+    training: type[L2Training]
+    solvers: Mapping[str, Path]
+    discriminator: Path | None = None
+    own_options: Mapping[str, Any] = field(default_factory=dict)
+
+
+MODES = {
+    # Formulas (3) and (4).
+    "gan": Mode(GanTraining, PAPERS_SOLVERS, DISCRIMINATOR_PROTOTXT),
+    # The first term of (3) alone: Figure 4a.
+    "l2": Mode(L2Training, {"generator": PAPERS_SOLVERS["generator"]}),
+    # A critic in place of D, the paper's outlook; values of Arjovsky, Chintala and Bottou 2017.
+    "wgan": Mode(
+        WassersteinTraining,
+        WASSERSTEIN_SOLVERS,
+        CRITIC_PROTOTXT,
+        {"n_critic": 5, "weight_clip": 0.01},
+    ),
+}

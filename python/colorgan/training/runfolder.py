@@ -1,0 +1,174 @@
+"""A run's folder: its lock, its configuration, its log and its snapshots.
+
+Nothing in it is ever half written: files and snapshots are made beside their place and renamed.
+"""
+
+import fcntl
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from colorgan.errors import UserError
+from colorgan.files import flush_to_disk, read_json, sha256, write_whole
+from colorgan.measuring.log import read_log
+from colorgan.training.averaging import AVERAGE_WEIGHTS
+
+# What a snapshot needs besides weights and Adam's moments: layer definitions, state, file system.
+SNAPSHOT_MARGIN_BYTES = 1 << 20
+
+
+def best_weights(run: Path) -> Path | None:
+    """G's weights in the best snapshot of a run folder, their average where one is kept."""
+    names = (AVERAGE_WEIGHTS, "generator.caffemodel")
+    weights = [run / "snapshots" / "best" / name for name in names]
+    return next((path for path in weights if path.exists()), None)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A point from which training goes on: a folder with both solvers' files and state.json."""
+
+    path: Path
+    state: dict[str, Any]
+
+
+class RunFolder:
+    """The folder of one training run, held against every other process while it is open."""
+
+    def __init__(self, path: Path) -> None:
+        """Open `path`, made if need be; UserError where it is in use or cannot be written."""
+        self.path = path
+        self.log_path = path / "log.jsonl"
+        self.config_path = path / "config.json"
+        self.snapshots_path = path / "snapshots"
+        self.samples_path = path / "samples"
+        try:
+            for folder in (path, self.snapshots_path, self.samples_path):
+                folder.mkdir(parents=True, exist_ok=True)
+            self._lock = (path / ".lock").open("w")
+        except OSError as error:
+            raise UserError(f"{path}: cannot hold a run ({error.strerror})") from None
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            raise UserError(f"{path}: another run is using this folder; choose another") from None
+
+    def close(self) -> None:
+        """Give the folder free."""
+        self._lock.close()
+
+    # Configuration
+
+    def has_run(self) -> bool:
+        """Whether a run was begun here."""
+        return self.config_path.exists()
+
+    def write_config(self, config: dict[str, Any]) -> None:
+        """Write config.json."""
+        write_whole(self.config_path, f"{json.dumps(config, indent=2)}\n".encode())
+
+    def read_config(self) -> dict[str, Any]:
+        """config.json; UserError where there is none or it is damaged."""
+        if not self.has_run():
+            raise UserError(f"{self.path}: holds no run to go on with (no config.json)")
+        return read_json(self.config_path)
+
+    # Log
+
+    def log(self, record: dict[str, Any]) -> None:
+        """Append one record to log.jsonl."""
+        with self.log_path.open("a") as log:
+            log.write(json.dumps(record) + "\n")
+
+    def cut_log(self, iteration: int) -> None:
+        """Drop the records after `iteration`, which a run that goes on from there makes again."""
+        if self.log_path.exists():
+            kept = [r for r in read_log(self.log_path) if r["iteration"] <= iteration]
+            lines = "".join(json.dumps(record) + "\n" for record in kept)
+            write_whole(self.log_path, lines.encode())
+
+    # Snapshots
+
+    @property
+    def writing_path(self) -> Path:
+        """Where a snapshot's files are written before it is complete."""
+        return self.snapshots_path / ".writing"
+
+    def save_snapshot(
+        self,
+        state: dict[str, Any],
+        write: Callable[[], None],
+        *,
+        size: int,
+        keep: int,
+        is_best: bool,
+    ) -> None:
+        """Take a snapshot: call `write` to fill `writing_path`, add state.json, rename.
+
+        Afterwards the last `keep` snapshots stay, and the one that `snapshots/best` points to.
+        Caffe ends the process when it cannot write, so room for `size` bytes is looked for first;
+        UserError where there is none.
+        """
+        free = shutil.disk_usage(self.snapshots_path).free
+        if free < size + SNAPSHOT_MARGIN_BYTES:
+            raise UserError(
+                f"{self.snapshots_path}: disk full ({free >> 20} MiB free), no snapshot of "
+                f"iteration {state['iteration']} taken; the last good one is "
+                f"{self.last_snapshot_name()}; make room and --resume"
+            )
+        shutil.rmtree(self.writing_path, ignore_errors=True)
+        self.writing_path.mkdir()
+        write()
+        checksums = {file.name: sha256(file) for file in sorted(self.writing_path.iterdir())}
+        state = {**state, "sha256": checksums}
+        (self.writing_path / "state.json").write_text(json.dumps(state, indent=2) + "\n")
+        for file in self.writing_path.iterdir():
+            flush_to_disk(file)
+        place = self.snapshots_path / f"iter_{state['iteration']:08d}"
+        shutil.rmtree(place, ignore_errors=True)  # one that resuming from an earlier one overtook
+        os.replace(self.writing_path, place)
+        if is_best:
+            self._mark_best(place)
+        flush_to_disk(self.snapshots_path)
+        self._prune(keep)
+
+    def _mark_best(self, snapshot: Path) -> None:
+        beside = self.snapshots_path / ".best"
+        beside.unlink(missing_ok=True)
+        beside.symlink_to(snapshot.name)
+        os.replace(beside, self.snapshots_path / "best")
+
+    def last_snapshot(self) -> Snapshot | None:
+        """The newest snapshot; None where there is none yet, UserError where it is damaged."""
+        paths = self._snapshot_paths()
+        if not paths:
+            return None
+        try:
+            state = json.loads((paths[-1] / "state.json").read_text())
+            for name, checksum in state["sha256"].items():
+                if sha256(paths[-1] / name) != checksum:
+                    raise ValueError(f"{name} has changed")
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(
+                f"{paths[-1]}: damaged snapshot ({error}); remove it to resume from the one before"
+            ) from None
+        return Snapshot(paths[-1], state)
+
+    def last_snapshot_name(self) -> str:
+        """The newest snapshot's path in words, for messages."""
+        paths = self._snapshot_paths()
+        return str(paths[-1]) if paths else "none"
+
+    def _snapshot_paths(self) -> list[Path]:
+        return sorted(self.snapshots_path.glob("iter_*"))
+
+    def _prune(self, keep: int) -> None:
+        best = (self.snapshots_path / "best").resolve()
+        for path in self._snapshot_paths()[:-keep]:
+            if path.resolve() != best:
+                shutil.rmtree(path)

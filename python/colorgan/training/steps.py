@@ -1,0 +1,283 @@
+"""One iteration of training: formulas (3) and (4) of the paper, D first, then G.
+
+And two others that the paper speaks of: L2 alone (its Figure 4a), and the Wasserstein GAN (its
+outlook).
+
+G and D are two nets with a solver each. What passes between them are two blobs:
+the generated faces, from G's `fake` to D's `data`, and the adversarial gradient, from D's `data`
+back to G's `fake_adversarial`.
+
+On a GPU they pass there. Python's view of a blob, its `data` or `diff`, is on the host, and a look
+at it takes the blob off the GPU and back; so an iteration looks at the batch, D's labels and the
+losses, which Caffe leaves on the host, and at what else a log shows only where that is asked for.
+"""
+
+import tempfile
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from colorgan.faces.batches import Batch
+from colorgan.nets.prototxt import proto
+from colorgan.nets.runtime import load_caffe
+from colorgan.phases import PhaseTimes
+
+REAL, FAKE = 1.0, 0.0  # D's label for a photograph and for a generated face
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What D says of a batch: its loss, as formulas (3) and (4) have it, and its mean score.
+
+    The score is None where it was not asked for.
+    """
+
+    loss: float
+    score: float | None
+
+
+@dataclass(frozen=True)
+class StepLosses:
+    """The losses of one iteration: batch means, before lambda.
+
+    Attributes:
+        l2: 1/(2N) sum ||G(x) - X||^2, formula (3).
+        adversarial: -log D(G(x)), formula (3), from D just updated; -f(G(x)) from a critic.
+        d_real, d_fake: -log D(X) and -log(1 - D(G(x))), formula (4); a critic's -f(X) and f(G(x)).
+        score_real, score_fake: D(X) and D(G(x)) in [0, 1], before D's update; a critic's f(X) and
+            f(G(x)), any numbers.
+        grad_l2, grad_adversarial: L2 norms of the two terms' gradients at `fake`, lambda included.
+
+    Scores and gradients are None where they were not asked for; in L2 training all but `l2` and
+    `grad_l2` are None.
+    """
+
+    l2: float
+    adversarial: float | None = None
+    d_real: float | None = None
+    d_fake: float | None = None
+    score_real: float | None = None
+    score_fake: float | None = None
+    grad_l2: float | None = None
+    grad_adversarial: float | None = None
+
+    def values(self) -> dict[str, float]:
+        """Those that were measured, by name."""
+        return {name: value for name, value in asdict(self).items() if value is not None}
+
+
+class Player:
+    """One net of the game and its solver; each of Caffe's calls is timed.
+
+    A GPU may be at work when a call has returned: its time counts where it is waited for.
+    """
+
+    def __init__(self, name: str, solver: Path, times: PhaseTimes) -> None:
+        """Make the solver and its net; `name` is the one its files have in a snapshot."""
+        self.name = name
+        self.solver = load_caffe().get_solver(str(solver))
+        self.net = self.solver.net
+        self._letter = name[0].upper()  # G or D, as in the formulas
+        self._times = times
+
+    # Net.forward and Net.backward are these two, and then bring the net's outputs, or the diffs of
+    # its inputs, to the host.
+    def forward(self) -> None:
+        """Run the net on what its input blobs hold."""
+        with self._times.phase(f"{self._letter} forward"):
+            self.net._forward(0, len(self.net.layers) - 1)
+
+    def backward(self) -> None:
+        """Run the net backwards; parameter diffs accumulate."""
+        with self._times.phase(f"{self._letter} backward"):
+            self.net._backward(len(self.net.layers) - 1, 0)
+
+    def update(self) -> None:
+        """One solver step with the gradients in the parameters' diffs; it leaves updates there."""
+        with self._times.phase(f"{self._letter} update"):
+            self.solver.apply_update()
+
+    def is_finite(self) -> bool:
+        """Whether every parameter is a finite number."""
+        return all(np.isfinite(b.data).all() for blobs in self.net.params.values() for b in blobs)
+
+    def snapshot_bytes(self) -> int:
+        """Room that a snapshot takes at most: the parameters, and Adam's two moments of each."""
+        return 3 * sum(b.data.nbytes for blobs in self.net.params.values() for b in blobs)
+
+    def snapshot(self, folder: Path) -> None:
+        """Write NAME.caffemodel and NAME.solverstate into `folder`, the solver's own prefix."""
+        self.solver.snapshot()
+        written = {
+            suffix: folder / f"{self.name}_iter_{self.solver.iter}.{suffix}"
+            for suffix in ("caffemodel", "solverstate")
+        }
+        weights = written["caffemodel"].rename(folder / f"{self.name}.caffemodel")
+        point_to_weights(written["solverstate"], weights.name, folder / f"{self.name}.solverstate")
+        written["solverstate"].unlink()
+
+    def restore(self, folder: Path) -> None:
+        """Take weights, the solver's moments and the iteration from the files of `snapshot`."""
+        state = folder / f"{self.name}.solverstate"
+        with tempfile.NamedTemporaryFile(suffix=".solverstate") as here:
+            point_to_weights(state, str(folder / f"{self.name}.caffemodel"), Path(here.name))
+            self.solver.restore(here.name)
+
+
+def point_to_weights(state: Path, weights: str, out: Path) -> None:
+    """Copy a .solverstate file, with `weights` as the path of the weights that belong to it.
+
+    Caffe puts the path there to which it wrote them, so that a snapshot that was moved would not
+    be found.
+    """
+    message = proto().SolverState.FromString(state.read_bytes())
+    message.learned_net = weights
+    out.write_bytes(message.SerializeToString())
+
+
+class L2Training:
+    """G alone, on the first term of formula (3): the paper's Figure 4a."""
+
+    batches_per_step = 1  # a step takes a batch of this many times G's batch size
+
+    def __init__(self, generator_solver: Path, times: PhaseTimes) -> None:
+        self.times = times
+        self.generator = Player("generator", generator_solver, times)
+        self.players = [self.generator]
+
+    def step(self, batch: Batch, measure: bool = False) -> StepLosses:
+        """One update of G."""
+        G = self.generator.net
+        self.generate(batch)
+        G.clear_param_diffs()
+        self.generator.backward()  # of the first term; the diff of fake_adversarial stays 0
+        self.generator.update()
+        grad_l2 = _norm(G.blobs["fake_l2"]) if measure else None
+        return StepLosses(l2=float(G.blobs["l2"].data), grad_l2=grad_l2)
+
+    def generate(self, batch: Batch) -> None:
+        """Draw fake = G(x), and the L2 loss: G's only forward pass in an iteration.
+
+        A second pass in the TRAIN phase would move BatchNorm's moving averages twice.
+        """
+        G = self.generator.net
+        with self.times.phase("copies"):
+            G.blobs["gray"].data[...] = batch.gray
+            G.blobs["color"].data[...] = batch.color
+        self.generator.forward()
+
+
+class GanTraining(L2Training):
+    """G and D against each other: formulas (3) and (4)."""
+
+    def __init__(
+        self, generator_solver: Path, discriminator_solver: Path, times: PhaseTimes
+    ) -> None:
+        super().__init__(generator_solver, times)
+        self.discriminator = Player("discriminator", discriminator_solver, times)
+        self.players.append(self.discriminator)
+
+    def step(self, batch: Batch, measure: bool = False) -> StepLosses:
+        """One update of D, with G fixed, then one of G, with D fixed."""
+        self.generate(batch)
+        on_real, on_fake = self.disc_step(measure)
+        return self.gen_step(on_real, on_fake, measure)
+
+    def disc_step(self, measure: bool = False) -> tuple[Judgement, Judgement]:
+        """Formula (4): L_D = -lambda [log D(X) + log(1 - D(G(x)))]."""
+        G, D = self.generator.net, self.discriminator.net
+        D.clear_param_diffs()  # of what the last step of G left there
+        on_real = self.judge(G.blobs["color"], REAL, measure)
+        self.discriminator.backward()  # -lambda log D(X)
+        on_fake = self.judge(G.blobs["fake"], FAKE, measure)
+        self.discriminator.backward()  # -lambda log(1 - D(G(x))): Caffe adds it to the first
+        self.discriminator.update()
+        return on_real, on_fake
+
+    def gen_step(self, on_real: Judgement, on_fake: Judgement, measure: bool = False) -> StepLosses:
+        """Formula (3): L_G = 1/(2N) sum ||G(x) - X||^2 + lambda (-log D(G(x)))."""
+        G, D = self.generator.net, self.discriminator.net
+        fooled = self.judge(G.blobs["fake"], REAL)
+        self.discriminator.backward()  # data.diff = d[-lambda log D(G(x))] / dG(x)
+        with self.times.phase("copies"):  # the second term of (3); lambda is D's loss weight
+            G.blobs["fake_adversarial"].copy_from(D.blobs["data"], diff=True)
+        G.clear_param_diffs()
+        self.generator.backward()  # fake.diff = d[1/(2N) sum ||G(x) - X||^2] / dG(x) + the second
+        self.generator.update()
+        return StepLosses(
+            l2=float(G.blobs["l2"].data),
+            adversarial=fooled.loss,
+            d_real=on_real.loss,
+            d_fake=on_fake.loss,
+            score_real=on_real.score,
+            score_fake=on_fake.score,
+            grad_l2=_norm(G.blobs["fake_l2"]) if measure else None,
+            grad_adversarial=_norm(G.blobs["fake_adversarial"]) if measure else None,
+        )
+
+    def judge(self, faces, label: float, measure: bool = False) -> Judgement:
+        """Run D forward on a blob of faces, (N, 3, 64, 64) in [0, 1], called real or fake."""
+        D = self.discriminator.net
+        with self.times.phase("copies"):
+            D.blobs["data"].copy_from(faces)
+            D.blobs["label"].data[...] = label
+        self.discriminator.forward()
+        score = self.mean_score(D.blobs["score"].data) if measure else None
+        return Judgement(float(D.blobs["adversarial"].data), score)
+
+    @staticmethod
+    def mean_score(score: np.ndarray) -> float:
+        """D's mean probability that the faces are real."""
+        return float(np.mean(_sigmoid(score)))
+
+
+class WassersteinTraining(GanTraining):
+    """G against a critic f without Sigmoid: the paper's future work (iii).
+
+    After Arjovsky, Chintala and Bottou 2017. f maximises mean f(X) - mean f(G(x)) and stays
+    Lipschitz because its weights are clipped; G minimises (3) with -f(G(x)) in place of
+    -log D(G(x)). The critic's net gives `adversarial` and `label` the signs that make disc_step and
+    gen_step say just that.
+    """
+
+    def __init__(
+        self,
+        generator_solver: Path,
+        discriminator_solver: Path,
+        times: PhaseTimes,
+        n_critic: int,
+        weight_clip: float,
+    ) -> None:
+        """`n_critic` updates of f to one of G; f's weights in [-weight_clip, weight_clip]."""
+        super().__init__(generator_solver, discriminator_solver, times)
+        self.batches_per_step = n_critic
+        self._weight_clip = weight_clip
+
+    def step(self, batch: Batch, measure: bool = False) -> StepLosses:
+        """`n_critic` updates of f, each on faces of its own, then one of G on the last of them."""
+        for part in batch.split(self.batches_per_step):
+            self.generate(part)
+            on_real, on_fake = self.disc_step(measure)
+            self.clip_weights()
+        return self.gen_step(on_real, on_fake, measure)
+
+    def clip_weights(self) -> None:
+        """Keep f Lipschitz, whatever its constant; on the host, even if f is on a GPU."""
+        with self.times.phase("copies"):
+            for blobs in self.discriminator.net.params.values():
+                for blob in blobs:
+                    np.clip(blob.data, -self._weight_clip, self._weight_clip, out=blob.data)
+
+    @staticmethod
+    def mean_score(score: np.ndarray) -> float:
+        """The mean of f, any number."""
+        return float(np.mean(score))
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return 0.5 * (1 + np.tanh(0.5 * x))  # as 1 / (1 + exp(-x)), without its overflow
+
+
+def _norm(blob) -> float:
+    return float(np.linalg.norm(blob.diff.ravel()))

@@ -1,0 +1,35 @@
+"""Ctrl-C and SIGTERM, taken as a wish to stop at the next good moment."""
+
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+
+@dataclass
+class StopRequest:
+    """The number of the first signal that asked the run to stop; 0 while none did."""
+
+    signal: int = 0
+
+
+@contextmanager
+def stop_requests() -> Iterator[StopRequest]:
+    """Take the first Ctrl-C or SIGTERM as a wish to stop after the iteration; a second one ends."""
+    stop = StopRequest()
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def back_to_usual() -> None:
+        for number, handler in usual.items():
+            signal.signal(number, handler)
+
+    def ask(number: int, _frame: object) -> None:
+        stop.signal = number
+        back_to_usual()
+
+    for number in usual:
+        signal.signal(number, ask)
+    try:
+        yield stop
+    finally:
+        back_to_usual()

@@ -1,0 +1,187 @@
+"""The loop around the step of steps.py, from an LMDB of faces to weights."""
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NoReturn
+
+from tqdm import tqdm
+
+from colorgan.errors import UserError
+from colorgan.faces.batches import FaceBatches
+from colorgan.faces.database import FaceDatabase
+from colorgan.measuring.figures.canvas import save_png
+from colorgan.measuring.figures.curves import training_curves
+from colorgan.measuring.log import read_log
+from colorgan.nets.runtime import load_caffe
+from colorgan.phases import PhaseTimes
+from colorgan.training.averaging import WeightAverage
+from colorgan.training.config import TrainingConfig
+from colorgan.training.modes import MODES
+from colorgan.training.run_nets import place_solver
+from colorgan.training.runfolder import RunFolder
+from colorgan.training.steps import L2Training, StepLosses
+from colorgan.training.stops import StopRequest, stop_requests
+from colorgan.training.times import TrainingTimes
+from colorgan.training.validation import Validation
+
+
+class Trainer:
+    """One run: its folder, its nets and solvers, its faces."""
+
+    def __init__(
+        self, config: TrainingConfig, run: RunFolder, train: FaceDatabase, test: FaceDatabase
+    ) -> None:
+        self.config = config
+        self.run = run
+        self.times = TrainingTimes()
+        solvers = [place_solver(config, run, name) for name in MODES[config.mode].solvers]
+        self.training = make_training(config, solvers, self.times)
+        self.batches = FaceBatches(
+            train,
+            config.batch_size * self.training.batches_per_step,
+            config.seed,
+            mirror=config.mirror,
+            vary_light=config.vary_light,
+        )
+        self.validation = Validation(test, min(config.validation_faces, len(test)))
+        deploy = str(run.path / "generator_deploy.prototxt")
+        generator = self.training.generator.net
+        # G in the TEST phase, on the very weights that are trained.
+        self.deployed = load_caffe().Net(deploy, load_caffe().TEST)
+        self.deployed.share_with(generator)
+        self.average = WeightAverage(generator, deploy, config.average) if config.average else None
+        self.iteration = self._logged_iteration = 0
+        self.best_psnr = -math.inf
+
+    def resume(self) -> None:
+        """Go on from the run's last snapshot, on a CPU bit for bit as if it had never stopped."""
+        snapshot = self.run.last_snapshot()
+        if snapshot:  # a run that ended before its first one begins again
+            for player in self.training.players:
+                player.restore(snapshot.path)
+            if self.average:
+                self.average.restore(snapshot.path)
+            self.iteration = self._logged_iteration = snapshot.state["iteration"]
+            self.best_psnr = snapshot.state["best_psnr"]
+        self.run.cut_log(self.iteration)
+
+    def train(self) -> int:
+        """Run the iterations that remain; 0, or 128 + the number of the signal that stopped it.
+
+        UserError where a loss or a weight stops being finite, or the run folder cannot be written.
+        """
+        with self.times.run(), stop_requests() as stop, self._progress() as progress:
+            try:
+                self._train(stop, progress)
+            except OSError as error:
+                raise UserError(
+                    f"{self.run.path}: cannot be written ({error.strerror}); the last good "
+                    f"snapshot is {self.run.last_snapshot_name()}; mend that and --resume"
+                ) from None
+        if self.run.log_path.exists():  # a run may be stopped before its first record
+            training_curves(read_log(self.run.log_path), self.run.path / "curves.png")
+        return 128 + stop.signal if stop.signal else 0
+
+    def _train(self, stop: StopRequest, progress: tqdm) -> None:
+        config = self.config
+        for losses in self._steps():
+            done = self.iteration == config.iterations
+            progress.update()
+            if self.iteration % config.log_every == 0:
+                self._log(losses, progress)
+            improved = False
+            if self.iteration % config.validate_every == 0 or done:
+                improved = self._validate(progress)
+            if self.iteration % config.snapshot_every == 0 or done or improved or stop.signal:
+                self._take_snapshot(is_best=improved)
+            if stop.signal:
+                break
+
+    def _steps(self) -> Iterator[StepLosses]:
+        """Do one iteration after the other; gives each one's losses, which are finite."""
+        batches = self.batches.prefetched(self.iteration, self.config.iterations)
+        while self.iteration < self.config.iterations:
+            with self.times.phase("next batch"):
+                batch = next(batches)
+            measured = (self.iteration + 1) % self.config.log_every == 0
+            losses = self.training.step(batch, measure=measured)
+            self.iteration += 1
+            if self.average:
+                self.average.follow(self.iteration)
+            if not all(map(math.isfinite, losses.values().values())):
+                self._give_up(" ".join(f"{k}={v:g}" for k, v in losses.values().items()))
+            yield losses
+
+    def _give_up(self, what: str) -> NoReturn:
+        raise UserError(
+            f"{self.run.path}: iteration {self.iteration} is not finite ({what}); the last good "
+            f"snapshot is {self.run.last_snapshot_name()}; try a smaller base_lr or lambda"
+        )
+
+    def _progress(self) -> tqdm:
+        """The progress bar; where nobody watches a terminal, only its written lines remain."""
+        return tqdm(
+            initial=self.iteration,
+            total=self.config.iterations,
+            desc=self.config.mode,
+            unit="it",
+            dynamic_ncols=True,
+            disable=None,
+        )
+
+    def _log(self, losses: StepLosses, progress: tqdm) -> None:
+        images = (self.iteration - self._logged_iteration) * self.config.batch_size
+        rate = images / self.times.since_last_log()
+        self._logged_iteration = self.iteration
+        with self.times.phase("log"):
+            record = {"iteration": self.iteration, **losses.values(), "images_per_second": rate}
+            self.run.log(record)
+            shown = ("l2", "adversarial", "d_real", "d_fake")
+            text = " ".join(f"{name}={record[name]:.3g}" for name in shown if name in record)
+            progress.set_postfix_str(f"{text} {rate:.1f} images/s", refresh=False)
+
+    def _validate(self, progress: tqdm) -> bool:
+        """Log the validation values, draw the sample grid; whether G was never better."""
+        with self.times.phase("validation"):
+            values, grid = self.validation.measure(self.deployed)
+            psnr, colorfulness = values.values()
+            if self.average:  # what the run is to give in the end, and so what is judged
+                of_average, grid = self.validation.measure(self.average.net, "val_average")
+                psnr, colorfulness = of_average.values()
+                values |= of_average
+            self.run.log({"iteration": self.iteration, **values})
+            save_png(self.run.samples_path / f"iter_{self.iteration:08d}.png", grid)
+            colored = colorfulness >= self.config.least_colorfulness * self.validation.colorfulness
+            improved = colored and psnr > self.best_psnr
+            if improved:
+                self.best_psnr = psnr
+            progress.write(
+                f"iteration {self.iteration}: validation PSNR {psnr:.2f} dB"
+                f"{' (best)' if improved else ''}, colourfulness {colorfulness:.3f}"
+            )
+            return improved
+
+    def _take_snapshot(self, is_best: bool) -> None:
+        with self.times.phase("snapshot"):
+            players = self.training.players
+            if not all(player.is_finite() for player in players):
+                self._give_up("weights that are no numbers")
+
+            def write() -> None:
+                for player in players:
+                    player.snapshot(self.run.writing_path)
+                if self.average:
+                    self.average.snapshot(self.run.writing_path)
+
+            state = {"iteration": self.iteration, "best_psnr": self.best_psnr}
+            size = sum(player.snapshot_bytes() for player in players)
+            keep = self.config.keep
+            self.run.save_snapshot(state, write, size=size, keep=keep, is_best=is_best)
+
+
+def make_training(config: TrainingConfig, solvers: list[Path], times: PhaseTimes) -> L2Training:
+    """The rules of the configuration's mode, with the nets that the solvers name."""
+    mode = MODES[config.mode]
+    own = {option: getattr(config, option) for option in mode.own_options}
+    return mode.training(*solvers, times, **own)

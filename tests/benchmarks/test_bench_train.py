@@ -1,0 +1,95 @@
+"""`colorgan bench-train`: what it prints and keeps, what it checks, what it refuses."""
+
+import importlib.util
+import json
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from colorgan.benchmarks.training.job import TRAINING_PASSES, flop_of_a_pass
+from colorgan.benchmarks.training.turns import difference
+from colorgan.errors import UserError
+from colorgan.nets.prototxt import GENERATOR_PROTOTXT, read_net
+from colorgan.nets.runtime import load_caffe
+from conftest import ROOT
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+BENCH = "bench-train"
+ONCE = ("--batch-size", 2, "--rounds", 2, "--iterations", 1, "--width", 0.125)
+
+
+def assert_ends_with_one_line(ended: subprocess.CompletedProcess[str], *parts: str) -> None:
+    assert ended.returncode == 2
+    lines = ended.stderr.splitlines()
+    assert len(lines) == 1, ended.stderr
+    assert all(part in lines[0] for part in parts), lines[0]
+
+
+def test_training_is_measured_phase_by_phase_and_kept_as_json(run: Run, tmp_path: Path) -> None:
+    kept = tmp_path / "bench.json"
+    ended = run(BENCH, *ONCE, "--sides", "stock", "ours", "--json", kept)
+    assert ended.returncode == 0, ended.stderr
+    for part in ("images/s", "of peak", "peak MiB", "D backward", "ours / stock"):
+        assert part in ended.stdout
+    (result,) = json.loads(kept.read_text())["results"]
+    assert result["largest_difference"] <= 1e-3
+    for side in ("stock", "ours"):
+        assert len(result["seconds"][side]) == 2
+        for turn in result["seconds"][side]:
+            total = turn.pop("all")
+            assert 0 < sum(turn.values()) <= total
+        assert 0 < result["memory_mib"][side]["before"] < result["memory_mib"][side]["peak"]
+
+
+def test_an_image_costs_the_papers_generator_9_7_gflop_in_training() -> None:
+    # 4096 pixels x 9 taps x (3 x 32 + 32 x 64 + 64 x 128 + 128 x 256 + 256 x 3) multiply-adds
+    by_hand = 3 * 2 * 4096 * 9 * 43872
+    assert round(by_hand / 1e9, 1) == 9.7
+    net = read_net(GENERATOR_PROTOTXT)
+    built = load_caffe().Net(str(GENERATOR_PROTOTXT), 0)
+    assert TRAINING_PASSES["generator"] * flop_of_a_pass(net, built) == by_hand
+
+
+def test_coloring_is_measured_at_any_size(run: Run, tmp_path: Path) -> None:
+    kept = tmp_path / "bench.json"
+    ended = run(
+        BENCH, *ONCE, "--sides", "ours", "--forward", "--rounds", 1, "--size", 40, "--json", kept
+    )
+    assert ended.returncode == 0, ended.stderr
+    (result,) = json.loads(kept.read_text())["results"]
+    # 1600 pixels x 9 taps x multiply-adds of 3-4-8-16-32-3 maps
+    by_hand = 2 * 1600 * 9 * (12 + 32 + 128 + 512 + 96)
+    assert result["flop_per_image"] == {"generator": by_hand, "discriminator": 0}
+
+
+def test_sides_that_disagree_are_refused() -> None:
+    assert difference({"stock": {"l2": 2.0}, "ours": {"l2": 2.0001}}) == pytest.approx(5e-5)
+    for wrong in (2.01, float("nan")):
+        with pytest.raises(UserError, match="ours and stock disagree on l2"):
+            difference({"stock": {"l2": 2.0}, "ours": {"l2": wrong}})
+
+
+def test_faces_too_small_for_the_discriminator_are_one_line(run: Run) -> None:
+    assert_ends_with_one_line(run(BENCH, "--size", "8", "--sides", "ours"), "--size: 16 pixels")
+
+
+def test_a_net_that_caffe_refuses_is_one_line(run: Run, tmp_path: Path) -> None:
+    broken = tmp_path / "broken.prototxt"
+    prototxt = (ROOT / "prototxt/generator.prototxt").read_text()
+    broken.write_text(prototxt.replace('bottom: "conv4"', 'bottom: "conv9"'))
+    assert_ends_with_one_line(run(BENCH, *ONCE, "--sides", "ours", "--generator", broken), "conv9")
+
+
+@pytest.mark.skipif(bool(importlib.util.find_spec("torch")), reason="PyTorch is installed")
+def test_pytorch_missing_is_one_line(run: Run) -> None:
+    assert_ends_with_one_line(run(BENCH, "--sides", "pytorch-nchw"), "requirements-bench.txt")
+
+
+@pytest.mark.parametrize("option", [("--sides", "tensorflow"), ("--rounds", "0"), ("--width", "0")])
+def test_wrong_options_end_with_code_2(run: Run, option: tuple[str, str]) -> None:
+    ended = run(BENCH, *option)
+    assert ended.returncode == 2
+    assert f"argument {option[0]}: invalid" in ended.stderr

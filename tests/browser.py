@@ -1,0 +1,166 @@
+"""A browser for tests: Debian's Chromium, without a screen, by its DevTools protocol."""
+
+import base64
+import fcntl
+import itertools
+import json
+import os
+import select
+import signal
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+SECONDS = 30  # within which all that is waited for must come
+
+
+def high_copy(descriptor: int) -> int:
+    """A copy of a file descriptor, of a number that is out of the way of 3 and 4."""
+    return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
+
+
+class Browser:
+    """Chromium with one page, driven by the DevTools protocol: JSON, each message ended by NUL.
+
+    Attributes:
+        complaints: what the page's console got: errors, violated policies, exceptions.
+        events: all other events, by their method.
+    """
+
+    FLAGS = (
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync",
+        "--hide-scrollbars", "--remote-debugging-pipe",
+    )  # fmt: skip
+
+    def __init__(self, folder: Path) -> None:
+        commands, self._commands = os.pipe()
+        self._answers, answers = os.pipe()
+        # Chromium reads from descriptor 3 and writes to 4, which bash puts in place.
+        pipes = [high_copy(commands), high_copy(answers)]
+        self._process = subprocess.Popen(
+            ["bash", "-c", f'exec "$@" 3<&{pipes[0]} 4>&{pipes[1]}', "bash", "chromium",
+             *self.FLAGS, f"--user-data-dir={folder}"],
+            pass_fds=pipes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        for descriptor in (commands, answers, *pipes):
+            os.close(descriptor)
+        self._numbers, self._received, self._session = itertools.count(1), bytearray(), None
+        self.complaints: list[str] = []
+        self.events: list[dict[str, Any]] = []
+        target = self.do("Target.createTarget", url="about:blank")["targetId"]
+        attached = self.do("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "DOM"):
+            self.do(f"{domain}.enable")
+
+    def close(self) -> None:
+        self._session = None
+        try:
+            self.do("Browser.close")
+            self._process.wait(SECONDS)
+        finally:
+            if self._process.poll() is None:
+                os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+            os.close(self._commands)
+            os.close(self._answers)
+
+    def do(self, method: str, **parameters: object) -> dict[str, Any]:
+        """Give a command and return its result."""
+        number = next(self._numbers)
+        message = {"id": number, "method": method, "params": parameters}
+        if self._session:
+            message["sessionId"] = self._session
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        while (answer := self._receive()).get("id") != number:
+            self._keep(answer)
+        assert "error" not in answer, (method, answer)
+        return answer["result"]
+
+    def wait_for(self, method: str, **parameters: object) -> None:
+        """Wait for an event with these parameters."""
+
+        def came(event: dict[str, Any]) -> bool:
+            return event["method"] == method and parameters.items() <= event["params"].items()
+
+        while not any(map(came, self.events)):
+            self._keep(self._receive())
+
+    def run(self, script: str) -> Any:
+        """The value of an expression on the page; of a promise, once it is kept."""
+        answer = self.do(
+            "Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True
+        )
+        assert "exceptionDetails" not in answer, answer
+        return answer["result"].get("value")
+
+    def wait_until(self, condition: str) -> None:
+        """Wait for the page to fulfil a condition, looked at before each frame that is drawn."""
+        self.run(
+            "new Promise(done => { const look = () => "
+            f"({condition}) ? done() : requestAnimationFrame(look); look(); }})"
+        )
+
+    def screenshot(self, selector: str) -> np.ndarray:
+        """What an element of the page looks like: BGR."""
+        data = self.do("Page.captureScreenshot", clip={**self.box(selector), "scale": 1})["data"]
+        return cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+
+    def box(self, selector: str) -> dict[str, float]:
+        """Where an element is on the page: x, y, width, height."""
+        return self.run(
+            "(({x, y, width, height}) => ({x: x + scrollX, y: y + scrollY, width, height}))"
+            f"(document.querySelector('{selector}').getBoundingClientRect())"
+        )
+
+    def choose(self, path: Path) -> None:
+        """Give the page's file input a file."""
+        found = self.do("Runtime.evaluate", expression="document.querySelector('#file')")
+        self.do("DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"])
+
+    def press(self, key: str) -> None:
+        codes = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, "Tab": 9, "Space": 32}
+        named = {"key": " ", "text": " "} if key == "Space" else {"key": key}
+        for kind in ("keyDown", "keyUp"):
+            self.do(
+                "Input.dispatchKeyEvent",
+                type=kind, code=key, windowsVirtualKeyCode=codes[key], **named,
+            )  # fmt: skip
+
+    def drag(self, *points: tuple[float, float]) -> None:
+        """Press the mouse's button at the first point, release it at the last."""
+        kinds = ["mousePressed", *["mouseMoved"] * (len(points) - 1), "mouseReleased"]
+        for kind, (x, y) in zip(kinds, [*points, points[-1]], strict=True):
+            self.do(
+                "Input.dispatchMouseEvent", type=kind, x=x, y=y, button="left", buttons=1,
+                clickCount=1,
+            )  # fmt: skip
+
+    def swipe(self, *points: tuple[float, float]) -> None:
+        """Lay a finger on the first point, take it off at the last."""
+        for kind, (x, y) in zip(["touchStart", *["touchMove"] * len(points)], points, strict=False):
+            self.do("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
+        self.do("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
+
+    def _receive(self) -> dict[str, Any]:
+        while b"\0" not in self._received:
+            ready, _, _ = select.select([self._answers], [], [], SECONDS)
+            assert ready, "the browser is silent"
+            part = os.read(self._answers, 1 << 20)
+            assert part, "the browser ended"
+            self._received += part
+        message, _, self._received = self._received.partition(b"\0")
+        return json.loads(message)
+
+    def _keep(self, event: dict[str, Any]) -> None:
+        parameters = json.dumps(event["params"])
+        logged = event["method"] in ("Log.entryAdded", "Runtime.consoleAPICalled")
+        if logged or event["method"] == "Runtime.exceptionThrown":
+            self.complaints.append(parameters)
+        else:
+            self.events.append(event)

@@ -1,0 +1,105 @@
+"""The front door: the table of commands, how they end, and what a bare installation can do."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import colorgan
+from colorgan.commands.front_door import COMMANDS
+from conftest import ROOT, run_program, run_python
+
+HEAVY = {"caffe", "google.protobuf", "lmdb", "matplotlib", "scipy", "skimage", "starlette"}
+FILES = {
+    "python/train_gan.py": "train",
+    "python/evaluate.py": "evaluate",
+    "python/make_figures.py": "figures",
+    "python/colorize.py": "colorize",
+    "tools/build_lmdb.py": "build-lmdb",
+}
+
+
+def test_the_table_has_every_module_of_the_commands() -> None:
+    package = Path(colorgan.__file__).parent / "commands"
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__", "arguments", "front_door"}
+    listed = {row.name.replace("-", "_") for row in COMMANDS if not row.script}
+    assert listed == modules
+
+
+def test_help_lists_every_command() -> None:
+    text = run_program("--help").stdout
+    for row in COMMANDS:
+        assert re.search(rf"(?m)^    {row.name}\s+{re.escape(row.summary)}$", text), row.name
+
+
+def test_the_readme_has_the_same_table() -> None:
+    rows = re.findall(r"(?m)^\| `colorgan ([a-z-]+)` \| (.+) \|$", (ROOT / "README.md").read_text())
+    assert rows == [(row.name, row.summary) for row in COMMANDS]
+
+
+@pytest.mark.parametrize("row", [row for row in COMMANDS if not row.script], ids=lambda r: r.name)
+def test_every_command_has_help(row) -> None:
+    done = run_program(row.name, "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"usage: colorgan {row.name} ")
+
+
+def test_the_version_is_that_of_the_package() -> None:
+    assert run_program("--version").stdout == f"colorgan {colorgan.__version__}\n"
+
+
+def test_a_command_that_there_is_not_ends_in_one_line() -> None:
+    done = run_program("colourize", "old.jpg")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "colorgan: error: colourize: no such command; colorgan --help lists them\n"
+    )
+
+
+def test_the_scripts_of_the_clone_are_commands_too() -> None:
+    done = run_program("reproduce", "--help")
+    assert done.returncode == 0
+    assert "ITERATIONS=n" in done.stdout
+
+
+@pytest.mark.parametrize(("file", "name"), FILES.items())
+def test_the_named_programs_are_commands(file: str, name: str, tmp_path: Path) -> None:
+    by_file = subprocess.run(
+        [sys.executable, ROOT / file, "--help"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert by_file.returncode == 0, by_file.stderr
+    assert by_file.stdout == run_program(name, "--help").stdout
+
+
+def test_a_command_loads_no_other() -> None:
+    """Colouring needs neither Caffe's Python module nor what training and measuring need."""
+    code = (
+        "import sys; from colorgan.commands.front_door import main\n"
+        "try: main(['colorize', '--help'])\n"
+        "except SystemExit: pass\n"
+        f"sys.exit(', '.join({HEAVY} & set(sys.modules)) or 0)"
+    )
+    done = run_python("-c", code)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def completions(line: str, folder: Path) -> set[str]:
+    """What bash would offer at the end of a command line."""
+    out = folder / "completions"
+    done = run_python(
+        "-m", "colorgan",
+        env=os.environ | {
+            "_ARGCOMPLETE": "1", "_ARGCOMPLETE_STDOUT_FILENAME": str(out), "IFS": "\v",
+            "_ARGCOMPLETE_IFS": "\v", "COMP_LINE": line, "COMP_POINT": str(len(line)),
+        },
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return {word.strip() for word in out.read_text().split("\v")}
+
+
+def test_a_shell_completes_commands_and_their_options(tmp_path: Path) -> None:
+    assert {"train", "test"} <= completions("colorgan t", tmp_path)
+    assert {"--mirror", "--mode"} <= completions("colorgan train --m", tmp_path)

@@ -1,0 +1,395 @@
+"""`colorgan train` as a user runs it: on real Caffe, real LMDBs, in processes of its own."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorgan.faces.database import FaceDatabase
+from colorgan.luminance import gray_from_bgr
+from colorgan.measuring import metrics
+from colorgan.measuring.log import read_log
+from colorgan.nets.deployed import DeployedGenerator, read_weights, to_uint8
+from colorgan.nets.prototxt import GENERATOR_PROTOTXT, PAPERS_SOLVERS, read_solver
+from conftest import ROOT
+
+SMALL = ROOT / "prototxt" / "generator_small.prototxt"
+PAPERS = GENERATOR_PROTOTXT.relative_to(ROOT)
+QUICK = (
+    *("--generator", SMALL, "--batch-size", 2, "--log-every", 2, "--validate-every", 10),
+    *("--snapshot-every", 5, "--validation-faces", 6),
+)
+SNAPSHOT_FILES = {
+    "generator.caffemodel",
+    "generator.solverstate",
+    "discriminator.caffemodel",
+    "discriminator.solverstate",
+    "state.json",
+}
+
+
+def command(*words: object) -> list[str]:
+    return [sys.executable, "-m", "colorgan", "train", *map(str, words)]
+
+
+def train(*words: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(command(*words), capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def assert_refused(result: subprocess.CompletedProcess[str], complaint: str) -> None:
+    assert result.returncode == 2, result.stderr
+    lines = result.stderr.strip().splitlines()
+    assert complaint in lines[-1]
+    assert "Traceback" not in result.stderr
+    assert "Check failed" not in "".join(lines[:-1])
+
+
+def weights(run: Path, iteration: int) -> list[bytes]:
+    folder = run / "snapshots" / f"iter_{iteration:08d}"
+    return [(folder / name).read_bytes() for name in sorted(SNAPSHOT_FILES - {"state.json"})]
+
+
+def losses(run: Path) -> list[dict]:
+    records = [record for record in read_log(run / "log.jsonl") if "l2" in record]
+    return [{k: v for k, v in r.items() if k != "images_per_second"} for r in records]
+
+
+@pytest.fixture(scope="module")
+def paper_run(tmp_path_factory: pytest.TempPathFactory, faces: Path) -> Path:
+    """Twenty iterations in one go."""
+    out = tmp_path_factory.mktemp("runs") / "paper"
+    done = train("--data", faces, "--out", out, "--iterations", 20, *QUICK, "--profile")
+    assert done.returncode == 0, done.stderr
+    (out / "stdout.txt").write_text(done.stdout)
+    (out / "stderr.txt").write_text(done.stderr)
+    return out
+
+
+def test_a_run_leaves_log_samples_snapshots_configuration_and_curves(paper_run: Path) -> None:
+    config = json.loads((paper_run / "config.json").read_text())
+    assert (config["mode"], config["adversarial_weight"], config["iterations"]) == ("gan", 100, 20)
+    training = losses(paper_run)
+    assert [record["iteration"] for record in training] == list(range(2, 21, 2))
+    assert set(training[0]) == {
+        *("iteration", "l2", "adversarial", "d_real", "d_fake", "score_real", "score_fake"),
+        *("grad_l2", "grad_adversarial"),
+    }
+    validated = [r["iteration"] for r in read_log(paper_run / "log.jsonl") if "val_psnr" in r]
+    assert validated == [10, 20]
+    assert [p.name for p in sorted((paper_run / "samples").iterdir())] == [
+        "iter_00000010.png",
+        "iter_00000020.png",
+    ]
+    last = paper_run / "snapshots" / "iter_00000020"
+    assert {path.name for path in last.iterdir()} == SNAPSHOT_FILES
+    assert (paper_run / "curves.png").stat().st_size > 1000
+
+
+def test_g_and_d_do_not_share_their_first_random_numbers(paper_run: Path) -> None:
+    solvers = [read_solver(paper_run / f"{name}_solver.prototxt") for name in PAPERS_SOLVERS]
+    assert solvers[0].random_seed != solvers[1].random_seed
+
+
+def test_a_run_is_quiet_about_everything_but_its_validations(paper_run: Path) -> None:
+    assert (paper_run / "stderr.txt").read_text() == ""
+    lines = (paper_run / "stdout.txt").read_text().splitlines()
+    assert [line.startswith("iteration") for line in lines[:3]] == [True, True, False]
+    assert "best weights" in lines[-1]
+
+
+def test_profile_tells_the_share_of_each_phase(paper_run: Path) -> None:
+    printed = (paper_run / "stdout.txt").read_text()
+    for phase in ("G forward", "G backward", "G update", "D forward", "D update", "copies"):
+        assert phase in printed
+    assert "outside Caffe's own work" in printed
+
+
+def test_validation_values_are_those_of_the_snapshots_weights(paper_run: Path, faces: Path) -> None:
+    best = DeployedGenerator(paper_run / "snapshots" / "best" / "generator.caffemodel")
+    with FaceDatabase(faces / "test_lmdb") as database:
+        real = database.faces(range(6))
+    fake = to_uint8(best.colorize(gray_from_bgr(real)))
+    logged = [r["val_psnr"] for r in read_log(paper_run / "log.jsonl") if "val_psnr" in r]
+    assert max(logged) == pytest.approx(float(np.mean(metrics.psnr(fake, real))), abs=1e-3)
+
+
+def test_two_runs_of_one_seed_are_equal_and_of_two_seeds_are_not(
+    paper_run: Path, faces: Path, tmp_path: Path
+) -> None:
+    for name, seed in (("same", 1), ("other", 2)):
+        out = tmp_path / name
+        train("--data", faces, "--out", out, "--iterations", 5, "--seed", seed, *QUICK)
+    first = losses(paper_run)[:2]
+    assert losses(tmp_path / "same") == first
+    assert losses(tmp_path / "other") != first
+
+
+def test_ten_and_ten_more_are_twenty_bit_for_bit(
+    paper_run: Path, faces: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "halves"
+    train("--data", faces, "--out", out, "--iterations", 10, *QUICK)
+    shutil.move(out, tmp_path / "moved")  # a run may be carried elsewhere
+    done = train("--out", tmp_path / "moved", "--resume", "--iterations", 20)
+    assert done.returncode == 0, done.stderr
+    assert weights(tmp_path / "moved", 20) == weights(paper_run, 20)
+    assert losses(tmp_path / "moved") == losses(paper_run)
+
+
+def wait_for(path: Path, process: subprocess.Popen, seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert process.poll() is None, "the run ended early"
+        assert time.monotonic() < deadline, f"no {path}"
+        time.sleep(0.02)
+
+
+def test_a_killed_run_goes_on_bit_for_bit(paper_run: Path, faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "killed"
+    words = ("--data", faces, "--out", out, "--iterations", 20, *QUICK)
+    process = subprocess.Popen(command(*words), stdout=subprocess.DEVNULL)
+    wait_for(out / "snapshots" / "iter_00000005", process)
+    time.sleep(0.3)  # some iterations beyond the snapshot, which have to be made again
+    process.kill()
+    process.wait()
+    done = train("--out", out, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert weights(out, 20) == weights(paper_run, 20)
+    assert losses(out) == losses(paper_run)
+
+
+def test_a_run_killed_before_its_first_snapshot_begins_again(
+    paper_run: Path, faces: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "early"
+    words = ("--data", faces, "--out", out, "--iterations", 5, *QUICK)
+    process = subprocess.Popen(command(*words), stdout=subprocess.DEVNULL)
+    wait_for(out / "log.jsonl", process)
+    process.kill()
+    process.wait()
+    assert not list((out / "snapshots").glob("iter_*"))
+    done = train("--out", out, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert losses(out) == losses(paper_run)[:2]
+
+
+def test_a_run_stopped_at_once_has_its_snapshot(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "brief"
+    seldom = ("--log-every", 1000, "--snapshot-every", 1000)
+    words = ("--data", faces, "--out", out, *QUICK, *seldom)
+    process = subprocess.Popen(command(*words), stderr=subprocess.PIPE, text=True)
+    wait_for(out / "config.json", process)
+    time.sleep(0.2)  # until the handler stands: it does before the first iteration is over
+    process.terminate()
+    _, complaint = process.communicate(timeout=60)
+    assert (process.returncode, complaint) == (143, "")
+    assert len(list((out / "snapshots").glob("iter_*"))) == 1
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_signal_takes_a_snapshot_and_stops(
+    faces: Path, tmp_path: Path, number: int, code: int
+) -> None:
+    out = tmp_path / "stopped"
+    words = ("--data", faces, "--out", out, "--iterations", 100000, *QUICK)
+    process = subprocess.Popen(command(*words), stdout=subprocess.PIPE, text=True)
+    wait_for(out / "log.jsonl", process)
+    process.send_signal(number)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode == code
+    newest = max(path.name for path in (out / "snapshots").glob("iter_*"))
+    done = int(newest.removeprefix("iter_"))
+    assert f"{done} iterations done" in printed
+    assert (out / "curves.png").exists()
+
+
+def test_the_l2_mode_trains_without_a_discriminator(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "l2"
+    done = train("--data", faces, "--out", out, "--mode", "l2", "--iterations", 4, *QUICK)
+    assert done.returncode == 0, done.stderr
+    assert {key for record in losses(out) for key in record} == {"iteration", "l2", "grad_l2"}
+    assert not list(out.rglob("discriminator*"))
+
+
+def test_the_wgan_mode_clips_its_critic_and_goes_on_bit_for_bit(
+    faces: Path, tmp_path: Path
+) -> None:
+    words = ("--data", faces, "--mode", "wgan", "--n-critic", 2, *QUICK)
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    for out, iterations in ((whole, 6), (halves, 3)):
+        done = train(*words, "--out", out, "--iterations", iterations)
+        assert done.returncode == 0, done.stderr
+    done = train("--out", halves, "--resume", "--iterations", 6)
+    assert done.returncode == 0, done.stderr
+    assert weights(halves, 6) == weights(whole, 6)
+    solvers = [read_solver(whole / f"{name}_solver.prototxt") for name in PAPERS_SOLVERS]
+    assert [solver.type for solver in solvers] == ["RMSProp", "RMSProp"]
+    critic = read_weights(whole / "snapshots/iter_00000006/discriminator.caffemodel")
+    largest = max(
+        abs(value) for layer in critic.layer for blob in layer.blobs for value in blob.data
+    )
+    assert largest == pytest.approx(0.01)
+    assert (whole / "curves.png").exists()
+
+
+def test_an_average_of_the_weights_is_kept_judged_and_taken_up_again(
+    faces: Path, tmp_path: Path
+) -> None:
+    words = ("--data", faces, "--average", "0.9", *QUICK)
+    whole, halves = tmp_path / "whole", tmp_path / "halves"
+    for out, iterations in ((whole, 10), (halves, 5)):
+        done = train(*words, "--out", out, "--iterations", iterations)
+        assert done.returncode == 0, done.stderr
+    done = train("--out", halves, "--resume", "--iterations", 10)
+    assert done.returncode == 0, done.stderr
+    last = Path("snapshots/iter_00000010/generator_average.caffemodel")
+    assert (halves / last).read_bytes() == (whole / last).read_bytes()
+    assert (whole / last).read_bytes() != (
+        whole / last.with_name("generator.caffemodel")
+    ).read_bytes()
+    (record,) = [r for r in read_log(whole / "log.jsonl") if "val_psnr" in r]
+    with FaceDatabase(faces / "test_lmdb") as database:
+        real = database.faces(range(6))
+    fake = to_uint8(DeployedGenerator(whole / last).colorize(gray_from_bgr(real)))
+    psnr = float(np.mean(metrics.psnr(fake, real)))
+    assert record["val_average_psnr"] == pytest.approx(psnr, abs=1e-3)
+    assert record["val_psnr"] != record["val_average_psnr"]
+
+
+def test_the_best_snapshot_reaches_the_colorfulness_asked_for(faces: Path, tmp_path: Path) -> None:
+    words = ("--data", faces, "--iterations", 9, *QUICK, "--validate-every", 1, "--seed", 4)
+    free, bound = tmp_path / "free", tmp_path / "bound"
+    done = train(*words, "--out", free, "--keep", 9)
+    assert done.returncode == 0, done.stderr
+    checks = [r for r in read_log(free / "log.jsonl") if "val_psnr" in r]
+    by_psnr = max(checks, key=lambda record: record["val_psnr"])
+    with FaceDatabase(faces / "test_lmdb") as database:
+        truth = float(np.mean(metrics.colorfulness(database.faces(range(6)))))
+    # A share that the best by PSNR misses and some check reaches.
+    colors = sorted(record["val_colorfulness"] / truth for record in checks)
+    share = min(c for c in colors if c > by_psnr["val_colorfulness"] / truth) - 1e-6
+    done = train(*words, "--out", bound, "--keep", 9, "--least-colorfulness", share)
+    assert done.returncode == 0, done.stderr
+    colored = [r for r in checks if r["val_colorfulness"] / truth >= share]
+    expected = max(colored, key=lambda record: record["val_psnr"])["iteration"]
+    best = json.loads((bound / "snapshots/best/state.json").read_text())["iteration"]
+    assert best == expected != by_psnr["iteration"]
+
+
+def test_gs_solver_may_be_another(faces: Path, tmp_path: Path) -> None:
+    solver = ROOT / "solvers/generator_chroma_solver.prototxt"
+    words = ("--data", faces, "--out", tmp_path / "run", "--generator-solver", solver, *QUICK)
+    done = train(*words, "--iterations", 2)
+    assert done.returncode == 0, done.stderr
+    assert read_solver(tmp_path / "run/generator_solver.prototxt").lr_policy == "poly"
+    config = json.loads((tmp_path / "run/config.json").read_text())
+    assert config["generator_solver"] == "solvers/generator_chroma_solver.prototxt"
+    assert config["generator"] == "prototxt/generator_small.prototxt"
+    refused = train("--out", tmp_path / "run", "--resume", "--generator-solver", SMALL)
+    assert_refused(refused, "has generator_solver solvers/generator_chroma_solver.prototxt")
+
+
+def test_a_folder_in_use_is_refused(faces: Path, tmp_path: Path) -> None:
+    out = tmp_path / "busy"
+    words = ("--data", faces, "--out", out, "--iterations", 100000, *QUICK)
+    process = subprocess.Popen(command(*words), stdout=subprocess.DEVNULL)
+    wait_for(out / "config.json", process)
+    assert_refused(train("--out", out, "--resume"), "another run is using this folder")
+    process.kill()
+    process.wait()
+
+
+def test_losses_that_are_not_finite_stop_the_run_and_name_the_last_good_snapshot(
+    faces: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "infinite"
+    words = ("--data", faces, "--out", out, "--lambda", "3e38", *QUICK)
+    result = train(*words, "--snapshot-every", 1)
+    assert_refused(result, "not finite")
+    assert "iteration" in result.stderr
+    snapshots = sorted((out / "snapshots").glob("iter_*"))
+    assert (str(snapshots[-1]) if snapshots else "snapshot is none") in result.stderr
+    for snapshot in snapshots:
+        DeployedGenerator(snapshot / "generator.caffemodel")
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 24 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)],
+        capture_output=True,
+        check=False,
+    )
+    if mounted.returncode:
+        pytest.skip("cannot mount a small disk here (needs root)")
+    yield place
+    subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def test_a_full_disk_at_a_snapshot_is_one_line_and_the_last_snapshot_stays(
+    faces: Path, small_disk: Path
+) -> None:
+    out = small_disk / "run"
+    words = ("--data", faces, "--out", out, "--iterations", 20, *QUICK)
+    result = train(*words, "--snapshot-every", 1, "--keep", 9)
+    assert_refused(result, "disk full")
+    snapshots = sorted((out / "snapshots").glob("iter_*"))
+    assert snapshots
+    assert str(snapshots[-1]) in result.stderr
+    DeployedGenerator(snapshots[-1] / "generator.caffemodel")
+
+
+def test_a_damaged_snapshot_is_refused_and_the_one_before_serves(
+    paper_run: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "damaged"
+    shutil.copytree(paper_run, out, symlinks=True)
+    newest = out / "snapshots" / "iter_00000020"
+    os.truncate(newest / "generator.solverstate", 1000)
+    assert_refused(train("--out", out, "--resume"), "damaged snapshot")
+    shutil.rmtree(newest)
+    done = train("--out", out, "--resume")
+    assert done.returncode == 0, done.stderr
+    assert weights(out, 20) == weights(paper_run, 20)
+
+
+def test_what_cannot_be_trained_is_refused_in_one_line(
+    paper_run: Path, faces: Path, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.prototxt"
+    broken.write_text("layer { name: 3")
+    other = shutil.copytree(paper_run, tmp_path / "other")
+    net = other / "generator.prototxt"
+    net.write_text(net.read_text().replace("fake_l2", "for_l2"))
+    new = ("--out", tmp_path / "new")
+    cases = [
+        (("--data", tmp_path / "nowhere", *new), "nowhere/manifest.json: cannot be read"),
+        ((*new,), "--data is missing"),
+        (("--out", tmp_path / "empty", "--resume"), "no run to go on with"),
+        (("--data", faces, "--out", paper_run), "--resume to go on"),
+        (("--out", paper_run, "--resume", "--seed", 9), "has seed 1, not 9"),
+        (("--out", paper_run, "--resume", "--generator", PAPERS), "has another generator"),
+        (("--out", other, "--resume", "--iterations", 30), "no layer makes the blob 'fake_l2'"),
+        (("--data", faces, *new, "--generator", broken), "not a Caffe prototxt"),
+        (("--data", faces, *new, "--lambda", "-1"), "not a positive number"),
+        (("--data", faces, *new, "--batch-size", "0"), "not 1 or more"),
+        (("--data", faces, *new, "--gpu", "0"), "GPU"),
+        (("--data", faces, *new, "--mode", "l2", "--lambda", "9"), "--mode l2 has not"),
+        (("--data", faces, *new, "--n-critic", "3"), "--mode wgan"),
+        (("--data", faces, *new, "--weight-clip", "0"), "not a positive number"),
+        (("--data", faces, *new, "--average", "1"), "not between 0 and 1"),
+        (("--data", faces, *new, "--generator-solver", SMALL), "not a Caffe prototxt"),
+    ]
+    for words, complaint in cases:
+        assert_refused(train(*words), complaint)

@@ -1,0 +1,210 @@
+"""The CPU engine's convolution against a float64 reference, on shapes of every kind.
+
+As a program, `test_engine_convolution.py OUT.npz`, it runs all cases under the engine that
+CAFFE_CPU_ENGINE names and keeps what came out.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engines import ENGINES, Outcomes, make_net
+
+# Of the largest value. Direct convolution in float32 has errors of about 5e-7, Winograd's of 1e-6.
+TOLERANCE = 1e-5
+PASSES = 2  # parameter diffs must add up over them
+
+
+@dataclass(frozen=True)
+class Case:
+    """One convolution: N x C x H x W inputs, `outputs` maps."""
+
+    num: int
+    channels: int
+    height: int
+    width: int
+    outputs: int
+    kernel: tuple[int, int]
+    pad: tuple[int, int] = (0, 0)
+    stride: tuple[int, int] = (1, 1)
+    dilation: int = 1
+    group: int = 1
+    bias: bool = True
+    engine: str = "DEFAULT"
+
+    def prototxt(self) -> str:
+        (kh, kw), (ph, pw), (sh, sw) = self.kernel, self.pad, self.stride
+        return f"""
+            force_backward: true
+            layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{
+              dim: {self.num} dim: {self.channels} dim: {self.height} dim: {self.width} }} }} }}
+            layer {{ name: "y" type: "Convolution" bottom: "x" top: "y" convolution_param {{
+              num_output: {self.outputs} kernel_h: {kh} kernel_w: {kw} pad_h: {ph} pad_w: {pw}
+              stride_h: {sh} stride_w: {sw} dilation: {self.dilation} group: {self.group}
+              bias_term: {str(self.bias).lower()} engine: {self.engine} }} }}"""
+
+    def out_size(self) -> tuple[int, int]:
+        def along(size: int, kernel: int, pad: int, stride: int) -> int:
+            return (size + 2 * pad - self.dilation * (kernel - 1) - 1) // stride + 1
+
+        return tuple(map(along, (self.height, self.width), self.kernel, self.pad, self.stride))
+
+    def values(self, seed: int) -> dict[str, np.ndarray]:
+        """Inputs, weights, and the gradient at the output."""
+        rng = np.random.default_rng(seed)
+        shapes = {
+            "x": (self.num, self.channels, self.height, self.width),
+            "w": (self.outputs, self.channels // self.group, *self.kernel),
+            "b": (self.outputs,),
+            "dy": (self.num, self.outputs, *self.out_size()),
+        }
+        values = {name: rng.standard_normal(shape, np.float32) for name, shape in shapes.items()}
+        return values if self.bias else values | {"b": np.zeros(self.outputs, np.float32)}
+
+
+def random_cases(count: int) -> Iterator[Case]:
+    rng = np.random.default_rng(11)
+    while count:
+        kernel = tuple(map(int, rng.choice([1, 2, 3, 3, 3, 4, 5, 5, 7], 2)))
+        if rng.random() < 0.8:
+            kernel = (kernel[0], kernel[0])
+        group = int(rng.choice([1, 1, 1, 2, 3]))
+        case = Case(
+            num=int(rng.integers(1, 4)),
+            channels=group * int(rng.integers(1, 40)),
+            height=int(rng.integers(1, 34)),
+            width=int(rng.integers(1, 34)),
+            outputs=group * int(rng.integers(1, 40)),
+            kernel=kernel,
+            pad=tuple(map(int, rng.integers(0, 4, 2))),
+            stride=tuple(map(int, rng.choice([1, 1, 1, 2, 3], 2))),
+            dilation=int(rng.choice([1, 1, 1, 2])),
+            group=group,
+            bias=bool(rng.random() < 0.5),
+        )
+        if min(case.out_size()) >= 1:
+            count -= 1
+            yield case
+
+
+# The nets' own layers, at a small batch, then any.
+CASES = [
+    Case(2, 3, 64, 64, 32, (3, 3), (1, 1), bias=False),
+    Case(2, 64, 64, 64, 128, (3, 3), (1, 1), bias=False),
+    Case(1, 256, 64, 64, 3, (3, 3), (1, 1)),
+    Case(2, 16, 64, 64, 32, (5, 5), (2, 2), bias=False),
+    Case(3, 3, 64, 64, 32, (4, 4), (1, 1), (2, 2)),
+    Case(3, 128, 8, 8, 256, (4, 4), (1, 1), (2, 2)),
+    Case(2, 24, 1, 300, 24, (3, 3), (1, 1)),
+    Case(1, 20, 9, 7, 20, (3, 3), (3, 4)),
+    *random_cases(60),
+]
+
+
+def reference(case: Case, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Forward pass and gradients in float64, one tap of the kernel at a time."""
+    x, w, b, dy = (values[name].astype(np.float64) for name in ("x", "w", "b", "dy"))
+    (ph, pw), (oh, ow), d, g = case.pad, case.out_size(), case.dilation, case.group
+    padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))
+    dpadded, dw = np.zeros_like(padded), np.zeros_like(w)
+    y = np.zeros(dy.shape) + b[:, None, None]
+    by_group = (case.num, g, -1, oh, ow)
+    dy_g, y_g = dy.reshape(by_group), y.reshape(by_group)
+    w_g, dw_g = (a.reshape(g, -1, case.channels // g, *case.kernel) for a in (w, dw))
+    for i, j in np.ndindex(case.kernel):
+        rows = slice(i * d, i * d + case.stride[0] * (oh - 1) + 1, case.stride[0])
+        columns = slice(j * d, j * d + case.stride[1] * (ow - 1) + 1, case.stride[1])
+        seen = padded[:, :, rows, columns].reshape(by_group)
+        y_g += np.einsum("goc,ngchw->ngohw", w_g[..., i, j], seen, optimize=True)
+        dw_g[..., i, j] = np.einsum("ngohw,ngchw->goc", dy_g, seen, optimize=True)
+        back = np.einsum("goc,ngohw->ngchw", w_g[..., i, j], dy_g, optimize=True)
+        dpadded[:, :, rows, columns] += back.reshape(case.num, -1, oh, ow)
+    dx = dpadded[:, :, ph : ph + case.height, pw : pw + case.width]
+    return {"y": y, "dx": dx, "dw": PASSES * dw, "db": PASSES * dy.sum((0, 2, 3))}
+
+
+def run_case(case: Case, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same by the Caffe of this process."""
+    net = make_net(case.prototxt())
+    weights = net.params["y"]
+    weights[0].data[...] = values["w"]
+    if case.bias:
+        weights[1].data[...] = values["b"]
+    net.blobs["x"].data[...] = values["x"]
+    net.blobs["x"].diff[...] = 7  # overwritten, not added to
+    for _ in range(PASSES):
+        net.forward()
+        net.blobs["y"].diff[...] = values["dy"]
+        net.backward()
+    got = {"y": net.blobs["y"].data, "dx": net.blobs["x"].diff, "dw": weights[0].diff}
+    return got | ({"db": weights[1].diff} if case.bias else {})
+
+
+@pytest.fixture(scope="module")
+def run_cases(tmp_path_factory: pytest.TempPathFactory) -> Outcomes:
+    """What all cases give under an engine and a number of threads; "3/dw" is dw of case 3."""
+    return Outcomes(__file__, tmp_path_factory.mktemp("convolutions"))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_convolution_equals_a_float64_reference(engine: str, run_cases: Outcomes) -> None:
+    results = run_cases(engine)
+    for number, case in enumerate(CASES):
+        expected = reference(case, case.values(number))
+        for name, value in expected.items():
+            if name == "db" and not case.bias:
+                continue
+            error = np.abs(results[f"{number}/{name}"] - value).max()
+            assert error <= TOLERANCE * max(np.abs(value).max(), 1e-3), (case, name)
+
+
+def test_the_best_engine_of_the_machine_is_the_default(run_cases: Outcomes) -> None:
+    default, best = run_cases(None), run_cases(ENGINES[-1])
+    assert all(np.array_equal(default[name], best[name]) for name in best)
+
+
+@pytest.mark.skipif(len(ENGINES) == 1, reason="this machine has neither AVX2 nor AVX-512")
+def test_the_engine_is_not_the_stock_code(run_cases: Outcomes) -> None:
+    stock, best = run_cases("stock"), run_cases(ENGINES[-1])
+    assert any(not np.array_equal(stock[name], best[name]) for name in best)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_results_are_the_same_bits_in_every_run(engine: str, run_cases: Outcomes) -> None:
+    first, second = run_cases(engine, threads=3), run_cases(engine, threads=3, repeat=1)
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_outputs_and_input_gradients_do_not_depend_on_the_number_of_threads(
+    engine: str, run_cases: Outcomes
+) -> None:
+    one, three = run_cases(engine, threads=1), run_cases(engine, threads=3)
+    for name in one:
+        # The stock layer's result is OpenBLAS's, which promises no such thing.
+        if name.endswith(("/y", "/dx", "/db")) and not name.startswith("stock"):
+            assert np.array_equal(one[name], three[name]), (CASES[int(name.split("/")[0])], name)
+
+
+def test_a_layer_can_ask_for_the_stock_code(tmp_path: Path, run_cases: Outcomes) -> None:
+    asked = run_cases(None)
+    assert not np.array_equal(asked["1/y"], asked["stock/y"])
+    assert np.array_equal(run_cases("stock")["1/y"], asked["stock/y"])
+
+
+def main(out: str) -> None:
+    """Run all cases, and case 1 once more with `engine: CAFFE`."""
+    results = {}
+    for number, case in enumerate(CASES):
+        for name, value in run_case(case, case.values(number)).items():
+            results[f"{number}/{name}"] = value.copy()
+    stock = Case(**vars(CASES[1]) | {"engine": "CAFFE"})
+    results["stock/y"] = run_case(stock, CASES[1].values(1))["y"].copy()
+    np.savez(out, **results)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

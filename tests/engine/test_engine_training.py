@@ -1,0 +1,89 @@
+"""Training by the CPU engine follows training by Caffe's own code; so does that on a GPU."""
+
+import json
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from engines import ENGINES, run_under
+
+from colorgan.nets.prototxt import read_net, write_prototxt
+from conftest import ROOT
+
+ITERATIONS = 200
+# Relative, at any record. On the L2 loss alone the two runs drift apart by 2e-6. Against D, small
+# differences grow: 8e-4 in the L2 loss after 200 iterations, 3e-2 in the losses of D.
+TOLERANCES = {
+    "l2": {"l2": 1e-4},
+    "gan": {"l2": 0.02, "d_real": 0.2, "d_fake": 0.2, "adversarial": 0.2},
+}
+
+Losses = dict[str, np.ndarray]
+
+
+@pytest.fixture(scope="module")
+def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small generator with a quarter of its maps: the engine's ways of convolution are used."""
+    net = read_net(ROOT / "prototxt" / "generator_small.prototxt")
+    for layer in net.layer:
+        if layer.type == "Convolution" and layer.name != "conv5":
+            layer.convolution_param.num_output //= 4
+    path = tmp_path_factory.mktemp("net") / "generator.prototxt"
+    write_prototxt(path, net, "for a test")
+    return path
+
+
+@pytest.fixture
+def train(faces: Path, generator: Path, tmp_path: Path) -> Callable[..., Losses]:
+    """The losses that a run logs, one a record."""
+
+    def run(
+        mode: str,
+        engine: str | None,
+        *options: object,
+        threads: int = 2,
+        iterations: int = ITERATIONS,
+    ) -> Losses:
+        out = Path(tempfile.mkdtemp(dir=tmp_path)) / "run"
+        run_under(
+            engine, "-m", "colorgan", "train", "--data", faces, "--out", out,
+            "--generator", generator, "--mode", mode, "--batch-size", 4,
+            "--iterations", iterations, "--validate-every", iterations, "--validation-faces", 8,
+            *options, threads=threads,
+        )  # fmt: skip
+        records = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+        names = TOLERANCES[mode]
+        return {name: np.array([r[name] for r in records if name in r]) for name in names}
+
+    return run
+
+
+@pytest.mark.skipif(len(ENGINES) == 1, reason="this machine has neither AVX2 nor AVX-512")
+@pytest.mark.parametrize("mode", TOLERANCES)
+def test_losses_follow_those_of_the_stock_code(mode: str, train: Callable[..., Losses]) -> None:
+    stock, ours = train(mode, "stock", threads=1), train(mode, ENGINES[-1])
+    for name, tolerance in TOLERANCES[mode].items():
+        assert len(stock[name]) == ITERATIONS // 10
+        np.testing.assert_allclose(ours[name], stock[name], rtol=tolerance, err_msg=name)
+        assert not np.array_equal(ours[name], stock[name])  # the engine was on
+
+
+@pytest.mark.parametrize("engine", ENGINES[1:])
+def test_training_is_the_same_bits_in_every_run(engine: str, train: Callable[..., Losses]) -> None:
+    first, second = (train("gan", engine, iterations=20) for _ in range(2))
+    assert all(np.array_equal(first[name], second[name]) for name in first)
+
+
+@pytest.mark.parametrize("mode", TOLERANCES)
+def test_losses_on_a_gpu_follow_those_on_the_cpu(
+    mode: str, train: Callable[..., Losses], request: pytest.FixtureRequest
+) -> None:
+    gpu = request.config.getoption("--gpu")
+    if gpu is None:
+        pytest.skip("no GPU was named: pytest --gpu 0")
+    on_cpu, on_gpu = train(mode, None), train(mode, None, "--gpu", gpu)
+    for name, tolerance in TOLERANCES[mode].items():
+        np.testing.assert_allclose(on_gpu[name], on_cpu[name], rtol=tolerance, err_msg=name)
+        assert not np.array_equal(on_gpu[name], on_cpu[name])

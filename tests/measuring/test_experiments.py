@@ -1,0 +1,150 @@
+"""The experiments' file, how they are run, and the table of what came out."""
+
+from pathlib import Path
+
+import pytest
+
+from colorgan.errors import UserError
+from colorgan.measuring import claims
+from colorgan.measuring.experiments import (
+    RESULTS,
+    read_experiments,
+    read_result,
+    read_results,
+    table,
+)
+from conftest import ROOT
+
+RESULTS_PAGE = ROOT / "docs/results.md"
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "experiments.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_section_takes_over_what_it_inherits_and_its_own_options_win(tmp_path: Path) -> None:
+    text = """
+    [one]
+    question = "?"
+    lambda = 100
+    mirror = true
+    [two]
+    question = "??"
+    inherits = "one"
+    lambda = 1
+    """
+    two = read_experiments(written(tmp_path, text))["two"]
+    assert two.question == "??"
+    assert two.training_words() == ["--lambda", "1", "--mirror"]
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[one\n", "not a TOML file"),
+        ('[one]\nquestion = "?"\ninherits = "two"\n[two]\nquestion = "?"', "inherits 'two'"),
+        ("[one]\nlambda = 1\n", r"\[one\] has no question"),
+    ],
+)
+def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
+    with pytest.raises(UserError, match=complaint):
+        read_experiments(written(tmp_path, text))
+
+
+def test_all_that_the_experiments_name_is_there() -> None:
+    for experiment in read_experiments().values():
+        for option in ("generator", "generator-solver"):
+            path = experiment.options.get(option)
+            assert path is None or (ROOT / path).exists()
+        assert experiment.options["validation-faces"] == 1044
+
+
+def test_the_papers_experiment_changes_nothing_of_the_papers_numbers() -> None:
+    options = read_experiments()["paper"].options
+    assert set(options) == {"iterations", "validation-faces", "validate-every"}
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory, run, faces: Path) -> Path:
+    """The shortest experiment there is, run by the tool on a copy of the project's own file."""
+    out = tmp_path_factory.mktemp("tried")
+    experiments = out / "experiments.toml"
+    experiments.write_text(
+        '[tiny]\nquestion = "?"\ngenerator = "prototxt/generator_small_bottleneck.prototxt"\n'
+        "batch-size = 2\niterations = 4\nlog-every = 2\nvalidation-faces = 6\n"
+        '[tiny-l2]\nquestion = "?"\ninherits = "tiny"\nmode = "l2"\n'
+    )
+    done = run(
+        "experiments", "tiny", "tiny-l2", "--experiments", experiments,
+        "--data", faces, "--runs", out / "runs", "--results", out / "results", "--table",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    (out / "stdout.txt").write_text(done.stdout)
+    return out
+
+
+def test_an_experiment_is_trained_measured_and_what_is_small_is_kept(tried: Path) -> None:
+    kept = {path.name for path in (tried / "results/tiny").iterdir()}
+    assert kept == {"config.json", "log.jsonl", "metrics.json", "cost.json"}
+    result = read_result(tried / "results/tiny")
+    assert (result.iterations, result.images_seen) == (4, 8)
+    assert result.metrics["skipped_faces"] == 6
+    assert result.seconds > 0
+    assert 50 < result.peak_mib < 2000
+    scores = [record["score_fake"] for record in result.log if "score_fake" in record]
+    assert result.last_mean("score_fake") == pytest.approx(sum(scores) / 2)
+
+
+def test_the_table_has_a_row_each_and_the_baselines(tried: Path) -> None:
+    printed = (tried / "stdout.txt").read_text().splitlines()
+    lines = printed[: printed.index("")]  # the claims follow
+    rows = [line.split("|")[1].strip() for line in lines if line.startswith("|")]
+    assert rows[2:] == [
+        *("`tiny`", "`tiny-l2`"),
+        *("gray input", "gray + mean colour", "gray + average face's colour"),
+    ]
+    assert len({line.count("|") for line in lines if line.startswith("|")}) == 1
+
+
+def test_an_experiment_that_is_done_is_not_trained_again(tried: Path, run, faces: Path) -> None:
+    weights = next((tried / "runs/tiny/snapshots").glob("iter_*/generator.caffemodel"))
+    before = weights.stat().st_mtime_ns
+    done = run(
+        "experiments", "tiny", "--experiments", tried / "experiments.toml",
+        "--data", faces, "--runs", tried / "runs", "--results", tried / "results",
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert weights.stat().st_mtime_ns == before
+
+
+def test_without_a_name_the_experiments_are_listed_with_their_commands(run) -> None:
+    done = run("experiments")
+    assert done.returncode == 0, done.stderr
+    for name in read_experiments():
+        assert any(line.startswith(name) for line in done.stdout.splitlines())
+    assert "colorgan train --iterations" in done.stdout
+
+
+def test_an_unknown_experiment_is_refused_in_one_line(run) -> None:
+    done = run("experiments", "papre")
+    assert done.returncode == 2
+    assert done.stderr.strip().startswith("colorgan experiments: error: papre: no such experiment")
+
+
+def test_the_docs_tables_are_those_of_the_results() -> None:
+    results = read_results(RESULTS)
+    assert table(results.values()) in RESULTS_PAGE.read_text()
+    assert claims.table(results) in RESULTS_PAGE.read_text()
+
+
+def test_kept_results_are_of_the_experiments_as_they_stand_in_the_file() -> None:
+    experiments = read_experiments()
+    for name, result in read_results(RESULTS).items():
+        told = {
+            "lambda": result.config["adversarial_weight"],
+            **{key.replace("_", "-"): value for key, value in result.config.items()},
+        }
+        for option, value in experiments[name].options.items():
+            assert told[option] == value, f"{name}: {option}"

@@ -1,0 +1,168 @@
+"""The prototxt files, their deploy forms, and what is refused before Caffe sees it."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from colorgan.errors import UserError
+from colorgan.nets.deployed import generate
+from colorgan.nets.prototxt import (
+    BLOBS,
+    CRITIC_PROTOTXT,
+    DISCRIMINATOR_PROTOTXT,
+    GENERATOR_PROTOTXT,
+    PAPERS_SOLVERS,
+    WASSERSTEIN_SOLVERS,
+    adversarial_weight,
+    deploy_form,
+    read_net,
+    read_solver,
+    try_building,
+    write_prototxt,
+)
+from colorgan.nets.runtime import load_caffe
+from conftest import ROOT
+
+PROTOTXT = ROOT / "prototxt"
+PAPERS = ("generator", "generator_small")
+DEPLOYED = (*PAPERS, "generator_chroma")  # those with a deploy file beside them
+GENERATORS = sorted(
+    path.stem for path in PROTOTXT.glob("generator*.prototxt") if "deploy" not in path.stem
+)
+
+
+def convolutions(stem: str) -> list:
+    net = read_net(PROTOTXT / f"{stem}.prototxt")
+    return [layer.convolution_param for layer in net.layer if layer.type == "Convolution"]
+
+
+@pytest.mark.parametrize("stem", PAPERS)
+def test_generator_is_the_papers(stem: str) -> None:
+    net = read_net(PROTOTXT / f"{stem}.prototxt", BLOBS["generator"])
+    kinds = [layer.type for layer in net.layer if layer.type != "Input"]
+    block = ["Convolution", "BatchNorm", "Scale", "ReLU"]
+    assert kinds == 4 * block + ["Convolution", "Sigmoid", "Split", "EuclideanLoss"]
+    maps = [c.num_output for c in convolutions(stem)]
+    assert maps[:4] == sorted(set(maps[:4]))  # they grow towards the output
+    assert maps[4] == 3
+    assert all((c.kernel_size[0], c.pad[0], len(c.stride)) == (3, 1, 0) for c in convolutions(stem))
+
+
+def test_generator_has_the_assumed_map_counts() -> None:
+    assert [c.num_output for c in convolutions("generator")] == [32, 64, 128, 256, 3]
+
+
+def test_discriminator_shrinks_to_one_score_and_has_no_batchnorm() -> None:
+    net = load_caffe().Net(str(DISCRIMINATOR_PROTOTXT), load_caffe().TRAIN)
+    sides = [net.blobs[f"conv{i}"].shape[-1] for i in (1, 2, 3, 4)]
+    assert sides == [32, 16, 8, 4]
+    assert tuple(net.blobs["score"].shape) == (64, 1)
+    assert [c.num_output for c in convolutions("discriminator")] == [32, 64, 128, 256]
+    assert "BatchNorm" not in [layer.type for layer in net.layers]
+
+
+def test_solvers_are_the_papers() -> None:
+    for path in PAPERS_SOLVERS.values():
+        solver = read_solver(path)
+        assert (solver.type, solver.lr_policy, solver.max_iter) == ("Adam", "fixed", 20000)
+        rates = (solver.base_lr, solver.momentum, solver.momentum2, solver.weight_decay)
+        assert rates == pytest.approx((1e-4, 0.5, 0.999, 0))
+        assert not solver.HasField("clip_gradients")  # it would make Adam's steps heed lambda
+
+
+def test_lambda_stands_in_one_place_of_each_adversary_and_is_100() -> None:
+    weighted = {
+        (path.name, layer.name)
+        for path in PROTOTXT.glob("*.prototxt")
+        for layer in read_net(path).layer
+        if layer.loss_weight
+    }
+    adversaries = (DISCRIMINATOR_PROTOTXT, CRITIC_PROTOTXT)
+    assert weighted == {(path.name, "adversarial") for path in adversaries}
+    for path in adversaries:
+        assert adversarial_weight(read_net(path)) == 100
+
+
+def test_the_critic_is_the_discriminator_up_to_its_score() -> None:
+    critic, discriminator = (
+        read_net(path).layer for path in (CRITIC_PROTOTXT, DISCRIMINATOR_PROTOTXT)
+    )
+    up_to_score = [layer.name for layer in discriminator].index("score") + 1
+    assert list(critic[:up_to_score]) == list(discriminator[:up_to_score])
+    assert not any("Sigmoid" in layer.type for layer in critic)
+
+
+def test_wasserstein_solvers_are_its_authors() -> None:
+    for path in WASSERSTEIN_SOLVERS.values():
+        solver = read_solver(path)
+        assert (solver.type, solver.lr_policy, solver.momentum) == ("RMSProp", "fixed", 0)
+        assert solver.base_lr == pytest.approx(5e-5)
+
+
+@pytest.mark.parametrize("stem", GENERATORS)
+def test_every_generator_takes_and_gives_64_pixels_and_trains(stem: str) -> None:
+    path = PROTOTXT / f"{stem}.prototxt"
+    net = load_caffe().Net(str(path), load_caffe().TRAIN)
+    for blob in ("gray", "color"):
+        net.blobs[blob].reshape(2, 3, 64, 64)
+        net.blobs[blob].data[...] = np.random.default_rng(1).random((2, 3, 64, 64))
+    net.forward()
+    assert net.blobs["fake"].data.shape == (2, 3, 64, 64)
+    net.backward()
+    for name, (weights, *_) in net.params.items():
+        assert name.startswith("bn") or weights.diff.any()
+
+
+@pytest.mark.parametrize("stem", sorted(set(GENERATORS) - {"generator_autoencoder"}))
+def test_feature_maps_keep_their_size(stem: str) -> None:
+    net = load_caffe().Net(str(PROTOTXT / f"{stem}.prototxt"), load_caffe().TEST)
+    assert {net.blobs[name].shape[-1] for name in net.blobs if name.startswith("conv")} == {64}
+
+
+def test_the_bottleneck_has_two_thirds_of_the_maps() -> None:
+    total = {
+        stem: sum(c.num_output for c in convolutions(stem)) - 3
+        for stem in ("generator_small", "generator_small_bottleneck")
+    }
+    assert total == {"generator_small": 240, "generator_small_bottleneck": 160}
+
+
+def test_the_chroma_generator_keeps_the_inputs_luminance_whatever_it_has_learned() -> None:
+    net = load_caffe().Net(str(PROTOTXT / "generator_chroma_deploy.prototxt"), load_caffe().TEST)
+    for blob in net.params["conv8"]:
+        blob.data[...] = np.random.default_rng(3).normal(0, 0.3, blob.data.shape)
+    gray = np.random.default_rng(2).integers(0, 256, (2, 64, 64), np.uint8)
+    blue, green, red = np.moveaxis(generate(net, gray), 1, 0)
+    assert np.abs(red - blue).max() > 0.1
+    np.testing.assert_allclose(0.114 * blue + 0.587 * green + 0.299 * red, gray / 255, atol=1e-5)
+
+
+@pytest.mark.parametrize("stem", DEPLOYED)
+def test_deploy_file_is_the_training_file_without_loss_and_target(stem: str) -> None:
+    training = read_net(PROTOTXT / f"{stem}.prototxt")
+    deploy = read_net(PROTOTXT / f"{stem}_deploy.prototxt")
+    assert deploy_form(training) == deploy
+
+
+def test_prototxt_with_a_typing_error_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "broken.prototxt"
+    path.write_text('name: "G"\nlayr { }\n')
+    with pytest.raises(UserError, match="2:1"):
+        read_net(path)
+
+
+def test_net_without_the_blobs_of_the_step_is_refused() -> None:
+    with pytest.raises(UserError, match="'l2'"):
+        read_net(PROTOTXT / "generator_deploy.prototxt", ("gray", "fake", "l2"))
+
+
+def test_net_that_caffe_would_abort_on_is_refused_with_caffes_reason(tmp_path: Path) -> None:
+    net = read_net(GENERATOR_PROTOTXT)
+    next(layer for layer in net.layer if layer.name == "conv3").bottom[0] = "nowhere"
+    write_prototxt(tmp_path / "net.prototxt", net, "for a test")
+    solver = read_solver(PAPERS_SOLVERS["generator"])
+    solver.net = str(tmp_path / "net.prototxt")
+    write_prototxt(tmp_path / "solver.prototxt", solver, "for a test")
+    with pytest.raises(UserError, match="nowhere"):
+        try_building(tmp_path / "solver.prototxt")

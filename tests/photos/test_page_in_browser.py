@@ -1,0 +1,176 @@
+"""How the local page works in a browser."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from browser import Browser
+from served_page import Server, encoded, gray_of, post, start, stop
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    running = start(tmp_path_factory.mktemp("demo"))
+    yield running
+    assert stop(running) == (0, "", "")
+
+
+@pytest.fixture(scope="module")
+def faceless() -> np.ndarray:
+    """A photograph without a face: a gray page of coins, 303 x 384."""
+    return skimage.data.coins()
+
+
+@pytest.fixture
+def browser(tmp_path: Path) -> Iterator[Browser]:
+    if shutil.which("chromium") is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    running = Browser(tmp_path / "profile")
+    yield running
+    running.close()
+    assert running.complaints == []
+
+
+STATE = "document.querySelector('main').dataset.state"
+
+
+def open_page(browser: Browser, server: Server) -> None:
+    """Show the page, in a window in which the astronaut is as large as she is."""
+    browser.do(
+        "Emulation.setDeviceMetricsOverride",
+        width=1100, height=900, deviceScaleFactor=1, mobile=False,
+    )  # fmt: skip
+    browser.do("Page.navigate", url=f"http://127.0.0.1:{server.port}/")
+    browser.wait_for("Page.loadEventFired")
+
+
+def wait_for_result(browser: Browser, status: str) -> None:
+    """Wait for a result that is told of so, and for the slider to come to rest."""
+    told = f"document.querySelector('.status').textContent === {json.dumps(status)}"
+    browser.wait_until(f"{STATE} === 'done' && {told} && document.getAnimations().length === 0")
+
+
+def split(browser: Browser) -> float:
+    """Where gray ends and colour begins, in per cent of the width."""
+    frame = "getComputedStyle(document.querySelector('.frame'))"
+    return browser.run(f"parseFloat({frame}.getPropertyValue('--split'))")
+
+
+CLEAR = slice(20, 120), slice(40, 340)
+"""The part of the frame that nothing lies over: no tags, no handle, no rounded corners."""
+
+
+def shows(browser: Browser, picture: np.ndarray) -> bool:
+    """Whether a picture is seen in the frame, at its natural size."""
+    seen = browser.screenshot(".frame")
+    return seen.shape == picture.shape and cv2.absdiff(seen[CLEAR], picture[CLEAR]).max() <= 2
+
+
+@pytest.fixture
+def jpeg(tmp_path: Path, photo: np.ndarray) -> Path:
+    path = tmp_path / "old photo.jpeg"
+    path.write_bytes(encoded(photo, ".jpeg"))
+    return path
+
+
+def test_the_page_shows_before_and_after(browser: Browser, server: Server, jpeg: Path) -> None:
+    colored = post(server, jpeg.read_bytes()).picture
+    gray = cv2.merge([gray_of(colored)] * 3)
+    open_page(browser, server)
+    browser.choose(jpeg)
+    wait_for_result(browser, "One face was found, and coloured.")
+    image = "document.querySelector('.after')"
+    assert browser.run(f"[{image}.naturalWidth, {image}.naturalHeight]") == [512, 512]
+    assert split(browser) == pytest.approx(44, abs=2)  # through the face
+
+    browser.run("document.querySelector('.split').focus()")
+    browser.press("Home")
+    assert split(browser) == 0
+    browser.press("ArrowRight")
+    assert split(browser) == 1
+    assert browser.run("document.querySelector('.split').ariaValueText") == "1 % gray"
+    assert shows(browser, colored)
+    browser.press("End")
+    assert shows(browser, gray)
+
+    box = browser.box(".frame")
+    at = [(box["x"] + part * box["width"], box["y"] + 50) for part in (0.7, 0.3, -0.5)]
+    browser.drag(*at[:2])
+    assert split(browser) == pytest.approx(30, abs=0.5)
+    browser.drag(*at)
+    assert split(browser) == 0
+    browser.do("Emulation.setTouchEmulationEnabled", enabled=True)
+    browser.swipe(*at[:2])
+    assert split(browser) == pytest.approx(30, abs=0.5)
+
+
+def test_the_result_is_downloaded_under_the_photos_name(
+    browser: Browser, server: Server, truth: np.ndarray, tmp_path: Path
+) -> None:
+    path, folder = tmp_path / "Eileen.Collins.png", tmp_path / "downloads"
+    path.write_bytes(encoded(truth))
+    open_page(browser, server)
+    browser.choose(path)
+    wait_for_result(browser, "One face was found, and coloured. Its own colours were not used.")
+    browser.do(
+        "Browser.setDownloadBehavior",
+        behavior="allow", downloadPath=str(folder), eventsEnabled=True,
+    )  # fmt: skip
+    browser.run("document.querySelector('.download').click()")
+    browser.wait_for("Browser.downloadProgress", state="completed")
+    result = folder / "Eileen.Collins_colorized.png"
+    assert result.read_bytes() == post(server, path.read_bytes()).content
+
+
+def test_a_photo_can_be_chosen_by_keyboard(browser: Browser, server: Server) -> None:
+    open_page(browser, server)
+    browser.do("Page.setInterceptFileChooserDialog", enabled=True)
+    browser.press("Tab")
+    outline = "getComputedStyle(document.querySelector('.drop')).outlineStyle"
+    assert browser.run(outline) == "solid"
+    browser.press("Space")
+    browser.wait_for("Page.fileChooserOpened", mode="selectSingle")
+
+
+def test_a_dropped_tiff_without_a_face_is_shown_and_offered_to_be_colored_whole(
+    browser: Browser, server: Server, tmp_path: Path, faceless: np.ndarray
+) -> None:
+    path = tmp_path / "coins.tif"
+    path.write_bytes(encoded(faceless, ".tif"))
+    open_page(browser, server)
+    data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
+    for kind in ("dragEnter", "dragOver", "drop"):
+        browser.do("Input.dispatchDragEvent", type=kind, x=300, y=300, data=data)
+    wait_for_result(browser, "No face was found, so nothing is coloured yet.")
+    assert browser.run("document.querySelector('.before').naturalWidth") == faceless.shape[1]
+    assert shows(browser, cv2.merge([faceless] * 3))
+    assert browser.run("document.querySelector('.download').hidden")
+    browser.run("document.querySelector('.whole').click()")
+    wait_for_result(browser, "No face was found, the whole photo is coloured.")
+    browser.run("document.querySelector('.split').focus()")
+    browser.press("Home")
+    assert shows(browser, post(server, path.read_bytes(), "/colorize?whole=1").picture)
+
+
+def test_the_page_says_what_is_wrong_and_takes_another_photo(
+    browser: Browser, server: Server, jpeg: Path, tmp_path: Path
+) -> None:
+    wrong = tmp_path / "letter.jpeg"
+    wrong.write_text("Dear Mr. Daguerre")
+    open_page(browser, server)
+    browser.choose(wrong)
+    browser.wait_until(f"{STATE} === 'failed'")
+    (complaint,) = browser.complaints
+    assert "status of 415" in complaint
+    browser.complaints.clear()
+    message = browser.run("document.querySelector('[role=alert]').innerText")
+    assert message == post(server, wrong.read_bytes()).error
+    browser.choose(jpeg)
+    wait_for_result(browser, "One face was found, and coloured.")
+    assert browser.run("document.querySelector('[role=alert]').hidden")

@@ -1,0 +1,138 @@
+"""tools/setup.sh: quick when done, pinned throughout, and clear about what stops it."""
+
+import importlib.metadata
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from conftest import ROOT, skip_in_image
+
+
+def setup(root: Path, *prefix: str, **environment: object) -> subprocess.CompletedProcess[str]:
+    """Run tools/setup.sh of the project at `root`."""
+    return subprocess.run(
+        [*prefix, "bash", root / "tools/setup.sh"],
+        env=os.environ | {key: str(value) for key, value in environment.items()},
+        capture_output=True, text=True, check=False, timeout=300,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def own_project() -> Iterator[Path]:
+    """A copy of the files set-up works from, in a folder that every user may write to."""
+    skip_in_image()
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        shutil.copytree(ROOT / "tools", root / "tools")
+        for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml"):
+            shutil.copy(ROOT / name, root / name)
+        root.chmod(0o777)
+        yield root
+
+
+def pins(*files: str) -> dict[str, str]:
+    """The pinned versions of requirement files; a line that pins nothing fails."""
+    lines = [line for file in files for line in (ROOT / file).read_text().splitlines()]
+    wanted = [line for line in lines if line and not line.startswith("#")]
+    for line in wanted:
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9.]*", line), line
+    return dict(line.split("==") for line in wanted)
+
+
+def test_a_second_set_up_is_silent_and_takes_seconds() -> None:
+    start = time.monotonic()
+    again = setup(ROOT)
+    assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
+    assert time.monotonic() - start < 10
+
+
+def test_everything_installed_is_pinned_and_every_pin_is_installed() -> None:
+    installed = {
+        re.sub(r"[-_.]+", "-", package.metadata["Name"]).lower(): package.version
+        for package in importlib.metadata.distributions()
+    }
+    for unpinned in ("pip", "caffe", "colorgan"):  # the last two are built here
+        installed.pop(unpinned)
+    assert installed == pins("requirements.txt", "requirements-dev.txt")
+
+
+def test_every_package_that_colouring_needs_is_pinned() -> None:
+    """So that `pip install -c requirements.txt .` takes what is tested, on whatever Python."""
+    pinned = pins("requirements.txt")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    waiting, needed = list(project["dependencies"]), set()
+    while waiting:
+        requirement = Requirement(waiting.pop())
+        applies = requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+        if applies and requirement.name not in needed:
+            needed.add(requirement.name)
+            version = pinned[requirement.name.replace("_", "-")]
+            assert requirement.specifier.contains(version), requirement
+            waiting += importlib.metadata.requires(requirement.name) or ()
+    assert {"numpy", "starlette", "h11"} <= needed
+
+
+def test_the_venv_is_of_the_systems_python() -> None:
+    assert sys.prefix == str(ROOT / ".venv")
+    assert sys.base_prefix == "/usr"
+
+
+def test_the_packages_of_cuda_are_pinned() -> None:
+    assert pins("requirements-cuda.txt").keys() >= {"nvidia-cuda-nvcc", "nvidia-cublas"}
+
+
+def test_a_wrong_value_of_cuda_is_named(own_project: Path) -> None:
+    ended = setup(own_project, CUDA="yes")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "setup.sh: error: CUDA=yes: must be 1, or not set\n"
+
+
+def test_missing_packages_are_named_where_they_cannot_be_installed(own_project: Path) -> None:
+    """Neither root nor sudo, and dpkg's records without two packages of the list."""
+    records = own_project / "dpkg"
+    (records / "updates").mkdir(parents=True)
+    status = Path("/var/lib/dpkg/status").read_text()
+    for package in ("cmake", "liblmdb-dev"):
+        status, count = re.subn(rf"(?ms)^Package: {package}\n.*?\n\n", "", status)
+        assert count == 1
+    (records / "status").write_text(status)
+    (records / "info").symlink_to("/var/lib/dpkg/info")
+    without_sudo = own_project / "bin"
+    without_sudo.mkdir()
+    for tool in ("bash", "dirname", "dpkg-query", "echo", "flock", "grep", "id", "xargs"):
+        (without_sudo / tool).symlink_to(shutil.which(tool))
+    as_nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    ended = setup(
+        own_project, *(as_nobody if os.geteuid() == 0 else []),
+        PATH=without_sudo, DPKG_ADMINDIR=records,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    assert ended.stderr == (
+        "setup.sh: error: run as root first: apt-get install cmake liblmdb-dev\n"
+    )
+    assert not (own_project / ".venv").exists()
+
+
+def test_a_python_package_that_cannot_be_had_ends_set_up_with_one_line(own_project: Path) -> None:
+    (own_project / "requirements.txt").write_text("no-such-package==1.2.3\n")
+    offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": own_project}
+    ended = setup(own_project, **offline)
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    *progress, error = ended.stderr.splitlines()
+    assert progress == [
+        "making .venv from /usr/bin/python3",
+        "installing pinned Python packages",
+    ]
+    assert error.startswith("setup.sh: error: pip: ERROR: ")
+    assert "no-such-package==1.2.3" in error
+    assert not (own_project / ".venv" / ".setup-stamp").exists()
