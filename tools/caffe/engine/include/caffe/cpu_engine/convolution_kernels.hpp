@@ -15,8 +15,8 @@ const int kPoints = kTile * kTile;
 // A[i * a_row + p * a_depth], one of the two strides being 1; B is depth x columns, in panels of
 // ConvolutionKernels::panel columns, B[j / panel * b_panel + p * b_depth + j % panel] (b_panel
 // equal to panel: no panels, just rows). `columns` is a multiple of the vector width. Each sum
-// runs over p in ascending order, so that it does not depend on how rows and columns are shared
-// out.
+// runs over p in ascending order and rounds once for each p, so that it does not depend on how rows
+// and columns are shared out.
 struct Product {
   int rows, columns, depth;
   const float* a;

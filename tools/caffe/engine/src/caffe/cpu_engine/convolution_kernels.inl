@@ -36,7 +36,7 @@ inline void multiply_tile(const Product& q, const float* a, const float* b, floa
       const float left = i < 4 ? a[i * a_row + offset] : a4[(i - 4) * a_row + offset];
 #pragma GCC unroll 3
       for (int j = 0; j < vectors; ++j) {
-        sum[i][j] += left * right[j];
+        sum[i][j] = multiply_add(left, right[j], sum[i][j]);
       }
     }
     offset += a_depth;
@@ -207,28 +207,37 @@ const float kFilterA = -2.0f / 3, kFilterB = 1.0f / 6;  // 1 / 2a^2(a^2 - b^2), 
 
 // B' d for one column d of a tile's input.
 inline void transform_input(const Vec* d, Vec* out) {
-  const Vec even_a = d[4] - kB2 * d[2], odd_a = kA * (d[3] - kB2 * d[1]);
-  const Vec even_b = d[4] - kA2 * d[2], odd_b = kB * (d[3] - kA2 * d[1]);
-  out[0] = d[0] - (kA2 + kB2) * d[2] + d[4];
-  out[1] = even_a + odd_a;
-  out[2] = even_a - odd_a;
-  out[3] = even_b + odd_b;
-  out[4] = even_b - odd_b;
-  out[5] = d[1] - (kA2 + kB2) * d[3] + d[5];
+  const Vec even_a = multiply_add(-kB2, d[2], d[4]), odd_a = multiply_add(-kB2, d[1], d[3]);
+  const Vec even_b = multiply_add(-kA2, d[2], d[4]), odd_b = multiply_add(-kA2, d[1], d[3]);
+  out[0] = multiply_add(-(kA2 + kB2), d[2], d[0]) + d[4];
+  out[1] = multiply_add(kA, odd_a, even_a);
+  out[2] = multiply_add(-kA, odd_a, even_a);
+  out[3] = multiply_add(kB, odd_b, even_b);
+  out[4] = multiply_add(-kB, odd_b, even_b);
+  out[5] = multiply_add(-(kA2 + kB2), d[3], d[1]) + d[5];
 }
 
 // The values at the points of the polynomial c[0] + c[1] x + ...: A c; G c but for its scales.
 template <int n>
 inline void evaluate(const Vec* c, Vec* out) {
-  Vec even_a = c[0], even_b = c[0], odd_a = kA * c[1], odd_b = kB * c[1];
-  if (n > 2) even_a += kA2 * c[n > 2 ? 2 : 0], even_b += kB2 * c[n > 2 ? 2 : 0];
-  if (n > 3) odd_a += kA3 * c[n > 3 ? 3 : 0], odd_b += kB3 * c[n > 3 ? 3 : 0];
-  if (n > 4) even_a += kA2 * kA2 * c[n > 4 ? 4 : 0], even_b += kB2 * kB2 * c[n > 4 ? 4 : 0];
+  Vec even_a = c[0], even_b = c[0], odd_a = c[1], odd_b = c[1];
+  if (n > 2) {
+    even_a = multiply_add(kA2, c[n > 2 ? 2 : 0], even_a);
+    even_b = multiply_add(kB2, c[n > 2 ? 2 : 0], even_b);
+  }
+  if (n > 3) {
+    odd_a = multiply_add(kA2, c[n > 3 ? 3 : 0], odd_a);
+    odd_b = multiply_add(kB2, c[n > 3 ? 3 : 0], odd_b);
+  }
+  if (n > 4) {
+    even_a = multiply_add(kA2 * kA2, c[n > 4 ? 4 : 0], even_a);
+    even_b = multiply_add(kB2 * kB2, c[n > 4 ? 4 : 0], even_b);
+  }
   out[0] = c[0];
-  out[1] = even_a + odd_a;
-  out[2] = even_a - odd_a;
-  out[3] = even_b + odd_b;
-  out[4] = even_b - odd_b;
+  out[1] = multiply_add(kA, odd_a, even_a);
+  out[2] = multiply_add(-kA, odd_a, even_a);
+  out[3] = multiply_add(kB, odd_b, even_b);
+  out[4] = multiply_add(-kB, odd_b, even_b);
   out[5] = c[n - 1];
 }
 
@@ -238,10 +247,10 @@ inline void evaluate_transposed(const Vec* v, Vec* out) {
   const Vec sum_a = v[1] + v[2], sum_b = v[3] + v[4];
   const Vec difference_a = v[1] - v[2], difference_b = v[3] - v[4];
   out[0] = v[0] + sum_a + sum_b;
-  out[1] = kA * difference_a + kB * difference_b;
-  if (n > 2) out[n > 2 ? 2 : 0] = kA2 * sum_a + kB2 * sum_b;
-  if (n > 3) out[n > 3 ? 3 : 0] = kA3 * difference_a + kB3 * difference_b;
-  if (n > 4) out[n > 4 ? 4 : 0] = kA2 * kA2 * sum_a + kB2 * kB2 * sum_b;
+  out[1] = multiply_add(kA, difference_a, kB * difference_b);
+  if (n > 2) out[n > 2 ? 2 : 0] = multiply_add(kA2, sum_a, kB2 * sum_b);
+  if (n > 3) out[n > 3 ? 3 : 0] = multiply_add(kA3, difference_a, kB3 * difference_b);
+  if (n > 4) out[n > 4 ? 4 : 0] = multiply_add(kA2 * kA2, sum_a, kB2 * kB2 * sum_b);
   out[n - 1] += v[5];
 }
 

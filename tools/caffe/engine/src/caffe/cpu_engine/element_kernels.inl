@@ -44,13 +44,13 @@ inline void block_moments(ptrdiff_t n, const float* x, double* mean, double* squ
     for (int j = 0; j < kSums; ++j) {
       const Vec d = load(x + i + j * kWidth) - guess;
       distance[j] += d;
-      square[j] += d * d;
+      square[j] = multiply_add(d, d, square[j]);
     }
   }
   for (; i < n; i += kWidth) {
     const Vec d = (n - i < kWidth ? load_part(x + i, n - i, guess) : load(x + i)) - guess;
     distance[0] += d;
-    square[0] += d * d;
+    square[0] = multiply_add(d, d, square[0]);
   }
   const double beyond = sum_of((distance[0] + distance[1]) + (distance[2] + distance[3])) / n;
   *mean = guess + beyond;
@@ -70,11 +70,18 @@ void add_moments(ptrdiff_t n, const float* x, Moments* moments) {
   }
 }
 
-inline Vec normalized(const Channel& c, Vec x) { return (x - c.mean) * c.scale + c.offset; }
+inline Vec normalized(const Channel& c, Vec x) {
+  return multiply_add(c.scale, x - c.mean, broadcast(c.offset));
+}
+
+// gamma z + beta.
+inline Vec before_activation(const Channel& c, Vec z) {
+  return multiply_add(c.gamma, z, broadcast(c.beta));
+}
 
 // act(gamma z + beta). Adding 0 makes -0 a 0, as in Caffe's own ReLU; NaN stays NaN.
 inline Vec activated(const Channel& c, Vec z) {
-  const Vec v = c.gamma * z + c.beta;
+  const Vec v = before_activation(c, z);
   return v > Vec() ? v : c.slope * v + Vec();
 }
 
@@ -132,10 +139,9 @@ void forward(const Channel& channel, ptrdiff_t n, const float* x, float* z, floa
   }
 }
 
-// The gradient at v = gamma z + beta, from that at act(v).
-inline Vec before_activation(const Channel& c, Vec z, Vec dy) {
-  const Vec v = c.gamma * z + c.beta;
-  return v > Vec() ? dy : c.slope * dy;
+// The gradient at gamma z + beta, from that at act(gamma z + beta).
+inline Vec gradient_before_activation(const Channel& c, Vec z, Vec dy) {
+  return before_activation(c, z) > Vec() ? dy : c.slope * dy;
 }
 
 template <bool activation>
@@ -149,10 +155,10 @@ inline void block_gradient_sums(const Channel& c, ptrdiff_t n, const float* z, c
       const Vec value = load(z + i + j * kWidth);
       Vec g = load(dy + i + j * kWidth);
       if (activation) {
-        g = before_activation(c, value, g);
+        g = gradient_before_activation(c, value, g);
       }
       plain[j] += g;
-      with_z[j] += g * value;
+      with_z[j] = multiply_add(g, value, with_z[j]);
     }
   }
   for (; i < n; i += kWidth) {
@@ -160,10 +166,10 @@ inline void block_gradient_sums(const Channel& c, ptrdiff_t n, const float* z, c
     const Vec value = part ? load_part(z + i, n - i, 0) : load(z + i);
     Vec g = part ? load_part(dy + i, n - i, 0) : load(dy + i);
     if (activation) {
-      g = before_activation(c, value, g);
+      g = gradient_before_activation(c, value, g);
     }
     plain[0] += g;
-    with_z[0] += g * value;
+    with_z[0] = multiply_add(g, value, with_z[0]);
   }
   sums->plain += sum_of((plain[0] + plain[1]) + (plain[2] + plain[3]));
   sums->with_z += sum_of((with_z[0] + with_z[1]) + (with_z[2] + with_z[3]));
@@ -184,8 +190,9 @@ void add_gradient_sums(const Channel& channel, ptrdiff_t n, const float* z, cons
 
 template <bool activation, bool centered>
 inline Vec gradient(const Channel& c, const GradientTerms& t, Vec z, Vec dy) {
-  const Vec g = activation ? before_activation(c, z, dy) : dy;
-  return centered ? t.of_g * g + (t.of_z * z + t.constant) : t.of_g * g;
+  const Vec g = activation ? gradient_before_activation(c, z, dy) : dy;
+  return centered ? multiply_add(t.of_g, g, multiply_add(t.of_z, z, broadcast(t.constant)))
+                  : t.of_g * g;
 }
 
 template <bool activation, bool centered>
@@ -225,18 +232,18 @@ inline Vec exponential(Vec x) {
   x = x > largest ? broadcast(largest) : x;
   x = x < -largest ? broadcast(-largest) : x;
   const float to_integer = 3 << 22;  // added, it leaves no bits for a fraction
-  const Vec shifted = x * 1.44269504f + to_integer;
+  const Vec shifted = multiply_add(1.44269504f, x, broadcast(to_integer));
   const Vec n = shifted - to_integer;
   const float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;  // n ln2_high is exact
-  const Vec r = (x - n * ln2_high) - n * ln2_low;
+  const Vec r = multiply_add(-ln2_low, n, multiply_add(-ln2_high, n, x));
   Vec sum = broadcast(1.f / 5040);
-  sum = sum * r + 1.f / 720;
-  sum = sum * r + 1.f / 120;
-  sum = sum * r + 1.f / 24;
-  sum = sum * r + 1.f / 6;
-  sum = sum * r + 1.f / 2;
-  sum = sum * r + 1;
-  sum = sum * r + 1;
+  sum = multiply_add(sum, r, broadcast(1.f / 720));
+  sum = multiply_add(sum, r, broadcast(1.f / 120));
+  sum = multiply_add(sum, r, broadcast(1.f / 24));
+  sum = multiply_add(sum, r, broadcast(1.f / 6));
+  sum = multiply_add(sum, r, broadcast(1.f / 2));
+  sum = multiply_add(sum, r, broadcast(1));
+  sum = multiply_add(sum, r, broadcast(1));
   const IntVec power = (reinterpret_cast<IntVec>(shifted) << 23) + (127 << 23);
   return sum * reinterpret_cast<Vec>(power);
 }
@@ -261,8 +268,8 @@ inline Vec square_root(Vec v) {
 }
 
 inline Vec adam_update(const AdamStep& s, Vec g, Vec* m, Vec* v) {
-  *m = (1 - s.beta1) * g + s.beta1 * *m;
-  *v = (1 - s.beta2) * (g * g) + s.beta2 * *v;
+  *m = multiply_add(1 - s.beta1, g, s.beta1 * *m);
+  *v = multiply_add(1 - s.beta2, g * g, s.beta2 * *v);
   return s.rate * (*m / (square_root(*v) + s.delta));
 }
 

@@ -22,6 +22,23 @@ inline Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(
 inline void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
 inline Vec broadcast(float x) { return x - Vec(); }
 
+// a b + c, rounded once.
+//
+// A compiler may make one instruction of a product and a sum, or two with another rounding, and
+// need not decide alike for each copy of the same expression. Which copy a value goes through, that
+// of whole vectors or of a row's end, of four rows or of one, depends on how the work is shared
+// out. So these files are compiled with -ffp-contract=off, which leaves every expression as it is
+// written, and where one instruction is wanted, it is asked for.
+inline Vec multiply_add(Vec a, Vec b, Vec c) {
+#if ENGINE_WIDTH == 16
+  const int current_rounding = 4;
+  return __builtin_ia32_vfmaddps512_mask(a, b, c, -1, current_rounding);
+#else
+  return __builtin_ia32_vfmaddps256(a, b, c);
+#endif
+}
+inline Vec multiply_add(float a, Vec b, Vec c) { return multiply_add(broadcast(a), b, c); }
+
 #include "convolution_kernels.inl"
 #include "element_kernels.inl"
 
