@@ -5,7 +5,8 @@
 # CPU engine of tools/caffe/engine added. The wheel is kept in the user's cache under a key of everything
 # that goes into it, so a second call takes a second.
 #
-# CAFFE_TARBALL=file takes the source from this file instead of the Debian archive.
+# CAFFE_TARBALL=file takes the source from this file instead of the Debian archive that the machine's apt knows;
+# Ubuntu's archives do not have it.
 #
 #   bash tools/build_caffe.sh           builds the wheel, for CPUs only
 #   bash tools/build_caffe.sh --check   builds and runs Caffe's own C++ tests of what the patches touch,
@@ -144,7 +145,7 @@ fetch_tarball() {
     return
   done
   die "cannot fetch source package $source_package of $source_suite (tried: ${archives:-no archive known}):" \
-    "check the network, or set CAFFE_TARBALL=file; details: $log"
+    "check the network, or get $tarball_name elsewhere and set CAFFE_TARBALL=file; details: $log"
 }
 
 # Says why a step failed, with the last lines of its log, and ends.

@@ -1,6 +1,10 @@
 #!/usr/bin/env bash
-# Sets the project up on Debian 12: Debian packages, .venv with pinned Python packages, Caffe, the project.
+# Sets the project up: Debian packages, .venv with pinned Python packages, Caffe, the project.
 # Safe to run again, and quick when there is nothing left to do.
+#
+# Needs apt and dpkg, the packages of tools/caffe/apt-packages.txt, which it installs where they are missing, and
+# 3.11 to 3.13 as the system's Python. Tried on Debian 12 and 13. Ubuntu 24.04 has all this but Caffe's source, for
+# which build_caffe.sh takes CAFFE_TARBALL; untried.
 #
 #   CUDA=1   Caffe with CUDA, which needs no GPU to be built (tools/build_caffe.sh says where CUDA comes
 #            from); to be set for every program that sets the project up, or Caffe is the CPU's again
@@ -26,6 +30,15 @@ stamp_inputs() {
     tools/build_caffe.sh tools/caffe/*.* tools/caffe/patches/*.patch tools/caffe/wheel/setup.py)
   engine_sums
   [[ -z ${CUDA:-} ]] || echo "CUDA ${CUDA_HOME:-} ${CUDNN_ROOT:-} $(sha256sum < "$root/requirements-cuda.txt")"
+}
+
+# Once there is a Python: before packages are installed in vain, and after one has come with them.
+check_python() {
+  local version
+  [[ -x $system_python ]] || return 0
+  version=$("$system_python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+  [[ $version == 3.1[123] ]] \
+    || die "$system_python is $version, but Python 3.11, 3.12 or 3.13 is needed: a container of Debian 12 or 13 has it"
 }
 
 install_packages() {
@@ -97,9 +110,9 @@ main() {
     say "another set-up is running; waiting for it"
     flock 8
   fi
+  check_python
   install_packages
-  "$system_python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
-    || die "$system_python is older than 3.11: this set-up is for Debian 12"
+  check_python
   local inputs
   inputs=$(stamp_inputs)
   if [[ -f $stamp && $(< "$stamp") == "$inputs" ]] && venv_is_sound && caffe_is_whole; then

@@ -14,8 +14,11 @@ listed_packages() { grep -Ev '^(#|$)' "$root/tools/caffe/apt-packages.txt"; }
 
 # Prints the Debian packages of the list that this machine lacks, one a line.
 missing_packages() {
-  command -v dpkg-query > /dev/null || die "dpkg not found: this set-up is for Debian 12"
-  local package
+  local tool package
+  for tool in apt-get dpkg-query; do
+    command -v $tool > /dev/null || die "$tool not found, needed for the packages of tools/caffe/apt-packages.txt:" \
+      "a container of Debian 12 or 13 has all"
+  done
   for package in $(listed_packages); do
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null) == installed ]] || echo "$package"
   done
