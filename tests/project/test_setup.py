@@ -97,6 +97,50 @@ def test_a_wrong_value_of_cuda_is_named(own_project: Path) -> None:
     assert ended.stderr == "setup.sh: error: CUDA=yes: must be 1, or not set\n"
 
 
+def tools_without(missing: str, folder: Path) -> Path:
+    """A folder for PATH with what set-up runs before it installs packages, but for one tool."""
+    folder.mkdir()
+    tools = {"apt-get", "bash", "dirname", "dpkg-query", "echo", "flock", "grep", "id", "xargs"}
+    for tool in tools - {missing}:
+        (folder / tool).symlink_to(shutil.which(tool))
+    return folder
+
+
+@pytest.mark.parametrize("tool", ["apt-get", "dpkg-query"])
+def test_a_system_without_apt_or_dpkg_is_told_what_is_needed(tool: str, own_project: Path) -> None:
+    ended = setup(own_project, PATH=tools_without(tool, own_project / "bin"))
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    assert ended.stderr == (
+        f"setup.sh: error: {tool} not found, needed for the packages of "
+        "tools/caffe/apt-packages.txt: a container of Debian 12 or 13 has all\n"
+    )
+    assert not (own_project / ".venv").exists()
+
+
+@pytest.mark.parametrize("version", [(3, 10), (3, 14)])
+def test_a_python_that_the_pins_are_not_for_is_named(
+    version: tuple[int, int], own_project: Path
+) -> None:
+    """The system's Python says in a mount namespace that it is another."""
+    own_mounts = ["unshare", "--mount", "--map-root-user"]
+    if subprocess.run([*own_mounts, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("mount namespaces are not allowed here")
+    shutil.copy("/usr/bin/python3", own_project / "python3")
+    other = own_project / "other"
+    other.write_text(f"""#!/bin/sh
+exec {own_project}/python3 -c 'import sys; sys.version_info = {version}; exec(sys.argv[1])' "$2"
+""")
+    other.chmod(0o755)
+    within = 'mount --bind "$0" /usr/bin/python3 && exec "$@"'
+    ended = setup(own_project, *own_mounts, "sh", "-c", within, str(other))
+    assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
+    assert ended.stderr == (
+        f"setup.sh: error: /usr/bin/python3 is {version[0]}.{version[1]}, but Python 3.11, 3.12 or "
+        "3.13 is needed: a container of Debian 12 or 13 has it\n"
+    )
+    assert not (own_project / ".venv").exists()
+
+
 def test_missing_packages_are_named_where_they_cannot_be_installed(own_project: Path) -> None:
     """Neither root nor sudo, and dpkg's records without two packages of the list."""
     records = own_project / "dpkg"
@@ -107,14 +151,10 @@ def test_missing_packages_are_named_where_they_cannot_be_installed(own_project: 
         assert count == 1
     (records / "status").write_text(status)
     (records / "info").symlink_to("/var/lib/dpkg/info")
-    without_sudo = own_project / "bin"
-    without_sudo.mkdir()
-    for tool in ("bash", "dirname", "dpkg-query", "echo", "flock", "grep", "id", "xargs"):
-        (without_sudo / tool).symlink_to(shutil.which(tool))
     as_nobody = ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     ended = setup(
         own_project, *(as_nobody if os.geteuid() == 0 else []),
-        PATH=without_sudo, DPKG_ADMINDIR=records,
+        PATH=tools_without("sudo", own_project / "bin"), DPKG_ADMINDIR=records,
     )  # fmt: skip
     assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
     assert ended.stderr == (
