@@ -29,7 +29,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Let the tests use a GPU: CUDA=1 bash tools/test.sh --gpu 0 tests/test_steps.py."""
+    """Let the tests use a GPU: CUDA=1 bash tools/test.sh --gpu 0 tests/training."""
     told = "have Caffe compute on this GPU in the tests' own process, and compare it with the CPU"
     parser.addoption("--gpu", type=int, metavar="ID", help=told)
 

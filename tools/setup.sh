@@ -26,7 +26,7 @@ stamp=$venv/.setup-stamp
 stamp_inputs() {
   echo "$root"
   "$system_python" --version
-  (cd "$root" && sha256sum requirements.txt requirements-dev.txt pyproject.toml tools/setup.sh \
+  (cd "$root" && sha256sum requirements.txt requirements-dev.txt pyproject.toml setup.py tools/setup.sh \
     tools/build_caffe.sh tools/caffe/*.* tools/caffe/patches/*.patch tools/caffe/wheel/setup.py)
   engine_sums
   [[ -z ${CUDA:-} ]] || echo "CUDA ${CUDA_HOME:-} ${CUDNN_ROOT:-} $(sha256sum < "$root/requirements-cuda.txt")"

@@ -34,7 +34,7 @@ def own_project() -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         shutil.copytree(ROOT / "tools", root / "tools")
-        for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml"):
+        for name in ("requirements.txt", "requirements-dev.txt", "pyproject.toml", "setup.py"):
             shutil.copy(ROOT / name, root / name)
         root.chmod(0o777)
         yield root

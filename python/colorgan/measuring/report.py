@@ -86,8 +86,8 @@ def render_report(
 
     `data` is the folder of `colorgan build-lmdb`, `figures` that of `colorgan figures`; `released`
     are the names of released weights and a folder for each, with evaluation/ and figures/ in it;
-    `notes` are said beside those that follow from the numbers. UserError where a source is missing or
-    damaged, or the evaluations measured different faces or other data.
+    `notes` are said beside those that follow from the numbers. UserError where a source is missing
+    or damaged, or the evaluations measured different faces or other data.
     """
     runs = [read_run("Model", model)]
     if l2:
