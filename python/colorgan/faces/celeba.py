@@ -4,7 +4,14 @@ An aligned CelebA image is 178 pixels wide and 218 high. A face is its centred 1
 averaged down to a small square (assumed; the paper says only "64 x 64").
 
 An index of the images is a NumPy structured array sorted by image number, a few dozen bytes an
-image; `zipfile`'s own objects would take several hundred, in each process that holds them.
+image; `zipfile`'s own objects would take several hundred, in each process that holds them. Measured
+with Python 3.11 on a zip of 18,023 images: the index takes 1.1 MB, `zipfile`'s objects 10.4 MB; a
+process that is given the index opens the zip in 0.1 ms instead of 0.2 s, and reads all images in
+0.17 s instead of 0.5 s. So `zipfile` lists the images, and our own few lines read them.
+
+simplejpeg 1.9.0 was tried in place of OpenCV: the same pixels in the same 0.2 ms, and the same 222
+of 500 spoilt JPEGs are found, from its exceptions. OpenCV is kept because there are PNGs, too, for
+which standard error would have to be read all the same.
 """
 
 import hashlib

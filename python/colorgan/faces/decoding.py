@@ -3,6 +3,11 @@
 Each worker has its own pipe, and nobody else holds its other end: when the main process ends,
 however it ends, every worker reads an end of file and leaves. Pixels do not go through the pipes
 but lie in memory that all share, in which a chunk in work has a slot of its own.
+
+`concurrent.futures` was tried in place of this module, with Python 3.11: its ProcessPoolExecutor
+decodes as fast (900 to 1,200 images/s with two workers on two busy cores, as here). It is left out
+because its workers stay when the main process is killed (they were still there ten minutes later),
+and because it takes all chunks at once, however far that runs ahead of who reads the faces.
 """
 
 import math

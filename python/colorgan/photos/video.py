@@ -5,6 +5,11 @@ own. Frames come from it as YUV4MPEG, whose header tells size, rate and pixel as
 frames as they are after the file's rotation; imageio-ffmpeg's own generators take these from the
 log, rounded, and keep ffmpeg's exit code to themselves.
 
+PyAV 18.1.0 was tried in place of the pipes. To decode and encode 100 grainy frames of 1280 x 720
+takes it 14.9 to 17.1 s of the processor, against 14.2 to 16.0 s here, and it takes 103 MB of disk,
+against 165 MB. It is left out: it is no faster, and turning frames upright, keeping the rate
+constant and falling back on other sound, each an option of ffmpeg's, would be our own code.
+
 What becomes of a video:
 
 - The picture is H.264 (VP9 in .webm), 4:2:0, of the source's size, pixel aspect and rate, upright,
