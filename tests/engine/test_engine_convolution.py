@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from engines import ENGINES, Outcomes, make_net
 
 # Of the largest value. Direct convolution in float32 has errors of about 5e-7, Winograd's of 1e-6.

@@ -1,6 +1,7 @@
 """The images' parts that can be tried without an engine; tools/check_docker.sh tries the image."""
 
 import os
+import platform
 import re
 import shutil
 import signal
@@ -157,6 +158,9 @@ def test_the_image_installs_no_compiler() -> None:
 
 @pytest.mark.skipif(not shutil.which("readelf"), reason="no readelf: apt-get install binutils")
 def test_the_image_installs_exactly_the_libraries_that_caffe_names() -> None:
+    release = platform.freedesktop_os_release().get("VERSION_CODENAME")
+    if f"debian:{release}-slim" != arguments()["DEBIAN"]:
+        pytest.skip(f"{release} calls its libraries other names than the image's Debian does")
     named, found = set(), {}
     for library in Path(load_caffe().__file__).parent.glob("*.so*"):
         named |= set(re.findall(r"\(NEEDED\).*\[(.*)\]", output_of("readelf", "-d", library)))
