@@ -92,4 +92,4 @@ def test_pytorch_missing_is_one_line(run: Run) -> None:
 def test_wrong_options_end_with_code_2(run: Run, option: tuple[str, str]) -> None:
     ended = run(BENCH, *option)
     assert ended.returncode == 2
-    assert f"argument {option[0]}: invalid" in ended.stderr
+    assert f"argument {option[0]}: " in ended.stderr
