@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engines import ENGINES, Outcomes, make_net
 
 from colorgan.nets.runtime import load_caffe
+from engines import ENGINES, Outcomes, make_net
 
 # Of the largest value. The engine's statistics are as good as single precision allows; where the
 # mean is `offset` deviations, stock Caffe loses about log10(offset) digits.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from engines import ENGINES, run_under
 
 from colorgan.nets.prototxt import read_net, write_prototxt
 from conftest import ROOT
+from engines import ENGINES, run_under
 
 ITERATIONS = 200
 # Relative, at any record. On the L2 loss alone the two runs drift apart by 2e-6. Against D, small
