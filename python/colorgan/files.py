@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import secrets
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -25,10 +26,15 @@ def make_folder(path: Path) -> Path:
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that readers find the old content or the new, never a part of it."""
-    beside = path.with_name(f".{path.name}.tmp")
+    """Write a file so that readers find the old content or the new, never a part of it.
+
+    Several processes may write it at once: the last one's content stays.
+    """
+    # A name of its own for each writer, and short: the file's own may be as long as names may be.
+    beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
-        beside.write_bytes(content)
+        with beside.open("xb") as file:
+            file.write(content)
         os.replace(beside, path)
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None

@@ -25,7 +25,9 @@ def gray_from_bgr(bgr: np.ndarray) -> np.ndarray:
 
 def eight_bits(image: np.ndarray) -> np.ndarray:
     """Levels as uint8: an image of them itself, one of uint16 rounded to the nearest."""
-    return image if image.dtype == np.uint8 else cv2.convertScaleAbs(image, alpha=1 / 257)
+    if image.dtype == np.uint8 or not image.size:  # OpenCV does not take an empty array
+        return image.astype(np.uint8, copy=False)
+    return cv2.convertScaleAbs(image, alpha=1 / 257)
 
 
 def in_unit_range(image: np.ndarray) -> np.ndarray:

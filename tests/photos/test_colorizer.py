@@ -1,5 +1,6 @@
 """Photographs of people, coloured: found, aligned, painted, of the photo's own luminance."""
 
+import re
 from pathlib import Path
 
 import cv2
@@ -195,3 +196,38 @@ def test_both_backends_color_a_photo_alike(photo: np.ndarray, colorizer: Coloriz
     # 1e-4 of the range is a fortieth of a level: what rounds differently differs by one.
     assert np.abs(by_opencv.astype(int) - by_caffe).max() <= 1
     assert (by_opencv != by_caffe).mean() < 0.01
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        None,
+        "old.jpg",
+        np.zeros((90, 80, 3), np.uint8),
+        np.zeros((90, 80, 1), np.uint8),
+        np.zeros((90, 80, 4), np.uint16),
+        np.zeros((90, 80)),
+        np.zeros((90, 80), bool),
+        np.zeros((90, 80), np.int64),
+        np.zeros((0, 80), np.uint8),
+        np.zeros(80, np.uint8),
+    ],
+    ids=lambda given: f"{getattr(given, 'dtype', given)}{getattr(given, 'shape', '')}",
+)
+def test_what_is_no_gray_photo_is_refused_at_once_by_its_type(
+    colorizer: Colorizer, given: object
+) -> None:
+    told = str(given.shape) if isinstance(given, np.ndarray) else type(given).__name__
+    with pytest.raises(ValueError, match=re.escape(told)):
+        colorizer.colorize(given)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_sixteen_bits_without_a_face_stay_gray_unless_all_is_wanted(
+    colorizer: Colorizer, whole: bool
+) -> None:
+    gray = cv2.resize(skimage.data.brick(), (160, 120)).astype(np.uint16) * 257
+    colored = colorizer.colorize(gray, whole=whole)
+    assert colored.dtype == np.uint16
+    assert np.array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), gray)
+    assert (np.abs(chroma_in(colored)).max() > 1e-3) == whole

@@ -238,11 +238,11 @@ def test_palette_and_its_clear_colour_are_looked_up() -> None:
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
 def test_the_one_clear_level_of_a_gray_png_is_clear(dtype: type) -> None:
-    gray = np.array([[5, 6, 5]], dtype)
+    gray = np.array([[5, 6, 5, np.iinfo(dtype).max]], dtype)
     picture = read(png_with_chunk(opencv(".png", gray), b"tRNS", b"\x00\x05"))
     np.testing.assert_array_equal(picture.gray, gray)
     assert picture.alpha.dtype == dtype
-    assert (picture.alpha > 0).tolist() == [[False, True, False]]
+    assert (picture.alpha > 0).tolist() == [[False, True, False, True]]
     assert picture.alpha.max() == np.iinfo(dtype).max
 
 

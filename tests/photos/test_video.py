@@ -357,7 +357,12 @@ sys.exit(run_program("test", lambda: colorize_video(
 """
 
 
-def test_ctrl_c_ends_ffmpeg_and_leaves_nothing(tmp_path: Path, clip: list[np.ndarray]) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)]
+)
+def test_a_signal_ends_ffmpeg_and_leaves_nothing(
+    tmp_path: Path, clip: list[np.ndarray], number: int, code: int
+) -> None:
     source = write_video(tmp_path / "old.mp4", clip * 100)
     (tmp_path / "out").mkdir()
     words = [sys.executable, "-c", PROGRAM, source, tmp_path / "out" / "new.mp4"]
@@ -369,9 +374,9 @@ def test_ctrl_c_ends_ffmpeg_and_leaves_nothing(tmp_path: Path, clip: list[np.nda
         running = [pid for pid, _ in children(program.pid)]
         assert len(running) == 2
         assert list((tmp_path / "out").iterdir()), "the unfinished file is beside the target"
-        program.send_signal(signal.SIGINT)
+        program.send_signal(number)
         _, errors = program.communicate(timeout=20)
-    assert program.returncode == 130 and "Traceback" not in errors
+    assert program.returncode == code and "Traceback" not in errors
     assert list((tmp_path / "out").iterdir()) == []
     assert not [pid for pid in running if Path(f"/proc/{pid}").exists()]
 

@@ -46,8 +46,9 @@ class Colorizer:
         Returns BGR, as OpenCV has it, of the same type: `(h, w, 3)` or `(n, h, w, 3)`. Where no
         face is found the photo stays gray, unless `whole` asks to colour what is outside of faces,
         too. Photos of 64 x 64 are faces in the paper's format, already aligned: each is coloured
-        as it stands.
+        as it stands. Raises ValueError for anything else.
         """
+        _check_gray(gray)
         if gray.shape[-2:] == (FACE_SIDE, FACE_SIDE):
             colored = self._colorize_aligned(gray.reshape(-1, FACE_SIDE, FACE_SIDE))
             return colored.reshape(*gray.shape, 3)
@@ -130,3 +131,14 @@ class Colorizer:
 
 def _shrunk(gray: np.ndarray, size: Sequence[int]) -> np.ndarray:
     return cv2.resize(gray, tuple(map(int, size)), interpolation=cv2.INTER_AREA)
+
+
+def _check_gray(gray: object) -> None:
+    """ValueError, which names shape and type, unless this is a gray photo or several of them."""
+    if not isinstance(gray, np.ndarray):
+        raise ValueError(f"got {type(gray).__name__}, not a NumPy array of gray levels")
+    found = f"got {gray.dtype} {gray.shape}, not uint8 or uint16 (h, w) or (n, h, w)"
+    if gray.ndim == 3 and gray.shape[-1] in (1, 3, 4):  # channels: no photo is that narrow
+        raise ValueError(f"{found}; take its gray image, as by cv2.cvtColor")
+    if gray.dtype not in (np.uint8, np.uint16) or gray.ndim not in (2, 3) or not gray.size:
+        raise ValueError(found)

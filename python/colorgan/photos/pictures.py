@@ -14,7 +14,6 @@ to take then. Pillow itself reads AVIF, which is not let in yet.
 import io
 import os
 import stat
-import struct
 import threading
 import warnings
 from collections.abc import Iterator
@@ -31,6 +30,7 @@ from PIL import ExifTags, Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 from colorgan.errors import UserError
 from colorgan.files import write_whole
 from colorgan.luminance import eight_bits, in_unit_range
+from colorgan.photos.tiff import SIGNATURES, TiffHeader, TooLargeError, at_full_range
 
 READABLE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"),
@@ -44,7 +44,7 @@ WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II", b"MM", b"RIFF", b"BM", b"GIF8", b"P")
 _COUNTED_FRAMES = 1000
-_TILE_SIDES = TiffImagePlugin.TILEWIDTH, TiffImagePlugin.TILELENGTH
+_SHALLOW = (10, 12)  # bits of levels that files hold in 16 without saying so
 _BYTES_PER_PIXEL, _OTHER_BYTES = 8, 1 << 26  # RGBA of 16 bits, uncompressed, and metadata
 
 
@@ -62,6 +62,10 @@ class Picture:
     frames: int
     """Frames or pages in the file, counted up to 1,000; the first is the picture. The previews that
     cameras hide in a JPEG do not count."""
+    bits: int | None = None
+    """Of the file's levels where they were fewer than 16, in pixels of 16: 10, 12 or 14, brought to
+    the full range. As the file says; or where the levels of the whole picture are so low that it
+    would be black otherwise."""
 
 
 # ----------------------------------------------------------------------------- reading
@@ -118,6 +122,8 @@ class _Decoded:
     orientation: int
     """How `pixels` are to be turned yet, as in EXIF."""
     frames: int
+    bits: int | None = None
+    """Of the file's levels, where it says that they were fewer than those of `pixels`."""
 
 
 _LIBRARIES = threading.Lock()
@@ -163,7 +169,7 @@ def _decode_or_refuse(content: bytes, name: str, max_pixels: int) -> _Decoded:
         return _decode(content, max_pixels)
     except UserError as error:
         raise UserError(f"{name}: {error}") from None
-    except Image.DecompressionBombError:
+    except (Image.DecompressionBombError, TooLargeError):
         raise UserError(
             f"{name}: more than {max_pixels / 1e6:g} megapixels; scale it down, or raise the limit"
         ) from None
@@ -179,37 +185,20 @@ def _decode_or_refuse(content: bytes, name: str, max_pixels: int) -> _Decoded:
 
 def _decode(content: bytes, max_pixels: int) -> _Decoded:
     """Decode the first frame; any exception at all where the content is damaged."""
+    if content.startswith(SIGNATURES):
+        header = TiffHeader.read(content)
+        header.check(max_pixels)
+        if header.is_deep():
+            bits = header.bits if header.bits < 16 else None
+            return _Decoded(header.deep_pixels(content), 1, header.pages, bits)
     with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
         is_tiff, is_jpeg = image.format == "TIFF", image.format in ("JPEG", "MPO")
-        if is_tiff:
-            _check_tiff(content, image, max_pixels)
         frames = _frame_count(image)
         plain_jpeg = is_jpeg and image.mode in ("L", "RGB")
         by_opencv = plain_jpeg or _has_16_bit_color(content, image)
         pixels = _opencv_pixels(content, image) if by_opencv else _pillow_pixels(image)
         # Both libraries turn TIFFs themselves, and only these.
         return _Decoded(pixels, 1 if is_tiff else _orientation(image), frames)
-
-
-def _check_tiff(content: bytes, image: Image.Image, max_pixels: int) -> None:
-    """Refuse a TIFF whose header would be small to Pillow and large to libtiff.
-
-    Of a tag given twice, Pillow takes the last and libtiff the first. A tile is decoded whole,
-    however small the picture that is cut from it.
-    """
-    order = "<" if content.startswith(b"II") else ">"
-    if struct.unpack_from(f"{order}H", content, 2)[0] == 43:  # BigTIFF
-        start, size, count = struct.unpack_from(f"{order}Q", content, 8)[0], 20, "Q"
-    else:
-        start, size, count = struct.unpack_from(f"{order}I", content, 4)[0], 12, "H"
-    first = start + struct.calcsize(count)
-    last = first + size * struct.unpack_from(order + count, content, start)[0]
-    tags = [struct.unpack_from(f"{order}H", content, at)[0] for at in range(first, last, size)]
-    if len(set(tags)) < len(tags):
-        raise ValueError("tag given twice")
-    tile = [image.tag_v2.get(tag, 1) for tag in _TILE_SIDES]
-    if tile[0] * tile[1] > max_pixels:
-        raise Image.DecompressionBombError
 
 
 def _frame_count(image: Image.Image) -> int:
@@ -279,6 +268,7 @@ def _orientation(image: Image.Image) -> int:
 
 def _picture(decoded: _Decoded) -> Picture:
     pixels, alpha, was_color = decoded.pixels, None, False
+    pixels, bits = _at_full_range(pixels, decoded.bits)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     if channels in (2, 4):
         alpha = _upright(pixels[..., -1], decoded.orientation)
@@ -288,7 +278,24 @@ def _picture(decoded: _Decoded) -> Picture:
         was_color = bool((blue != green).any() or (green != red).any())
     else:
         gray = pixels if channels == 1 else pixels[..., 0]
-    return Picture(_upright(gray, decoded.orientation), alpha, was_color, decoded.frames)
+    return Picture(_upright(gray, decoded.orientation), alpha, was_color, decoded.frames, bits)
+
+
+def _at_full_range(pixels: np.ndarray, bits: int | None) -> tuple[np.ndarray, int | None]:
+    """Bring levels of 10 or 12 bits, which a file holds as if they were 16, to the range of 16.
+
+    Scanners and cameras write such files. Returns the pixels, and the bits that there were.
+    """
+    if pixels.dtype != np.uint16 or bits is not None:
+        return pixels, bits
+    alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
+    levels = pixels[..., :-1] if alpha else pixels
+    highest = int(levels.max())
+    bits = next((bits for bits in _SHALLOW if 0 < highest < 2**bits), None)
+    if bits is None:
+        return pixels, None
+    full = at_full_range(levels, bits)
+    return (np.dstack([full, pixels[..., -1]]) if alpha else full), bits
 
 
 def _upright(plane: np.ndarray, orientation: int) -> np.ndarray:

@@ -119,6 +119,8 @@ class JobRunner:
             picture = read_picture(source, job.name, max_pixels)
         if picture.was_color:
             note(f"{job.name}: is in colour, which is not used: its gray is coloured")
+        if picture.bits:
+            note(f"{job.name}: its levels are of {picture.bits} bits; brought to the full range")
         if picture.frames > 1:
             note(f"{job.name}: holds {picture.frames} pictures; the first is coloured")
         return picture

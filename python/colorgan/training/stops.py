@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, taken as a wish to stop at the next good moment."""
+"""Ctrl-C, SIGTERM and SIGHUP, taken as a wish to stop at the next good moment."""
 
 import signal
 from collections.abc import Iterator
@@ -15,9 +15,16 @@ class StopRequest:
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Take the first Ctrl-C or SIGTERM as a wish to stop after the iteration; a second one ends."""
+    """Take the first signal as a wish to stop after the iteration; a second one ends.
+
+    SIGHUP, which comes where the terminal or the ssh session closes, counts unless it is ignored,
+    as it is under nohup.
+    """
     stop = StopRequest()
-    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    usual = {number: signal.getsignal(number) for number in numbers}
+    if usual[signal.SIGHUP] is signal.SIG_IGN:
+        del usual[signal.SIGHUP]
 
     def back_to_usual() -> None:
         for number, handler in usual.items():

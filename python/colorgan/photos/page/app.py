@@ -144,6 +144,7 @@ def _answer_with(photo: ColoredPhoto) -> Response:
         "X-Faces": str(photo.faces),
         "X-Was-Color": str(int(photo.was_color)),
         "X-Frames": str(photo.frames),
+        "X-Bits": str(photo.bits or ""),
         "X-Middle": f"{photo.middle:.3f}",
     }
     return Response(photo.png, headers={**_GUARDS, **found}, media_type="image/png")

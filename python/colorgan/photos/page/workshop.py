@@ -33,6 +33,8 @@ class ColoredPhoto:
     """The file held colour, which was not used."""
     frames: int
     """Pictures in the file; the first is coloured."""
+    bits: int | None
+    """Of the file's levels, where they were brought from so few to the full range."""
     middle: float
     """Where the middle of the surest face is, or else of the photo, from 0 to 1 of the width."""
 
@@ -110,4 +112,4 @@ class Workshop:
             if count:
                 middle = float(np.clip(faces[0, :, 0].mean() / gray.shape[1], 0, 1))
         png = encode_picture(colored, picture.alpha, ".png", None)
-        return ColoredPhoto(png, count, picture.was_color, picture.frames, middle)
+        return ColoredPhoto(png, count, picture.was_color, picture.frames, picture.bits, middle)

@@ -1,0 +1,116 @@
+"""What a TIFF's first header says, read before a library is given the file.
+
+Pillow knows the kinds of TIFF that it lists and takes all others for damaged; OpenCV's libtiff
+reads more, but leaves the levels of a negative, and those of 10 to 14 bits, to the caller. So gray
+and RGB of 9 to 16 bits a sample, in either byte order and whatever they are packed by, are decoded
+by OpenCV and brought to the range of 16 bits here.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Self
+
+import cv2
+import numpy as np
+
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How a TIFF begins, of either byte order, the last two as BigTIFF."""
+
+_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 262, 277
+_TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 322, 323, 339
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
+_UNSIGNED = 1
+_FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # of the field types that hold whole numbers
+_MOST_PAGES = 1000
+
+
+@dataclass(frozen=True)
+class TiffHeader:
+    """The first page's tags that hold whole numbers; of several numbers the first."""
+
+    tags: dict[int, int]
+    pages: int
+    """Counted up to 1,000."""
+
+    @classmethod
+    def read(cls, content: bytes) -> Self:
+        """Read the header; ValueError or struct.error where it makes no sense.
+
+        A tag given twice is refused: Pillow takes the last and libtiff the first, so that a header
+        could be small to the one and large to the other.
+        """
+        order = "<" if content.startswith(b"II") else ">"
+        big = content[2:4] in (b"+\0", b"\0+")
+        offset, count = ("Q", "Q") if big else ("I", "H")
+        (start,) = struct.unpack_from(order + offset, content, 8 if big else 4)
+        tags: dict[int, int] = {}
+        pages, seen = 0, set()
+        while start and start not in seen and pages < _MOST_PAGES:
+            seen.add(start)
+            try:
+                (entries,) = struct.unpack_from(order + count, content, start)
+                first = start + struct.calcsize(count)
+                end = first + entries * struct.calcsize(f"<HH{offset}{offset}")
+                (following,) = struct.unpack_from(order + offset, content, end)
+            except struct.error:
+                if not pages:
+                    raise
+                break  # a damaged page after the first, which is not used anyway
+            if not pages:
+                tags = _tags(content, order, offset, range(first, end, (end - first) // entries))
+            pages, start = pages + 1, following
+        return cls(tags, pages)
+
+    def check(self, max_pixels: int) -> None:
+        """TooLargeError for more than `max_pixels`, in a tile, too, which is decoded whole."""
+        size = self.tags.get(_WIDTH, 1) * self.tags.get(_HEIGHT, 1)
+        tile = self.tags.get(_TILE_WIDTH, 1) * self.tags.get(_TILE_HEIGHT, 1)
+        if max(size, tile) > max_pixels:
+            raise TooLargeError
+
+    @property
+    def bits(self) -> int:
+        """Of a sample."""
+        return self.tags.get(_BITS, 1)
+
+    def is_deep(self) -> bool:
+        """Whether it holds gray levels or RGB of 9 to 16 bits, which `deep_pixels` decodes."""
+        kind = self.tags.get(_PHOTOMETRIC), self.tags.get(_SAMPLES, 1)
+        known = kind in ((_WHITE_IS_ZERO, 1), (_BLACK_IS_ZERO, 1), (_RGB, 3))
+        return known and 8 < self.bits <= 16 and self.tags.get(_SAMPLE_FORMAT, 1) == _UNSIGNED
+
+    def deep_pixels(self, content: bytes) -> np.ndarray:
+        """Decode: gray `(h, w)` or BGR `(h, w, 3)`, uint16, white the highest; upright."""
+        pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+        sides = {self.tags[_WIDTH], self.tags[_HEIGHT]}
+        if pixels is None or set(pixels.shape[:2]) != sides or pixels.dtype != np.uint16:
+            raise ValueError("OpenCV cannot decode it")
+        if self.bits < 16:  # which OpenCV has in the highest bits
+            pixels = at_full_range(pixels >> (16 - self.bits), self.bits)
+        negative = self.tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
+        return cv2.bitwise_not(pixels) if negative else pixels
+
+
+class TooLargeError(ValueError):
+    """A picture of more pixels than are wanted."""
+
+
+def at_full_range(levels: np.ndarray, bits: int) -> np.ndarray:
+    """Levels of so many bits, uint16, as those of 16: from 0 to 65535, rounded to the nearest."""
+    table = np.rint(np.linspace(0, 65535, 2**bits)).astype(np.uint16)
+    return table[levels]
+
+
+def _tags(content: bytes, order: str, offset: str, places: range) -> dict[int, int]:
+    tags: dict[int, int | None] = {}
+    for at in places:
+        tag, field, count = struct.unpack_from(f"{order}HH{offset}", content, at)
+        if tag in tags:
+            raise ValueError("tag given twice")
+        tags[tag] = None
+        if field in _FORMATS and count:
+            value = at + 4 + struct.calcsize(offset)
+            if count * struct.calcsize(_FORMATS[field]) > struct.calcsize(offset):
+                (value,) = struct.unpack_from(order + offset, content, value)
+            (tags[tag],) = struct.unpack_from(order + _FORMATS[field], content, value)
+    return {tag: value for tag, value in tags.items() if value is not None}
