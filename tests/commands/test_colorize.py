@@ -151,11 +151,25 @@ def test_faces_only_gives_each_face_as_the_paper_has_it(
     cv2.imwrite(str(both), np.hstack([photo, hopper[:512]]))
     done = run(PROGRAM, both, "--faces-only")
     assert done.returncode == 0, done.stderr
-    names = ["both_colorized_face1.png", "both_colorized_face2.png"]
+    names = ["both_face1_colorized.png", "both_face2_colorized.png"]
     assert [Path(line).name for line in done.stdout.split()] == names
     for name in names:
         face = cv2.imread(str(tmp_path / name))
         assert face.shape == (64, 64, 3) and is_colored(face)
+
+
+def test_a_folder_of_faces_is_the_same_after_every_further_run(
+    run: Run, old: Path, photo: np.ndarray
+) -> None:
+    face = cv2.resize(photo[50:210, 142:302], (64, 64), interpolation=cv2.INTER_AREA)
+    cv2.imwrite(str(old.parent / "face.png"), face)
+    for options in (["--faces-only"], []):
+        assert run(PROGRAM, old.parent, *options).returncode == 0
+        first = {path: path.stat().st_mtime_ns for path in old.parent.iterdir()}
+        again = run(PROGRAM, old.parent, *options)
+        assert (again.returncode, again.stdout) == (0, "")
+        assert "2 there already" in again.stderr
+        assert {path: path.stat().st_mtime_ns for path in old.parent.iterdir()} == first
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Files, folders, patterns and standard input become jobs; the rest of a command line errors."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -95,11 +96,81 @@ def test_standard_input_goes_to_standard_output_unless_out_says_where(tmp_path: 
     assert job.target.parent == tmp_path
 
 
-def test_two_sources_of_one_result_are_an_error_for_the_second(album: Path) -> None:
+def test_each_source_has_a_result_of_its_own(album: Path, tmp_path: Path) -> None:
     (album / "old.tif").touch()
-    jobs, errors = plan_jobs([str(album / "old.jpg"), str(album / "old.tif")], None, ".png")
-    assert [job.source.name for job in jobs] == ["old.jpg"]
-    assert "old.tif" in str(errors[0]) and "old.jpg" in str(errors[0])
+    assert list(planned(album / "old.jpg", album / "old.tif").values()) == [
+        str(album / "old_colorized.png"),
+        str(album / "old_tif_colorized.png"),
+    ]
+    for name in ("1/a.png", "2/a.png", "3/2/a.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    sources = [tmp_path / name for name in ("1/a.png", "2/a.png", "3/2/a.png")]
+    assert [Path(t).name for t in planned(*sources, out=tmp_path / "out").values()] == [
+        "a_colorized.png",
+        "a_png_colorized.png",
+        "2_a_colorized.png",
+    ]
+
+
+def test_a_name_of_any_length_has_a_result(tmp_path: Path) -> None:
+    names = ("n" * 251 + ".jpg", "n" * 250 + "m.jpg", "\u00e4" * 125 + ".jpg")
+    for name in names:
+        (tmp_path / name).touch()
+    targets = planned(tmp_path).values()
+    assert len(set(targets)) == len(names)
+    for target in targets:
+        Path(target).touch()  # which the file system takes
+        assert target.endswith("_colorized.png")
+
+
+def test_links_are_followed_once_and_hidden_folders_passed_by(tmp_path: Path) -> None:
+    album = tmp_path / "album"
+    for name in ("a.jpg", "@eaDir/a.jpg", ".thumbnails/a.jpg", "__MACOSX/a.jpg"):
+        (album / name).parent.mkdir(parents=True, exist_ok=True)
+        (album / name).touch()
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / "elsewhere/b.jpg").touch()
+    (album / "linked").symlink_to(tmp_path / "elsewhere")
+    (album / "up").symlink_to(album)
+    assert list(planned(album)) == [str(album / "a.jpg"), str(album / "linked/b.jpg")]
+
+
+def test_a_link_to_nowhere_is_told(album: Path) -> None:
+    (album / "gone.jpg").symlink_to(album / "nowhere.jpg")
+    for text in (album, album / "*.jpg"):
+        jobs, errors = plan_jobs([str(text)], None, ".png")
+        assert "old.jpg" in [job.source.name for job in jobs]
+        assert [str(error) for error in errors] == [
+            f"{album}/gone.jpg: cannot be read (No such file or directory)"
+        ]
+
+
+def test_a_pattern_below_a_folder_with_brackets_finds_what_is_in_it(tmp_path: Path) -> None:
+    folder = tmp_path / "scans [1920]"
+    folder.mkdir()
+    (folder / "a.jpg").touch()
+    assert list(planned(folder / "*.jpg")) == [str(folder / "a.jpg")]
+
+
+def test_a_format_that_is_not_written_is_no_name_of_a_folder(album: Path, tmp_path: Path) -> None:
+    for name in ("new.bmp", "new.gif", "new.avi"):
+        with pytest.raises(UserError, match=f"{name}: .* is not written; use .*png"):
+            plan_jobs([str(album / "old.jpg")], tmp_path / name, ".png")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
+@pytest.mark.parametrize("rights", [0o000, 0o400])
+def test_a_folder_that_cannot_be_entered_is_told_and_the_rest_done(
+    album: Path, rights: int
+) -> None:
+    (album / "1920").chmod(rights)
+    try:
+        jobs, errors = plan_jobs([str(album), str(album / "1920/SCAN.TIF")], None, ".png")
+    finally:
+        (album / "1920").chmod(0o700)
+    assert [job.source.name for job in jobs] == ["old.jpg", "film.MP4", "boat.webp"]
+    assert len(errors) >= 2 and all("cannot be read" in str(error) for error in errors)
 
 
 def test_what_is_not_there_is_an_error_and_the_rest_a_job(album: Path) -> None:

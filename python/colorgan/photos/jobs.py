@@ -2,19 +2,28 @@
 
 import glob
 import os
-from collections.abc import Iterable, Iterator
+import stat
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain, count
 from pathlib import Path
 
 from colorgan.errors import UserError
 from colorgan.photos.pictures import READABLE_SUFFIXES, WRITABLE_SUFFIXES
-from colorgan.photos.video import VIDEO_SUFFIXES
+from colorgan.photos.video import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES
 
 MARK = "_colorized"
 """What a result's name has more than its source's; folders and patterns pass by such names."""
 
 STANDARD = "-"
 """In place of a path: standard input, or standard output."""
+
+_LONGEST_NAME = 255  # bytes, of nearly all file systems
+_MADE_BY_PROGRAMS = (
+    "@eaDir",
+    "#recycle",
+    "__MACOSX",
+)  # folders of previews and of what was deleted
 
 
 @dataclass(frozen=True)
@@ -42,50 +51,62 @@ def plan_jobs(
 ) -> tuple[list[Job], list[UserError]]:
     """Turn what stands on the command line into jobs, and into errors for what cannot be one.
 
-    An input is a file, a folder (all pictures and videos below it), a pattern as of a shell, or "-"
-    for standard input. Results of pictures get `suffix`. They lie beside their sources; or in the
-    folder `out`, which keeps the structure of folders; or, for a single input, are the file `out`.
+    An input is a file, a folder (all pictures and videos below it, links followed, hidden ones left
+    out), a pattern as of a shell, or "-" for standard input. Results of pictures get `suffix`. They
+    lie beside their sources; or in the folder `out`, which keeps the structure of folders; or, for
+    a single input, are the file `out`. No two have the same name.
     """
     found: dict[Path | None, Path] = {}  # sources, and their results' places below the out folder
     errors: list[UserError] = []
     for text in inputs:
         try:
-            for source, below in _sources(text):
+            for source, below in _sources(text, errors.append):
                 found.setdefault(source, below)
         except UserError as error:
             errors.append(error)
+        except OSError as error:
+            errors.append(_unreadable(text, error))
     if _is_file_name(out):
         if len(found) > 1:
             raise UserError(f"-o {out}: is one file for {len(found)} inputs; name a folder")
         return [Job(source, out) for source in found], errors
     jobs: dict[Path | None, Job] = {}
     for source, below in found.items():
-        target = _target(source, below, out, suffix)
-        if target in jobs:
-            other = jobs[target].name
-            errors.append(UserError(f"{source}: its result would be {target}, as that of {other}"))
-        else:
-            jobs[target] = Job(source, target)
+        target = next(t for t in _targets(source, below, out, suffix) if t not in jobs)
+        jobs[target] = Job(source, target)
     return list(jobs.values()), errors
 
 
 def _is_file_name(out: Path | None) -> bool:
-    suffixes = {*WRITABLE_SUFFIXES, *VIDEO_SUFFIXES}
-    return out is not None and out.suffix.lower() in suffixes and not out.is_dir()
+    """Whether `out` names a file; UserError for one of a format that is read and not written."""
+    if out is None or os.path.isdir(out):
+        return False
+    suffix, writable = out.suffix.lower(), {*WRITABLE_SUFFIXES, *WRITABLE_VIDEO_SUFFIXES}
+    if suffix not in writable and suffix in {*READABLE_SUFFIXES, *VIDEO_SUFFIXES}:
+        raise UserError(f"-o {out}: {suffix} is not written; use {', '.join(sorted(writable))}")
+    return suffix in writable
 
 
-def _sources(text: str) -> Iterator[tuple[Path | None, Path]]:
-    """The files that an input means, each with its path below the folder that was named."""
+def _sources(text: str, refuse: Callable[[UserError], None]) -> Iterator[tuple[Path | None, Path]]:
+    """The files that an input means, each with its path below the folder that was named.
+
+    `refuse` is told of folders in it that cannot be read. OSError where the input itself cannot.
+    """
     path = Path(text)
     if text == STANDARD:
         yield None, Path("standard_input")
-    elif path.is_dir():
-        yield from _folder_sources(path)
+        return
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        is_folder = False
+    if is_folder:
+        yield from _folder_sources(path, refuse)
     elif os.path.lexists(path):
         yield path, Path(path.name)
     elif glob.has_magic(text):
-        matches = [Path(match) for match in sorted(glob.glob(text, recursive=True))]
-        matches = [match for match in matches if _is_source(match)]
+        matches = [Path(match) for match in sorted(glob.glob(_pattern(path), recursive=True))]
+        matches = [match for match in matches if _is_source(match, refuse)]
         if not matches:
             raise UserError(f"{text}: matches no picture or video")
         yield from ((match, Path(match.name)) for match in matches)
@@ -93,32 +114,80 @@ def _sources(text: str) -> Iterator[tuple[Path | None, Path]]:
         raise UserError(f"{text}: no such file or folder")
 
 
-def _folder_sources(folder: Path) -> Iterator[tuple[Path, Path]]:
-    def refuse(error: OSError) -> None:
-        raise UserError(f"{error.filename}: cannot be read ({error.strerror})")
+def _pattern(path: Path) -> str:
+    """A pattern below the folders that exist under just these names, brackets and all."""
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    return os.path.join(glob.escape(str(folder)), str(path.relative_to(folder)))
 
-    found = 0
-    for parent, folders, names in os.walk(folder, onerror=refuse):
-        folders.sort()
+
+def _folder_sources(
+    folder: Path, refuse: Callable[[UserError], None]
+) -> Iterator[tuple[Path, Path]]:
+    def tell(error: OSError) -> None:
+        refuse(_unreadable(error.filename, error))
+
+    found, seen = 0, set()
+    for parent, folders, names in os.walk(folder, onerror=tell, followlinks=True):
+        here = os.stat(parent)
+        if (here.st_dev, here.st_ino) in seen:  # by a link that leads back up, or a second one
+            folders.clear()
+            continue
+        seen.add((here.st_dev, here.st_ino))
+        folders[:] = sorted(name for name in folders if not _is_hidden(name))
         for name in sorted(names):
             path = Path(parent, name)
-            if _is_source(path):
+            if _is_source(path, refuse):
                 found += 1
                 yield path, path.relative_to(folder)
     if not found:
         raise UserError(f"{folder}: holds no picture or video")
 
 
-def _is_source(path: Path) -> bool:
+def _is_hidden(name: str) -> bool:
+    return name.startswith(".") or name in _MADE_BY_PROGRAMS
+
+
+def _is_source(path: Path, refuse: Callable[[UserError], None]) -> bool:
+    """Whether a file is one to colour, by its name; `refuse` is told of one out of reach."""
     named = path.suffix.lower() in {*READABLE_SUFFIXES, *VIDEO_SUFFIXES}
-    hidden = path.name.startswith(".")
-    return named and not hidden and not path.stem.endswith(MARK) and path.is_file()
+    if not named or _is_hidden(path.name) or path.stem.endswith(MARK):
+        return False
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:  # a link to nowhere; a folder that may be listed and not entered
+        refuse(_unreadable(path, error))
+        return False
 
 
-def _target(source: Path | None, below: Path, out: Path | None, suffix: str) -> Path | None:
+def _unreadable(path: object, error: OSError) -> UserError:
+    return UserError(f"{path}: cannot be read ({error.strerror})")
+
+
+def _targets(
+    source: Path | None, below: Path, out: Path | None, suffix: str
+) -> Iterator[Path | None]:
+    """What a result may be called, the best name first: later ones for where that is taken.
+
+    By the source's name; with its ending, which tells a.png from a.jpg; with its folder, which
+    tells 1/a.png from 2/a.png; with a number.
+    """
     if source is None and out is None:
-        return None
-    place = source if out is None else out / below
+        yield None
+        return
+    place = below if source is None or out is not None else source
+    folder = place.parent if out is None else out / place.parent
     if place.suffix.lower() in VIDEO_SUFFIXES:
         suffix = ".mp4"
-    return place.with_name(f"{place.stem}{MARK}{suffix}")
+    stem, ending = place.stem, place.suffix.lstrip(".").lower()
+    parent = "" if source is None else source.absolute().parent.name
+    stems = [stem, f"{stem}_{ending}", f"{parent}_{stem}", f"{parent}_{stem}_{ending}"]
+    for name in chain(stems, (f"{stem}_{number}" for number in count(2))):
+        yield folder / f"{_shortened(name, MARK + suffix)}{MARK}{suffix}"
+
+
+def _shortened(name: str, following: str) -> str:
+    """As much of a name as there is room for before what follows."""
+    room = _LONGEST_NAME - len(following)
+    if len(os.fsencode(name)) <= room:
+        return name
+    return os.fsencode(name)[:room].decode(errors="ignore")  # no half of a letter

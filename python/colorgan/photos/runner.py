@@ -1,5 +1,6 @@
 """Does the jobs of `colorgan colorize`: reads, colours, writes, counts what came of them."""
 
+import os
 import sys
 from collections import Counter
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from colorgan.errors import UserError
 from colorgan.files import make_folder
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import FACE_SIDE, Colorizer
-from colorgan.photos.jobs import Job
+from colorgan.photos.jobs import MARK, Job
 from colorgan.photos.pictures import (
     Picture,
     encode_picture,
@@ -85,7 +86,7 @@ class JobRunner:
         """Colour a picture or a video; returns what became of it."""
         if job.target is not None:
             first = _face_target(job.target, 1) if self._wishes.faces_only else job.target
-            if first.exists() and not self._wishes.overwrite:
+            if self._is_kept(first):
                 return THERE_ALREADY
             make_folder(first.parent)
         return self._do_video(job) if job.is_video else self._do_picture(job)
@@ -133,7 +134,12 @@ class JobRunner:
             self._write(face, alone, _face_target(target, number))
         return COLORED
 
+    def _is_kept(self, target: Path) -> bool:
+        return os.path.lexists(target) and not self._wishes.overwrite
+
     def _write(self, colored: np.ndarray, picture: Picture, target: Path | None) -> str:
+        if target is not None and self._is_kept(target):
+            return THERE_ALREADY
         alpha, quality = picture.alpha, self._wishes.quality
         if self._wishes.grid:
             colored = np.hstack([cv2.merge([picture.gray] * 3), colored])
@@ -175,7 +181,10 @@ class JobRunner:
 
 
 def _face_target(target: Path, number: int) -> Path:
-    return target.with_name(f"{target.stem}_face{number}{target.suffix}")
+    """Where a face alone goes: its name ends as all results' do, by which folders pass by it."""
+    stem = target.stem.removesuffix(MARK)
+    mark = target.stem.removeprefix(stem)
+    return target.with_name(f"{stem}_face{number}{mark}{target.suffix}")
 
 
 def note(line: str) -> None:

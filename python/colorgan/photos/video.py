@@ -71,6 +71,8 @@ _CONTAINERS = {
     ".mp4": _Container("mp4", "aac", _X264, 51),
     ".webm": _Container("webm", "libopus", _VP9, 63),
 }
+WRITABLE_VIDEO_SUFFIXES = tuple(sorted(_CONTAINERS))
+"""Endings, in lower case, that videos can be written with."""
 _QUALITY = 66  # a constant rate factor of 18 for x264: hardly told from the original
 
 _HIGHEST_RATE = 240  # frames/s, of phones' slow motion; more is a clock's tick taken for a rate
@@ -178,7 +180,7 @@ def _container_of(source: Path, target: Path) -> _Container:
     """The container that the target's suffix names; UserError where source or target is unfit."""
     container = _CONTAINERS.get(target.suffix.lower())
     if container is None:
-        raise UserError(f"{target}: videos are written as {', '.join(sorted(_CONTAINERS))}")
+        raise UserError(f"{target}: videos are written as {', '.join(WRITABLE_VIDEO_SUFFIXES)}")
     try:
         if not stat.S_ISREG(source.stat().st_mode):  # a pipe, which would wait for its other end
             raise UserError(f"{source}: is no regular file")
