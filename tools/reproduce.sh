@@ -88,8 +88,9 @@ train() {
 
 weights() { echo "$out/$1/snapshots/best/generator.caffemodel"; }
 
-# Measures the weights $1 into folder $2.
+# Measures the weights $1 into folder $2, unless that was done since they and the faces were made.
 evaluate() {
+  [[ ! $2/metrics.json -nt $1 || ! $2/metrics.json -nt $data/manifest.json ]] || return 0
   $colorgan evaluate --weights "$1" --data "$data" --out "$2" --skip $validation_faces "${device[@]}"
 }
 

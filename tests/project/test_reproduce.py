@@ -72,11 +72,15 @@ def test_the_weights_that_come_with_the_project_are_measured_beside_them(out: Pa
 
 
 def test_a_second_call_keeps_what_is_done(out: Path, data: Path) -> None:
-    weights = out / "gan/snapshots/iter_00000004/generator.caffemodel"
-    before = weights.stat().st_mtime_ns
+    files = [
+        out / "gan/snapshots/iter_00000004/generator.caffemodel",
+        *out.glob("**/evaluation/metrics.json"),
+    ]
+    before = [file.stat().st_mtime_ns for file in files]
     done = reproduce(OUT=out, DATA=data, ITERATIONS=4, BATCH_SIZE=2)
     assert done.returncode == 0, done.stderr
-    assert weights.stat().st_mtime_ns == before
+    assert [file.stat().st_mtime_ns for file in files] == before
+    assert len(files) == 1 + 2 + len(RELEASED)
 
 
 def test_other_settings_do_not_mix_with_a_run_that_was_begun(out: Path, data: Path) -> None:
