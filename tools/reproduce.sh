@@ -88,10 +88,13 @@ train() {
 
 weights() { echo "$out/$1/snapshots/best/generator.caffemodel"; }
 
-# Measures the weights $1 into folder $2, unless that was done since they and the faces were made.
+# Whether $1 was made of these weights and these faces: after both of them.
+is_done() { [[ $1 -nt $2 && $1 -nt $data/manifest.json ]]; }
+
+# Measures the weights $1 into folder $2.
 evaluate() {
-  [[ ! $2/metrics.json -nt $1 || ! $2/metrics.json -nt $data/manifest.json ]] || return 0
-  $colorgan evaluate --weights "$1" --data "$data" --out "$2" --skip $validation_faces "${device[@]}"
+  is_done "$2/metrics.json" "$1" || $colorgan evaluate --weights "$1" --data "$data" --out "$2" \
+    --skip $validation_faces "${device[@]}"
 }
 
 for mode in gan l2; do
@@ -107,8 +110,9 @@ for file in data/weights/*.caffemodel; do
   name=$(basename "$file" .caffemodel)
   say "released weights: $name"
   evaluate "$file" "$out/released/$name/evaluation"
-  $colorgan figures --data "$data" --weights "$file" --skip $validation_faces \
-    --out "$out/released/$name/figures"
+  is_done "$out/released/$name/figures/figure4b.png" "$file" \
+    || $colorgan figures --data "$data" --weights "$file" --skip $validation_faces \
+      --out "$out/released/$name/figures"
   released+=("--released=$name=$out/released/$name")
 done
 

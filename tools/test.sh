@@ -12,4 +12,4 @@ bash tools/setup.sh
 # Files of tests run side by side, each in one process, so each process computes with one thread.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 export OMP_WAIT_POLICY=passive # those that use several must not spin on the other processes' cores
-exec .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile "$@"
+exec .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder "$@"

@@ -74,21 +74,21 @@ def test_a_folder_is_colored_in_its_structure_and_bad_files_stop_nothing(
     assert found == ["1944/hopper_colorized.png", "c_colorized.png"]
 
 
-def test_a_thousand_damaged_files_are_each_one_line_and_the_rest_is_colored(
+def test_hundreds_of_damaged_files_are_each_one_line_and_the_rest_is_colored(
     run: Run, tmp_path: Path, old: Path
 ) -> None:
     album, out = tmp_path / "album", tmp_path / "out"
     album.mkdir()
     valid = list(seeds().values())
-    for number in range(1000):
-        (album / f"{number:04d}.png").write_bytes(mutant(valid, number))
+    for number in range(400):
+        (album / f"{number:03d}.png").write_bytes(mutant(valid, number))
     old.rename(album / "whole.png")
     done = run(PROGRAM, album, "-o", out, "--max-megapixels", 1)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert (out / "whole_colorized.png").exists()
-    told = Counter(re.findall(r"error: \S*/(\d{4}\.png): ", done.stderr))
-    assert len(told) > 500 and set(told.values()) == {1}
+    told = Counter(re.findall(r"error: \S*/(\d{3}\.png): ", done.stderr))
+    assert len(told) > 200 and set(told.values()) == {1}
     for line in done.stderr.splitlines():
         assert line.startswith("colorgan colorize: "), line
 

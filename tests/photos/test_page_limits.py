@@ -126,7 +126,9 @@ def test_the_time_for_a_request_is_not_the_photos(
 def test_who_does_not_take_an_answer_in_time_is_cut_off_and_gives_its_place_back(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    large = ColoredPhoto(bytes(30_000_000), 1, False, 1, 0.5)  # more than a system's buffers hold
+    large = ColoredPhoto(
+        bytes(30_000_000), 1, False, 1, None, 0.5
+    )  # more than a system's buffers hold
     monkeypatch.setattr(workshop, "_colorize", lambda file, whole: large)
     monkeypatch.setattr(connection, "ANSWER_SECONDS", 1)
     with (
@@ -180,7 +182,7 @@ def test_at_the_end_the_photo_in_work_is_answered_and_those_that_wait_are_refuse
     def work(file: bytes, whole: bool) -> ColoredPhoto:
         begun.set()
         assert go_on.wait(SECONDS)
-        return ColoredPhoto(b"a picture", 1, False, 1, 0.5)
+        return ColoredPhoto(b"a picture", 1, False, 1, None, 0.5)
 
     monkeypatch.setattr(workshop, "_colorize", work)
     upload = UPLOAD.replace("{length}", "0")

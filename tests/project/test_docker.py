@@ -223,7 +223,9 @@ def is_ignored(path: str) -> bool:
     return ignored
 
 
-@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no git checkout")
+@pytest.mark.skipif(
+    not (ROOT / ".git").exists() or not shutil.which("git"), reason="no git, or no checkout of it"
+)
 def test_the_build_context_has_what_is_committed() -> None:
     committed = output_of("git", "-C", ROOT, "ls-files").splitlines()
     left_out = {name for name in committed if is_ignored(name)}
