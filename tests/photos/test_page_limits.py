@@ -14,7 +14,7 @@ import pytest
 from colorgan.photos.page import app, connection
 from colorgan.photos.page import server as server_module
 from colorgan.photos.page.server import PageServer
-from colorgan.photos.page.workshop import WAITING, BusyError, ColoredPhoto, Workshop
+from colorgan.photos.page.workshop import WAITING, ColoredPhoto, Workshop
 from served_page import SECONDS, until
 
 MOST_BYTES = 10_000_000
@@ -61,13 +61,8 @@ def answer_to(connected: socket.socket) -> tuple[int, bytes]:
 
 
 def free_places(workshop: Workshop) -> int:
-    """How many photos would be taken now."""
-    count = 0
-    with ExitStack() as places, suppress(BusyError):
-        while True:
-            places.enter_context(workshop.place())
-            count += 1
-    return count
+    """How many photos would be taken now, without taking a place from one that comes just then."""
+    return workshop._places._value
 
 
 def test_a_file_that_does_not_arrive_in_time_is_refused(
@@ -126,9 +121,8 @@ def test_the_time_for_a_request_is_not_the_photos(
 def test_who_does_not_take_an_answer_in_time_is_cut_off_and_gives_its_place_back(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    large = ColoredPhoto(
-        bytes(30_000_000), 1, False, 1, None, 0.5
-    )  # more than a system's buffers hold
+    more_than_buffers_hold = bytes(30_000_000)
+    large = ColoredPhoto(more_than_buffers_hold, 1, False, 1, None, 0.5)
     monkeypatch.setattr(workshop, "_colorize", lambda file, whole: large)
     monkeypatch.setattr(connection, "ANSWER_SECONDS", 1)
     with (
