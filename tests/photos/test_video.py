@@ -7,64 +7,24 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 
 import cv2
-import imageio_ffmpeg
 import numpy as np
 import pytest
 import skimage.data
 
 from colorgan.errors import UserError
-from colorgan.phases import PhaseTimes
-from colorgan.photos import video
 from colorgan.photos.colorizer import Colorizer
-from colorgan.photos.video import ColoredVideo, Sound, colorize_video
+from colorgan.photos.ffmpeg import contents_of
+from colorgan.photos.frames import open_frames
 from conftest import ROOT, chroma_in
-from films import RATE, camera, seen
-
-
-def ffmpeg(*arguments: object, **options: object) -> subprocess.CompletedProcess[bytes]:
-    program = imageio_ffmpeg.get_ffmpeg_exe()
-    words = [program, "-nostdin", "-y", "-v", "error", *map(str, arguments)]
-    return subprocess.run(words, check=True, capture_output=True, **options)
-
-
-def write_video(
-    path: Path, frames: list[np.ndarray], rate: object = RATE, options: Iterable[object] = ()
-) -> Path:
-    """Gray frames as a nearly lossless H.264 video; `options` may add inputs and say more."""
-    height, width = frames[0].shape
-    raw = ("-f", "rawvideo", "-pix_fmt", "gray", "-s", f"{width}x{height}", "-r", rate)
-    encoder = ("-c:v", "libx264", "-qp", 4, "-pix_fmt", "yuv420p")
-    ffmpeg(*raw, "-i", "pipe:0", *encoder, *options, path, input=np.stack(frames).tobytes())
-    return path
-
-
-def probe(path: Path) -> str:
-    """What ffmpeg says of a file."""
-    words = [imageio_ffmpeg.get_ffmpeg_exe(), "-hide_banner", "-i", str(path)]
-    return subprocess.run(words, capture_output=True, text=True, check=False).stderr
-
-
-def read_video(path: Path, pix_fmt: str = "bgr24") -> np.ndarray:
-    """The stored frames, `(n, h, w, 3)`, or `(n, h, w)` of gray."""
-    width, height = map(int, re.search(r"Video: .*?, (\d+)x(\d+)", probe(path)).groups())
-    output = ("-f", "rawvideo", "-pix_fmt", pix_fmt, "-fps_mode", "passthrough", "pipe:1")
-    content = ffmpeg("-noautorotate", "-i", path, *output).stdout
-    shape = (-1, height, width, 3) if pix_fmt == "bgr24" else (-1, height, width)
-    return np.frombuffer(content, np.uint8).reshape(shape)
+from films import clip_of, colorize, ffmpeg, probe, read_video, write_video
 
 
 @pytest.fixture(scope="module")
 def clip(photo: np.ndarray) -> list[np.ndarray]:
-    return [seen(photo, camera(at)) for at in range(8)]
-
-
-def colorize(colorizer: Colorizer, source: Path, target: Path, **options: object) -> ColoredVideo:
-    options = {"max_pixels": 10**6, "times": PhaseTimes(), **options}
-    return colorize_video(colorizer, source, target, **options)
+    return clip_of(photo)
 
 
 # From file to file.
@@ -79,7 +39,7 @@ def test_size_rate_count_and_luminance_are_the_sources(
     result = colorize(colorizer, source, target, progress=lambda *counts: told.append(counts))
     assert (result.frames, result.frames_with_faces, result.damaged) == (8, 8, False)
     assert result.seconds == pytest.approx(8 * 1001 / 30000)
-    assert result.sound is Sound.NONE
+    assert result.sound == ()
     assert told == [(number, 8) for number in range(1, 9)]
     codec = "vp9" if suffix == "webm" else "h264"
     stored = r"yuv420p\(tv, smpte170m/bt709/bt709.*\), 320x256.* 29\.97 fps"
@@ -162,59 +122,6 @@ def test_a_variable_rate_becomes_constant_and_keeps_its_time(
     luma = read_video(tmp_path / "new.mp4", "gray").astype(int)
     waits = int(0.3 * result.frames / result.seconds)  # still the fourth frame
     assert np.abs(luma[waits] - clip[3]).mean() < 1.5
-
-
-# Sound.
-
-
-def with_sound(path: Path, frames: list[np.ndarray], codec: str) -> Path:
-    """A video of one second with a tone whose second half is silent."""
-    tone = "sine=440:r=48000:d=1,volume=enable='gt(t,0.5)':volume=0"
-    options = ["-c:a", codec, "-map", "0", "-map", "1"]
-    silent = write_video(path.with_name("silent.mkv"), frames, rate=len(frames))
-    ffmpeg("-i", silent, "-f", "lavfi", "-i", tone, "-c:v", "copy", *options, path)
-    silent.unlink()
-    return path
-
-
-def loudness(path: Path) -> np.ndarray:
-    """Of tenths of a second, from 0 to 1."""
-    raw = ffmpeg("-i", path, "-map", "0:a", "-ac", 1, "-ar", 8000, "-f", "s16le", "pipe:1").stdout
-    samples = np.frombuffer(raw, np.int16)[:8000].astype(float) / 32768
-    return samples[: len(samples) // 800 * 800].reshape(-1, 800).std(axis=1)
-
-
-@pytest.mark.parametrize(
-    ("old", "codec", "new", "sound", "now"),
-    [
-        ("old.mp4", "aac", "new.mp4", Sound.COPIED, "aac"),
-        ("old.mkv", "libopus", "new.webm", Sound.COPIED, "opus"),
-        ("old.mp4", "aac", "new.webm", Sound.CONVERTED, "opus"),
-        ("old.wmv", "wmav1", "new.mp4", Sound.CONVERTED, "aac"),
-    ],
-)
-def test_sound_is_copied_or_made_to_fit_and_stays_in_time(
-    colorizer: Colorizer, tmp_path: Path, clip: list[np.ndarray], old, codec, new, sound, now
-) -> None:
-    source = with_sound(tmp_path / old, clip[:4], codec)
-    before = loudness(source)
-    assert colorize(colorizer, source, tmp_path / new).sound is sound
-    assert f"Audio: {now}" in probe(tmp_path / new)
-    assert np.abs(loudness(tmp_path / new)[:9] - before[:9]).max() < 0.03
-    assert before[:4].min() > 0.05 > before[6:9].max()
-    assert len(read_video(tmp_path / new)) == 4
-
-
-def test_sound_that_cannot_be_decoded_is_dropped(
-    colorizer: Colorizer, tmp_path: Path, clip: list[np.ndarray]
-) -> None:
-    source = with_sound(tmp_path / "old.mkv", clip[:2], "flac")
-    content = source.read_bytes()
-    assert content.count(b"A_FLAC") == 1
-    source.write_bytes(content.replace(b"A_FLAC", b"A_LOST"))
-    result = colorize(colorizer, source, tmp_path / "new.mp4")
-    assert (result.frames, result.sound) == (2, Sound.DROPPED)
-    assert "Audio:" not in probe(tmp_path / "new.mp4")
 
 
 # What cannot be coloured.
@@ -385,7 +292,7 @@ def test_memory_does_not_grow_with_length(tmp_path: Path, monkeypatch) -> None:
     """Frames are read when they are asked for: a reader that ran ahead would hold them all."""
     frames = [np.full((720, 1280), level, np.uint8) for level in range(60)]
     source = write_video(tmp_path / "old.mp4", frames)
-    with video._open_frames(source, 10**6) as stream:
+    with open_frames(source, contents_of(source), 10**6) as stream:
         iterator = iter(stream)
         next(iterator)
         time.sleep(0.5)

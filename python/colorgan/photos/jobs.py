@@ -9,8 +9,8 @@ from itertools import chain, count
 from pathlib import Path
 
 from colorgan.errors import UserError
+from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES
 from colorgan.photos.pictures import READABLE_SUFFIXES, WRITABLE_SUFFIXES
-from colorgan.photos.video import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES
 
 MARK = "_colorized"
 """What a result's name has more than its source's; folders and patterns pass by such names."""

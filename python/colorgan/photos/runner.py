@@ -22,6 +22,7 @@ from colorgan.photos.pictures import (
     read_picture,
     write_picture,
 )
+from colorgan.photos.sound import Sound
 from colorgan.photos.video import colorize_video
 
 # What can become of a job.
@@ -173,7 +174,7 @@ class JobRunner:
                 progress=progress,
             )
         faces = f"faces in {video.frames_with_faces:,} of {video.frames:,} frames"
-        note(f"{job.name}: {faces}, {video.seconds:.1f} s; sound: {video.sound}")
+        note(f"{job.name}: {faces}, {video.seconds:.1f} s; sound: {_told(video.sound)}")
         if video.damaged:
             note(f"{job.name}: damaged, what could be decoded is coloured")
         tqdm.write(str(job.target))
@@ -185,6 +186,13 @@ def _face_target(target: Path, number: int) -> Path:
     stem = target.stem.removesuffix(MARK)
     mark = target.stem.removeprefix(stem)
     return target.with_name(f"{stem}_face{number}{mark}{target.suffix}")
+
+
+def _told(tracks: tuple[Sound, ...]) -> str:
+    """What became of a film's sound, with a count where there are several tracks."""
+    if len(tracks) < 2:
+        return tracks[0] if tracks else "none"
+    return ", ".join(f"{count} {sound}" for sound, count in Counter(tracks).items())
 
 
 def note(line: str) -> None:
