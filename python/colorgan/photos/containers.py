@@ -1,15 +1,67 @@
 """The files that videos come in and are written as, in ffmpeg's words."""
 
+import stat
 from dataclasses import dataclass
+from pathlib import Path
 
 VIDEO_SUFFIXES = frozenset(
-    [".3gp", ".avi", ".flv", ".m2ts", ".m4v", ".mkv", ".mov"]
-    + [".mp4", ".mpeg", ".mpg", ".mts", ".ogv", ".webm", ".wmv"]
+    [".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".3gpp", ".f4v", ".mj2"]
+    + [".avi", ".divx", ".xvid", ".wmv", ".asf", ".dvr-ms", ".wtv", ".flv", ".rm", ".rmvb"]
+    + [".mkv", ".mk3d", ".webm", ".ogv", ".ogm", ".ogx", ".ivf", ".nut", ".dv", ".dif"]
+    + [".mpg", ".mpeg", ".mpe", ".m2p", ".vob", ".vro", ".mod", ".mxf", ".gxf"]
+    + [".ts", ".tp", ".trp", ".mts", ".m2t", ".m2ts", ".tod"]
+    + [".m1v", ".m2v", ".mpv", ".mjpeg", ".mjpg", ".h264", ".264", ".avc", ".h265", ".265"]
+    + [".hevc", ".h266", ".266", ".vvc", ".obu", ".vc1", ".y4m"]
 )
-"""Of files that are taken for videos."""
+"""Of files that are taken for videos; the last two lines are of streams without a container."""
 
-READABLE_FORMATS = ("asf", "avi", "flv", "matroska", "mov", "mpeg", "mpegts", "ogg")
+READABLE_FORMATS = (
+    *("asf", "avi", "dv", "flv", "gxf", "ivf", "matroska", "mov", "mpeg", "mpegts", "mxf", "nut"),
+    *("ogg", "rm", "wtv", "h264", "hevc", "m4v", "mjpeg", "mpegvideo", "obu", "vc1", "vvc"),
+    "yuv4mpegpipe",
+)
 """What ffmpeg may take a file for: none that names other files, as playlists do."""
+
+_SIGNATURES = (
+    *((4, kind) for kind in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),  # QuickTime
+    (0, b"\x1a\x45\xdf\xa3"),  # Matroska
+    (8, b"AVI "),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),  # ASF
+    (0, b"\xb7\xd8\x00\x20\x37\x49\xda\x11"),  # WTV
+    (0, b"\x06\x0e\x2b\x34\x02\x05\x01\x01"),  # MXF
+    *((0, name) for name in (b"FLV\x01", b"OggS", b".RMF", b"DKIF", b"YUV4MPEG2", b"nut/multi")),
+    (0, b"\x1f\x07\x00"),  # DV
+    (0, b"\x00\x00\x01\xba"),  # MPEG, a program stream
+    (0, b"\x00\x00\x01\xb3"),  # and a stream of pictures
+    *((0, b"\x00\x00\x00\x01" + kind) for kind in (b"\x67", b"\x27", b"\x09")),  # H.264
+    (0, b"\x00\x00\x00\x01\x40\x01"),  # H.265
+)
+"""Where a file begins how."""
+_OF_PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
+_PACKET = 188  # bytes of a transport stream; in camcorders' files each has a time of 4 before it
+_SYNC = 0x47
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file is taken for a video: by its name, or else by how its content begins."""
+    if path.suffix.lower() in VIDEO_SUFFIXES:
+        return True
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a pipe would wait for its other end
+            return False
+        with path.open("rb") as file:
+            head = file.read(3 * _PACKET)
+    except OSError:  # whoever reads the file for its content will say so
+        return False
+    if head[4:8] == b"ftyp" and head[8:12] in (*_OF_PICTURES, b"crx "):
+        return False
+    known = any(head.startswith(mark, at) for at, mark in _SIGNATURES)
+    return known or _is_transport_stream(head)
+
+
+def _is_transport_stream(head: bytes) -> bool:
+    steps = ((0, _PACKET), (4, _PACKET + 4))
+    return any({*head[first : first + 2 * step + 1 : step]} == {_SYNC} for first, step in steps)
 
 
 @dataclass(frozen=True)

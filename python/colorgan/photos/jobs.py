@@ -9,7 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from colorgan.errors import UserError
-from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES
+from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES, is_video
 from colorgan.photos.pictures import READABLE_SUFFIXES, WRITABLE_SUFFIXES
 
 MARK = "_colorized"
@@ -42,8 +42,8 @@ class Job:
 
     @property
     def is_video(self) -> bool:
-        """By the suffix of the source's name."""
-        return self.source is not None and self.source.suffix.lower() in VIDEO_SUFFIXES
+        """By the source's name, or else by its content."""
+        return self.source is not None and is_video(self.source)
 
 
 def plan_jobs(
@@ -176,7 +176,7 @@ def _targets(
         return
     place = below if source is None or out is not None else source
     folder = place.parent if out is None else out / place.parent
-    if place.suffix.lower() in VIDEO_SUFFIXES:
+    if source is not None and is_video(source):
         suffix = ".mp4"
     stem, ending = place.stem, place.suffix.lstrip(".").lower()
     parent = "" if source is None else source.absolute().parent.name
