@@ -97,6 +97,8 @@ class Contents:
     """0 where it does not tell."""
     sounds: dict[int, str]
     """The codec of each track of sound, by the stream's number."""
+    hdr: tuple[str, str] | None
+    """Matrix and primaries, "unknown" where it does not tell, of a picture in PQ or HLG."""
 
 
 def contents_of(source: Path) -> Contents:
@@ -106,4 +108,6 @@ def contents_of(source: Path) -> Contents:
     hours, minutes, seconds = map(float, length.groups()) if length else (0, 0, 0)
     tracks = re.findall(r"^  Stream #0:(\d+).*?: Audio: (\w+)", log, re.MULTILINE)
     sounds = {int(number): codec for number, codec in tracks}
-    return Contents(hours * 3600 + minutes * 60 + seconds, sounds)
+    # yuv420p10le(tv, bt2020nc/bt2020/smpte2084)
+    hdr = re.search(r": Video: .*[( ](\w+)/(\w+)/(?:smpte2084|arib-std-b67)\b", log)
+    return Contents(hours * 3600 + minutes * 60 + seconds, sounds, hdr and hdr.groups())

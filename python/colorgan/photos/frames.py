@@ -19,6 +19,14 @@ from colorgan.photos.containers import Container
 from colorgan.photos.ffmpeg import Contents, in_step, input_of, output_of, running_ffmpeg
 
 _QUALITY = 66  # a constant rate factor of 18 for x264: hardly told from the original
+# The light of HDR, in which 1 is its white of 203 cd/m2 (ITU-R BT.2408), becomes BT.709's as a
+# screen shows it. What is darker than 0.3 stays; above, all up to 1,000 cd/m2 finds room.
+_TONE_MAP = (
+    "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
+    "tonemap=mobius:desat=0:peak=5,zscale=transfer=bt709:matrix=bt709:range=full"
+)
+# Of frames marked as interlaced the lines of one field are kept, and those between made anew.
+_DEINTERLACE = "bwdif=mode=send_frame:deint=interlaced"
 _HIGHEST_RATE = 240  # frames/s, of phones' slow motion; more is a clock's tick taken for a rate
 
 
@@ -62,8 +70,8 @@ def open_frames(source: Path, contents: Contents, max_pixels: int) -> Iterator[F
     """Begin to decode a video; UserError where it cannot be, or its frames are too large."""
     decoder = ("-max_pixels", min(max_pixels, 2**31 - 1), *input_of(source))
     # V: without pictures that are attached to the file, as covers are.
-    stream = ("-map", "0:V:0", "-fps_mode", "cfr", "-fpsmax", _HIGHEST_RATE, "-pix_fmt", "gray")
-    y4m = ("-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1")
+    stream = ("-map", "0:V:0", "-fps_mode", "cfr", "-fpsmax", _HIGHEST_RATE)
+    y4m = ("-vf", _gray(contents.hdr), "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1")
     sound = in_step("0:a") if contents.sounds else ()
     arguments = ("-v", "error", *decoder, *stream, *y4m, *sound)
     with running_ffmpeg(*arguments, stdout=subprocess.PIPE) as (child, log):
@@ -78,6 +86,19 @@ def open_frames(source: Path, contents: Contents, max_pixels: int) -> Iterator[F
                 ) from None
             raise no_video_in(source) from None
         yield frames
+
+
+def _gray(hdr: tuple[str, str] | None) -> str:
+    """The filters that turn decoded frames into the gray that a player shows."""
+    filters = ["format=gray", _DEINTERLACE]
+    if hdr is not None:
+        # zscale refuses what it has to guess; what is HDR and does not tell is BT.2020's.
+        matrix, primaries = hdr
+        guesses = ["colorspace=bt2020nc"] if matrix == "unknown" else []
+        guesses += ["color_primaries=bt2020"] if primaries == "unknown" else []
+        known = [f"setparams={':'.join(guesses)}"] if guesses else []
+        filters = [*known, _TONE_MAP, *filters]
+    return ",".join(filters)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ What becomes of a video:
 - The picture is H.264 (VP9 in .webm), 4:2:0, of the source's size, pixel aspect and rate, upright,
   with BT.601's matrix, in which luma is the gray that was coloured. Odd widths and heights, which
   4:2:0 does not have, grow by one pixel, a copy of the border; most players refuse 4:4:4.
+- Interlaced frames are deinterlaced, and HDR's light is brought to the range of other films.
 - A variable frame rate becomes constant: frames are repeated or left out where they are due, so
   that sound stays in time. Rates that are guessed above 240 per second are cut down to that.
 - Sound is kept, see `sound`. Subtitles are always left out.
