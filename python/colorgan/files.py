@@ -10,6 +10,8 @@ from typing import Any
 
 from colorgan.errors import UserError
 
+_LONGEST_NAME = 255  # bytes, of nearly all file systems
+
 
 def make_folder(path: Path) -> Path:
     """Make a folder that can be written to, and those above it; UserError where there can be none.
@@ -23,6 +25,14 @@ def make_folder(path: Path) -> Path:
     if not os.access(path, os.W_OK):
         raise UserError(f"cannot write to the folder {path}; choose another with --out")
     return path
+
+
+def shortened(name: str, following: str) -> str:
+    """As much of a name as there is room for before what follows in a file's name."""
+    room = _LONGEST_NAME - len(os.fsencode(following))
+    if len(os.fsencode(name)) <= room:
+        return name
+    return os.fsencode(name)[:room].decode(errors="ignore")  # no half of a letter
 
 
 def write_whole(path: Path, content: bytes) -> None:

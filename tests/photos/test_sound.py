@@ -10,7 +10,7 @@ from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.containers import CONTAINERS
 from colorgan.photos.ffmpeg import contents_of
 from colorgan.photos.frames import open_frames
-from colorgan.photos.sound import Sound, with_sound
+from colorgan.photos.sound import Sound, join
 from films import clip_of, colorize, ffmpeg, probe, write_video
 
 TONE = "sine=440:r=48000:d=1,volume=enable='gt(t,0.5)':volume=0"
@@ -37,10 +37,12 @@ def joined(silent: Path, source: Path, suffix: str) -> tuple[Path, tuple[Sound, 
     """The silent video, in a folder of its own, with the source's sound."""
     folder = source.with_name(f"joined{suffix}")
     folder.mkdir()
-    alone = folder / "silent"
     codec = ["-c:v", "libvpx-vp9", "-deadline", "realtime"] if suffix == ".webm" else ["-c", "copy"]
-    ffmpeg("-i", silent, *codec, "-f", CONTAINERS[suffix].muxer, alone)
-    return with_sound(alone, source, contents_of(source).sounds, CONTAINERS[suffix])
+    ffmpeg("-i", silent, *codec, folder / "part.mp4")
+    parts = folder / "parts.txt"
+    parts.write_text("file 'part.mp4'\n")
+    container, target = CONTAINERS[suffix], source.with_suffix(suffix)
+    return join(parts, source, contents_of(source).sounds, container, target)
 
 
 def codecs(path: Path) -> list[str]:

@@ -8,23 +8,20 @@ import pytest
 import skimage.data
 
 from colorgan.phases import PhaseTimes
-from colorgan.photos import video
 from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.tracking import FaceTracker
+from colorgan.photos.video import FilmColorizer
 from conftest import chroma_in
 from films import RATE, SIZE, camera, seen
 
 
 def colored_by(
-    colorizer: Colorizer, frames: list[np.ndarray], tracker: FaceTracker | None
+    colorizer: Colorizer, frames: list[np.ndarray], as_film: bool
 ) -> Iterator[np.ndarray]:
-    """The frames' chroma, `(2, h, w)`; without a tracker each frame is coloured by itself."""
+    """The frames' chroma, `(2, h, w)`; each coloured by itself, unless they are of a film."""
+    film = FilmColorizer(colorizer, RATE, False, PhaseTimes())
     for gray in frames:
-        if tracker is None:
-            yield chroma_in(colorizer.colorize(gray))
-        else:
-            colored, _ = video._color_frame(colorizer, tracker, gray, False, PhaseTimes())
-            yield chroma_in(colored)
+        yield chroma_in(film.color(gray)[0] if as_film else colorizer.colorize(gray))
 
 
 def on_face(chroma: np.ndarray, motion: np.ndarray) -> np.ndarray:
@@ -42,8 +39,8 @@ def test_flicker_falls_to_less_than_half(colorizer: Colorizer, photo: np.ndarray
     motions = [camera(at) for at in range(20)]
     frames = [seen(photo, motion, noise=8, seed=at) for at, motion in enumerate(motions)]
     spreads, steps = [], []
-    for first, tracker in ((8, None), (0, FaceTracker(RATE))):
-        pairs = zip(colored_by(colorizer, frames[first:], tracker), motions[first:], strict=True)
+    for first, as_film in ((8, False), (0, True)):
+        pairs = zip(colored_by(colorizer, frames[first:], as_film), motions[first:], strict=True)
         colors = np.array([on_face(chroma, motion) for chroma, motion in pairs])[8 - first :]
         assert np.hypot(*colors.mean(axis=(0, 1))) > 0.05
         spreads.append(colors.std(axis=0).mean())
@@ -58,9 +55,9 @@ def test_nothing_of_the_old_scene_is_carried_over_a_cut(
     before = [seen(photo, camera(at)) for at in range(6)]
     coins = cv2.resize(skimage.data.coins(), SIZE)
     mirrored = seen(photo, camera(0) + [[0, 0, 60], [0, 0, 0]])[:, ::-1].copy()
-    *_, tracked = colored_by(colorizer, [*before, coins], FaceTracker(RATE))
+    *_, tracked = colored_by(colorizer, [*before, coins], True)
     assert np.abs(tracked).max() < 1e-6, "no face, no color"
-    *_, tracked = colored_by(colorizer, [*before, mirrored], FaceTracker(RATE))
+    *_, tracked = colored_by(colorizer, [*before, mirrored], True)
     np.testing.assert_array_equal(tracked, chroma_in(colorizer.colorize(mirrored)))
     assert np.abs(tracked).max() > 0.05, "a face, at once"
 
@@ -69,7 +66,7 @@ def test_the_color_of_a_moving_face_does_not_lag(colorizer: Colorizer, photo: np
     speed = 6  # pixels a frame: almost four times the eyes' distance in a second
     motions = [camera(0, speed) + [[0, 0, -60 + speed * at], [0, 0, 0]] for at in range(18)]
     frames = [seen(photo, motion, noise=4, seed=at) for at, motion in enumerate(motions)]
-    colored = colored_by(colorizer, frames, FaceTracker(RATE))
+    colored = colored_by(colorizer, frames, True)
     centers = np.array([center(chroma) for chroma in colored])
     lags = centers[0] + speed * np.arange(18) - centers
     assert np.abs(lags).max() < 1.5, "pixels; a frame's lag would be 6"

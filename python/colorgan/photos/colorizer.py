@@ -13,6 +13,7 @@ import numpy as np
 from colorgan.faces.alignment import cut_crop, face_similarity, scale_of
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.detector import FaceDetector
+from colorgan.files import sha256
 from colorgan.luminance import chroma_of, eight_bits, in_unit_range, with_chroma
 from colorgan.nets.generators import BEST_WEIGHTS, open_generator
 from colorgan.photos.painting import Layer, face_opacity, paint, refined_layer
@@ -37,8 +38,13 @@ class Colorizer:
         `device` is "caffe", "opencv", "gpu" or "gpu:N", by default Caffe where it is installed.
         UserError where one of them cannot be used.
         """
-        self._generator = open_generator(weights or BEST_WEIGHTS, device)
+        self._weights = weights or BEST_WEIGHTS
+        self._generator = open_generator(self._weights, device)
         self._detector = FaceDetector()
+
+    def identity(self) -> str:
+        """What tells colours that are the same to the bit from others: weights, what runs them."""
+        return f"{sha256(self._weights)} {type(self._generator).__name__}"
 
     def colorize(self, gray: np.ndarray, whole: bool = False) -> np.ndarray:
         """Colour one photo `(h, w)` or several of a size `(n, h, w)`, uint8 or uint16.
@@ -55,7 +61,8 @@ class Colorizer:
         if gray.ndim == 3:
             return np.stack([self.colorize(photo, whole) for photo in gray])
         faces = self.find_faces(gray)
-        return self.paint(gray, faces, self.predict_chroma(gray, faces), whole=whole)
+        frame = self.predict_frame(gray, faces) if whole else None
+        return self.paint(gray, faces, self.predict_chroma(gray, faces), frame=frame)
 
     def find_faces(self, gray: np.ndarray) -> np.ndarray:
         """The five points of each face in a photo `(h, w)`, the surest first: float32 `(k, 5, 2)`.
@@ -77,44 +84,42 @@ class Colorizer:
         """
         return self._chroma(eight_bits(self.cut_faces(gray, faces)))
 
+    def predict_frame(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
+        """Cb and Cr that the generator gives to a whole photo: float32 `(2, h, w)`, small.
+
+        It sees the photo at the scale at which most of `faces`, `(k, 5, 2)`, are as it knows them;
+        without a face, at that which makes the shorter side 64 pixels, as if it was a portrait.
+        """
+        size = np.array(gray.shape[::-1])
+        scales = [scale_of(face_similarity(face)) for face in faces]
+        side = np.median(scales) * CROP_SIDE if scales else size.min()
+        bounds = np.sqrt(LARGEST_FRAME / size.prod()), LONGEST_FRAME / size.max()
+        shrink = min(FACE_SIDE / side, *bounds)
+        seen = np.maximum(np.rint(size * shrink), 1).astype(int)
+        return self._chroma(_shrunk(eight_bits(gray), seen)[np.newaxis])[0]
+
     def paint(
         self,
         gray: np.ndarray,
         faces: np.ndarray,
         chroma: np.ndarray,
         opacity: np.ndarray | None = None,
-        whole: bool = False,
+        frame: np.ndarray | None = None,
     ) -> np.ndarray:
         """Lay the chroma of faces over a photo: BGR `(h, w, 3)` of gray's luminance and type.
 
         `chroma` is that of `predict_chroma`; `opacity` `(k,)` in [0, 1] fades faces. Of faces that
-        overlap the larger is in front. `whole` colours what is outside of faces, too.
+        overlap the larger is in front. `frame`, of `predict_frame`, colours what is outside of
+        faces, which stays gray without it.
         """
         strengths = np.ones(len(faces)) if opacity is None else opacity
         similarities = [face_similarity(face) for face in faces]
-        layers = [self._frame_layer(gray, similarities)] if whole else []
+        layers = [] if frame is None else [_frame_layer(gray, frame)]
         for at in np.argsort([scale_of(similarity) for similarity in similarities]):
             guide = in_unit_range(cut_crop(gray, similarities[at]))
             fading = face_opacity() * np.float32(strengths[at])
             layers.append(refined_layer(chroma[at], guide, fading, similarities[at]))
         return paint(gray, layers)
-
-    def _frame_layer(self, gray: np.ndarray, similarities: list[np.ndarray]) -> Layer:
-        """The whole photo, coloured at the scale at which most of its faces are as G knows them.
-
-        Without a face, at that which makes its shorter side 64 pixels, as if it was a portrait.
-        """
-        size = np.array(gray.shape[::-1])
-        scales = [scale_of(similarity) for similarity in similarities]
-        side = np.median(scales) * CROP_SIDE if scales else size.min()
-        bounds = np.sqrt(LARGEST_FRAME / size.prod()), LONGEST_FRAME / size.max()
-        shrink = min(FACE_SIDE / side, *bounds)
-        seen = np.maximum(np.rint(size * shrink), 1).astype(int)
-        chroma = self._chroma(_shrunk(eight_bits(gray), seen)[np.newaxis])[0]
-        guide_size = np.maximum(np.rint(seen * (CROP_SIDE / FACE_SIDE)), 1).astype(int)
-        guide = in_unit_range(_shrunk(gray, guide_size))
-        to_photo = np.c_[np.diag(size / guide_size), np.zeros(2)]
-        return refined_layer(chroma, guide, np.ones_like(guide), to_photo)
 
     def _chroma(self, gray: np.ndarray) -> np.ndarray:
         """Cb and Cr that G gives to gray images, uint8 `(n, h, w)`: float32 `(n, 2, h, w)`."""
@@ -127,6 +132,15 @@ class Colorizer:
     def _colorize_aligned(self, faces: np.ndarray) -> np.ndarray:
         chroma = self._chroma(eight_bits(faces))
         return np.stack([with_chroma(*pair) for pair in zip(faces, chroma, strict=True)])
+
+
+def _frame_layer(gray: np.ndarray, chroma: np.ndarray) -> Layer:
+    """The chroma of a whole photo, laid over all of it."""
+    size, seen = np.array(gray.shape[::-1]), np.array(chroma.shape[:0:-1])
+    guide_size = np.maximum(np.rint(seen * (CROP_SIDE / FACE_SIDE)), 1).astype(int)
+    guide = in_unit_range(_shrunk(gray, guide_size))
+    to_photo = np.c_[np.diag(size / guide_size), np.zeros(2)]
+    return refined_layer(chroma, guide, np.ones_like(guide), to_photo)
 
 
 def _shrunk(gray: np.ndarray, size: Sequence[int]) -> np.ndarray:

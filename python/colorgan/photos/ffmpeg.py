@@ -67,6 +67,17 @@ def run_ffmpeg(*arguments: object) -> tuple[bool, str]:
         return child.wait() == 0, log()
 
 
+def ffmpeg_version() -> str:
+    """Which ffmpeg there is: with another one, bits may differ."""
+    return imageio_ffmpeg.get_ffmpeg_version()
+
+
+def unwritable(target: Path, log: str) -> UserError:
+    """What to say where ffmpeg, whose log this is, could not write a file."""
+    full = "No space left on device"
+    return UserError(f"cannot write {target}: {full if full in log else 'the encoder gave up'}")
+
+
 def input_of(source: Path) -> tuple[str, ...]:
     """The words that make an untrusted file an input."""
     # By its protocol: a name may begin with a hyphen, or hold a colon.

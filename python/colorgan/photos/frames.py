@@ -16,7 +16,7 @@ import numpy as np
 
 from colorgan.errors import UserError
 from colorgan.photos.containers import Container
-from colorgan.photos.ffmpeg import Contents, in_step, input_of, output_of, running_ffmpeg
+from colorgan.photos.ffmpeg import Contents, in_step, input_of, running_ffmpeg, unwritable
 
 _QUALITY = 66  # a constant rate factor of 18 for x264: hardly told from the original
 # The light of HDR, in which 1 is its white of 203 cd/m2 (ITU-R BT.2408), becomes BT.709's as a
@@ -105,9 +105,10 @@ def _gray(hdr: tuple[str, str] | None) -> str:
 def open_encoder(
     path: Path, frames: Frames, container: Container, quality: int | None, target: Path
 ) -> Iterator[Callable[[np.ndarray], None]]:
-    """Encode the frames, BGR `(h, w, 3)`, that the function given is called with.
+    """Encode frames, BGR `(h, w, 3)`, that the function given is called with, as a part of a video.
 
-    At the block's end the video is complete. UserError, which names the target, where it cannot be.
+    The part is an MP4, in which times are exact. At the block's end it is complete. UserError,
+    which names the target, where it cannot be.
     """
     beyond = frames.height % 2, frames.width % 2
     size = f"{frames.width + beyond[1]}x{frames.height + beyond[0]}"
@@ -121,7 +122,7 @@ def open_encoder(
     )
     factor = round(container.worst - (quality or _QUALITY) / 2)
     encoder = ("-c:v", *container.encoder, "-crf", factor, "-pix_fmt", "yuv420p")
-    arguments = ("-v", "error", *raw, "-vf", filters, *encoder, *output_of(container, path))
+    arguments = ("-v", "error", *raw, "-vf", filters, *encoder, "-f", "mp4", f"file:{path}")
     with running_ffmpeg(*arguments, stdin=subprocess.PIPE) as (child, log):
 
         def write(bgr: np.ndarray) -> None:
@@ -130,21 +131,17 @@ def open_encoder(
             try:
                 child.stdin.write(np.ascontiguousarray(bgr))
             except BrokenPipeError:
-                raise _unwritable(target, child, log) from None
+                child.wait()
+                raise unwritable(target, log()) from None
 
         yield write
         try:
             child.stdin.close()
         except BrokenPipeError:
-            raise _unwritable(target, child, log) from None
+            child.wait()
+            raise unwritable(target, log()) from None
         if child.wait():
-            raise _unwritable(target, child, log)
-
-
-def _unwritable(target: Path, child: subprocess.Popen[bytes], log: Callable[[], str]) -> UserError:
-    child.wait()
-    full = "No space left on device"
-    return UserError(f"cannot write {target}: {full if full in log() else 'the encoder gave up'}")
+            raise unwritable(target, log())
 
 
 def no_video_in(source: Path) -> UserError:

@@ -9,6 +9,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from colorgan.errors import UserError
+from colorgan.files import shortened
 from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES, is_video
 from colorgan.photos.pictures import READABLE_SUFFIXES, WRITABLE_SUFFIXES
 
@@ -18,7 +19,6 @@ MARK = "_colorized"
 STANDARD = "-"
 """In place of a path: standard input, or standard output."""
 
-_LONGEST_NAME = 255  # bytes, of nearly all file systems
 _MADE_BY_PROGRAMS = (
     "@eaDir",
     "#recycle",
@@ -182,12 +182,4 @@ def _targets(
     parent = "" if source is None else source.absolute().parent.name
     stems = [stem, f"{stem}_{ending}", f"{parent}_{stem}", f"{parent}_{stem}_{ending}"]
     for name in chain(stems, (f"{stem}_{number}" for number in count(2))):
-        yield folder / f"{_shortened(name, MARK + suffix)}{MARK}{suffix}"
-
-
-def _shortened(name: str, following: str) -> str:
-    """As much of a name as there is room for before what follows."""
-    room = _LONGEST_NAME - len(following)
-    if len(os.fsencode(name)) <= room:
-        return name
-    return os.fsencode(name)[:room].decode(errors="ignore")  # no half of a letter
+        yield folder / f"{shortened(name, MARK + suffix)}{MARK}{suffix}"

@@ -108,8 +108,10 @@ class JobRunner:
             return self._color_crops(self._colorizer.cut_faces(gray, faces), job.target)
         with phase("colour faces"):
             chroma = self._colorizer.predict_chroma(gray, faces)
+            whole = self._wishes.whole
+            frame = self._colorizer.predict_frame(gray, faces) if whole else None
         with phase("paint"):
-            colored = self._colorizer.paint(gray, faces, chroma, whole=self._wishes.whole)
+            colored = self._colorizer.paint(gray, faces, chroma, frame=frame)
         return self._write(colored, picture, job.target)
 
     def _read(self, job: Job) -> Picture:
@@ -171,7 +173,9 @@ class JobRunner:
                 times=self.times,
                 whole=self._wishes.whole,
                 quality=self._wishes.quality,
+                anew=self._wishes.overwrite,
                 progress=progress,
+                tell=lambda line: note(f"{job.name}: {line}"),
             )
         faces = f"faces in {video.frames_with_faces:,} of {video.frames:,} frames"
         note(f"{job.name}: {faces}, {video.seconds:.1f} s; sound: {_told(video.sound)}")

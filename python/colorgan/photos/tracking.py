@@ -1,6 +1,7 @@
 """Follows faces through the frames of a video, so that their places and colours hold still."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import cv2
@@ -60,6 +61,9 @@ class FaceTracker:
     In the grainy film of tests/photos/test_tracking.py, of a still face under a moving camera, the
     spread of a place's chroma over time falls from 0.00088 to 0.00024, its mean change from frame
     to frame from 0.00108 to 0.00025.
+
+    Attributes:
+        is_cut: whether the latest frame begins a new scene.
     """
 
     LOOK = 0.2
@@ -85,13 +89,13 @@ class FaceTracker:
         self._gray: np.ndarray | None = None
         self._thumbnail: np.ndarray | None = None
         self._since_look = 0
-        self._is_cut = True
+        self.is_cut = True
 
     def advance(self, gray: np.ndarray) -> bool:
         """Go on to the next frame, uint8 `(h, w)`: whether faces have to be looked for in it."""
         before, self._gray = self._gray, gray
-        self._is_cut = self._differs(gray)
-        if self._is_cut:
+        self.is_cut = self._differs(gray)
+        if self.is_cut:
             self._tracks = []
         for track in self._tracks:
             track.points = _moved(track.points, before, gray)
@@ -101,7 +105,7 @@ class FaceTracker:
         self._tracks = [track for track in self._tracks if track.opacity > 0]
         self._since_look += 1
         lost = any(track.unseen >= self._look for track in self._tracks)
-        return self._is_cut or lost or self._since_look >= self._look
+        return self.is_cut or lost or self._since_look >= self._look
 
     def correct(self, found: np.ndarray) -> None:
         """Take the faces that were found in the frame, float32 `(k, 5, 2)` in its pixels."""
@@ -110,7 +114,7 @@ class FaceTracker:
         for track, face in matches.items():
             self._correct_track(self._tracks[track], found[face])
         new = [points for at, points in enumerate(found) if at not in matches.values()]
-        opacity = 1.0 if self._is_cut else self._fade
+        opacity = 1.0 if self.is_cut else self._fade
         self._tracks += [_Track(points, opacity) for points in new]
 
     def faces(self) -> np.ndarray:
@@ -138,6 +142,31 @@ class FaceTracker:
     def opacity(self) -> np.ndarray:
         """Of `faces`: `(k,)` in [0, 1]."""
         return np.array([track.opacity for track in self._tracks])
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the frames to come depend on, once a frame is done."""
+        tracks = self._tracks
+        chroma = np.array([track.chroma for track in tracks], np.float32)
+        counts = np.array([(track.averaged, track.unseen) for track in tracks], int)
+        return {
+            "points": self.faces(),
+            "opacity": self.opacity(),
+            "chroma": chroma.reshape(-1, 2, 64, 64),
+            "counts": counts.reshape(-1, 2),
+            "gray": self._gray,
+            "thumbnail": self._thumbnail,
+            "since_look": np.array(self._since_look),
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where another tracker was, whose `state` this is."""
+        columns = (state[name] for name in ("points", "opacity", "chroma", "counts"))
+        self._tracks = [
+            _Track(points, float(opacity), chroma, int(averaged), int(unseen))
+            for points, opacity, chroma, (averaged, unseen) in zip(*columns, strict=True)
+        ]
+        self._gray, self._thumbnail = state["gray"], state["thumbnail"]
+        self._since_look = int(state["since_look"])
 
     def _differs(self, gray: np.ndarray) -> bool:
         """Whether a frame begins a new scene."""

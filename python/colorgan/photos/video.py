@@ -9,26 +9,35 @@ What becomes of a video:
 - A variable frame rate becomes constant: frames are repeated or left out where they are due, so
   that sound stays in time. Rates that are guessed above 240 per second are cut down to that.
 - Sound is kept, see `sound`. Subtitles are always left out.
+- It is encoded in parts of a fixed length, each by itself, and these are joined: so a film that was
+  stopped goes on to the very same result.
 - Of a damaged or cut off file what can be decoded is coloured, and the result is marked as damaged.
 """
 
+import hashlib
 import stat
-import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 
 import numpy as np
 
+from colorgan import __version__
 from colorgan.errors import UserError
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.containers import CONTAINERS, WRITABLE_VIDEO_SUFFIXES, Container
-from colorgan.photos.ffmpeg import contents_of
+from colorgan.photos.ffmpeg import contents_of, ffmpeg_version
 from colorgan.photos.frames import Frames, no_video_in, open_encoder, open_frames
-from colorgan.photos.sound import Sound, with_sound
+from colorgan.photos.parts import parts_of
+from colorgan.photos.sound import Sound, join
 from colorgan.photos.tracking import FaceTracker
+from colorgan.photos.view import ViewSmoother
+
+PART = 20
+"""Seconds of film that are encoded at a time; a kill loses no more."""
 
 
 @dataclass(frozen=True)
@@ -54,53 +63,105 @@ def colorize_video(
     times: PhaseTimes,
     whole: bool = False,
     quality: int | None = None,
+    anew: bool = False,
     progress: Callable[[int, int], None] = lambda done, expected: None,
+    tell: Callable[[str], None] = lambda line: None,
 ) -> ColoredVideo:
     """Colour the faces of a video file; `whole` colours what is outside of them, too.
 
     `target`, a .mp4, .mov, .mkv or .webm, is replaced, as a whole and at the end only. `quality` is
     1 to 100; frames of more than `max_pixels` are refused; `times` is told where the time went;
     `progress` is called after each frame with the count of frames done and that of those expected,
-    which may be wrong, and is 0 where the file does not tell. UserError where the source cannot be
-    decoded or the target not be written.
+    which may be wrong, and is 0 where the file does not tell. What an earlier call has finished of
+    the same film, see `parts`, is taken over, unless `anew` says not to; `tell` is told of it.
+    UserError where the source cannot be decoded or the target not be written.
     """
     container = _container_of(source, target)
     contents = contents_of(source)
-    with _folder_beside(target) as folder:
-        finished, tracked = Path(folder) / "silent", 0
-        with (
-            open_frames(source, contents, max_pixels) as frames,
-            open_encoder(finished, frames, container, quality, target) as write,
-        ):
-            tracker = FaceTracker(float(frames.rate))
-            for gray in _timed(frames, times):
-                colored, has_faces = _color_frame(colorizer, tracker, gray, whole, times)
-                tracked += has_faces
-                with times.phase("encode, write"):
-                    write(colored)
-                progress(frames.count, round(contents.seconds * frames.rate))
-            if not frames.count:
-                raise no_video_in(source)
+    identity = _identity(colorizer, source, target.suffix.lower(), whole, quality)
+    with (
+        parts_of(target, identity, anew=anew, tell=tell) as parts,
+        open_frames(source, contents, max_pixels) as frames,
+    ):
+
+        def advance() -> None:
+            progress(frames.count, round(contents.seconds * frames.rate))
+
+        film = FilmColorizer(colorizer, float(frames.rate), whole, times)
+        grays = _timed(frames, times)
+        if parts.count:
+            tell(f"goes on after the {parts.frames:,} frames that an earlier run has finished")
+            film.restore(parts.state)
+            for _ in islice(grays, parts.frames):  # to decode is a small share of all work
+                advance()
+        length = round(PART * frames.rate)
+        while (first := next(grays, None)) is not None:
+            begun, with_faces = time.monotonic(), 0
+            path = parts.path(parts.count)
+            with open_encoder(path, frames, container, quality, target) as write:
+                for gray in chain([first], islice(grays, length - 1)):
+                    colored, has_faces = film.color(gray)
+                    with times.phase("encode, write"):
+                        write(colored)
+                    with_faces += has_faces
+                    advance()
+            took = time.monotonic() - begun
+            parts.add(frames.count - parts.frames, with_faces, took, film.state())
+        if not frames.count:
+            raise no_video_in(source)
         with times.phase("encode, write"):
-            finished, sound = with_sound(finished, source, contents.sounds, container)
+            finished, sound = join(parts.write_list(), source, contents.sounds, container, target)
             _replace(finished, target)
     seconds = float(frames.count / frames.rate)
-    return ColoredVideo(frames.count, tracked, seconds, sound, frames.damaged)
+    return ColoredVideo(frames.count, parts.frames_with_faces, seconds, sound, frames.damaged)
 
 
-def _color_frame(
-    colorizer: Colorizer, tracker: FaceTracker, gray: np.ndarray, whole: bool, times: PhaseTimes
-) -> tuple[np.ndarray, bool]:
-    """A coloured frame, BGR, and whether a face is in it."""
-    with times.phase("find faces"):
-        if tracker.advance(gray):
-            tracker.correct(colorizer.find_faces(gray))
-        faces = tracker.faces()
-    with times.phase("colour faces"):
-        chroma = tracker.smooth(colorizer.predict_chroma(gray, faces))
-    with times.phase("paint"):
-        colored = colorizer.paint(gray, faces, chroma, tracker.opacity(), whole=whole)
-    return colored, len(faces) > 0
+class FilmColorizer:
+    """Colours the frames of a film, one after the other, with what it knows from those before."""
+
+    def __init__(self, colorizer: Colorizer, rate: float, whole: bool, times: PhaseTimes) -> None:
+        """`rate` is in frames per second; `whole` colours what is outside of faces, too."""
+        self._colorizer, self._times = colorizer, times
+        self._faces = FaceTracker(rate)
+        self._view = ViewSmoother(rate) if whole else None
+
+    def color(self, gray: np.ndarray) -> tuple[np.ndarray, bool]:
+        """The next frame coloured, BGR, and whether a face is in it."""
+        colorizer, tracker, phase = self._colorizer, self._faces, self._times.phase
+        with phase("find faces"):
+            if tracker.advance(gray):
+                tracker.correct(colorizer.find_faces(gray))
+            faces = tracker.faces()
+        with phase("colour faces"):
+            chroma = tracker.smooth(colorizer.predict_chroma(gray, faces))
+            frame = None
+            if self._view is not None:
+                # As without faces: a scale that came and went with them would change all colours.
+                seen = colorizer.predict_frame(gray, faces[:0])
+                frame = self._view.smooth(gray, seen, tracker.is_cut)
+        with phase("paint"):
+            colored = colorizer.paint(gray, faces, chroma, tracker.opacity(), frame)
+        return colored, len(faces) > 0
+
+    def state(self) -> dict[str, np.ndarray]:
+        """All that the frames to come depend on."""
+        followed = {"faces": self._faces} | ({"view": self._view} if self._view else {})
+        return {
+            f"{name}.{key}": value
+            for name, follower in followed.items()
+            for key, value in follower.state().items()
+        }
+
+    def restore(self, state: Mapping[str, np.ndarray]) -> None:
+        """Go on where another one was, of the same film, whose `state` this is."""
+        self._faces.restore(_below("faces.", state))
+        if self._view is not None:
+            self._view.restore(_below("view.", state))
+
+
+def _below(prefix: str, state: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    here = (name for name in state if name.startswith(prefix))
+    return {name.removeprefix(prefix): state[name] for name in here}
 
 
 def _timed(frames: Frames, times: PhaseTimes) -> Iterator[np.ndarray]:
@@ -111,6 +172,18 @@ def _timed(frames: Frames, times: PhaseTimes) -> Iterator[np.ndarray]:
         if gray is None:
             return
         yield gray
+
+
+def _identity(
+    colorizer: Colorizer, source: Path, suffix: str, whole: bool, quality: int | None
+) -> str:
+    """All that a coloured film depends on, but for the content of a source that keeps its time."""
+    status = source.stat()
+    with source.open("rb") as file:
+        head = hashlib.sha256(file.read(1 << 20)).hexdigest()
+    film = (status.st_size, status.st_mtime_ns, head)
+    programs = (__version__, ffmpeg_version(), colorizer.identity())
+    return repr((film, suffix, whole, quality, PART, programs))
 
 
 def _container_of(source: Path, target: Path) -> Container:
@@ -128,14 +201,6 @@ def _container_of(source: Path, target: Path) -> Container:
     if target.exists() and target.samefile(source):
         raise UserError(f"{target}: is the source itself; name another file")
     return container
-
-
-def _folder_beside(target: Path) -> AbstractContextManager[str]:
-    """A hidden folder for what is not finished yet, on the target's disk."""
-    try:
-        return tempfile.TemporaryDirectory(prefix=f".{target.stem}.", dir=target.parent)
-    except OSError as error:
-        raise UserError(f"cannot write {target}: {error.strerror}") from None
 
 
 def _replace(finished: Path, target: Path) -> None:

@@ -107,7 +107,8 @@ class Workshop:
         else:
             faces = self._colorizer.find_faces(gray)
             chroma = self._colorizer.predict_chroma(gray, faces)
-            colored = self._colorizer.paint(gray, faces, chroma, whole=whole)
+            frame = self._colorizer.predict_frame(gray, faces) if whole else None
+            colored = self._colorizer.paint(gray, faces, chroma, frame=frame)
             count = len(faces)
             if count:
                 middle = float(np.clip(faces[0, :, 0].mean() / gray.shape[1], 0, 1))
