@@ -103,7 +103,7 @@ def test_what_no_longer_fits_is_removed_and_begun_anew(
 ) -> None:
     old, target = tmp_path / "old.mp4", tmp_path / "new.mp4"
     old.write_bytes(film.read_bytes())
-    begins_anew = "begun anew; what an earlier run had finished no longer fits, and is removed"
+    begins_anew = "begun anew; what an earlier run had finished is removed"
     stopped(colorizer, old, target, 9)
     for options in ({"quality": 50}, {"whole": True}, {"anew": True}):
         assert stopped(colorizer, old, target, 8, **options)[0] == begins_anew
@@ -115,6 +115,20 @@ def test_what_no_longer_fits_is_removed_and_begun_anew(
     (tmp_path / KEPT / "state.npz").write_bytes(b"damaged")
     assert stopped(colorizer, old, target, 8)[0] == begins_anew
     assert len(list(tmp_path.iterdir())) == 2, "one folder for a result"
+
+
+def test_the_old_state_is_gone_before_a_new_part_is_written(
+    colorizer: Colorizer, tmp_path: Path, film: Path
+) -> None:
+    """Or else a kill would leave the state of a finished part with half of another."""
+    stopped(colorizer, film, tmp_path / "new.mp4", 7)
+
+    def look(done: int, expected: int) -> None:
+        assert "state.npz" not in os.listdir(tmp_path / KEPT)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        colorize(colorizer, film, tmp_path / "new.mp4", anew=True, progress=look)
 
 
 def test_of_a_little_work_nothing_is_kept(

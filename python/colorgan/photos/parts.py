@@ -95,7 +95,9 @@ class Parts:
 
     def sweep(self) -> None:
         """Remove what belongs to no finished part."""
-        kept = {_STATE, *(self.path(at).name for at in range(self.count))}
+        kept = {self.path(at).name for at in range(self.count)}
+        if kept:
+            kept.add(_STATE)
         for path in self.folder.iterdir():
             if path.name not in kept:
                 path.unlink()
@@ -115,7 +117,7 @@ def parts_of(
     with _locked(folder, target):
         parts = Parts(folder, identity)
         if (anew or not parts.load()) and (folder / _STATE).exists():
-            tell("begun anew; what an earlier run had finished no longer fits, and is removed")
+            tell("begun anew; what an earlier run had finished is removed")
         parts.sweep()
         try:
             yield parts
