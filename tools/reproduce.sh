@@ -26,7 +26,7 @@ full=
 for argument in "$@"; do
   case $argument in
     --full) full=yes ;;
-    -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "${BASH_SOURCE[0]}" && exit ;;
+    -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "${BASH_SOURCE[0]}"; exit ;;
     *) die "$argument: unknown; the one option is --full" ;;
   esac
 done

@@ -4,6 +4,8 @@ import signal
 import sys
 from collections.abc import Callable
 
+from colorgan.streams import lost_output, make_safe
+
 
 class UserError(Exception):
     """Something the caller can put right; its text is one line: what is wrong, what to do."""
@@ -12,14 +14,24 @@ class UserError(Exception):
 def run_program(name: str, work: Callable[[], int | None]) -> int:
     """Do the work of the command `name` and return the process's exit code.
 
-    0 (or what `work` returns) on success, 2 after a `UserError` (its text goes to standard error),
-    130 after Ctrl-C, as shells expect, 143 after SIGTERM and 129 after SIGHUP, which comes where
-    the terminal closes; what is unfinished is removed first. Every other exception is a bug and
-    keeps its traceback.
+    0 (or what `work` returns) on success, 2 after a `UserError` (its text goes to standard error)
+    and where standard output cannot be written to, 130 after Ctrl-C, as shells expect, 143 after
+    SIGTERM and 129 after SIGHUP, which comes where the terminal closes; what is unfinished is
+    removed first. Every other exception is a bug and keeps its traceback.
     """
+    make_safe()
     for number in (signal.SIGTERM, signal.SIGHUP):
         if signal.getsignal(number) is signal.SIG_DFL:  # and not ignored, as under nohup
             signal.signal(number, _end)
+    code = _outcome(name, work)
+    lost = lost_output()
+    if lost:
+        print(f"{name}: error: cannot write to standard output: {lost}", file=sys.stderr)
+        return max(code, 2)
+    return code
+
+
+def _outcome(name: str, work: Callable[[], int | None]) -> int:
     try:
         return work() or 0
     except UserError as error:
@@ -28,6 +40,8 @@ def run_program(name: str, work: Callable[[], int | None]) -> int:
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)
         return 130
+    except SystemExit as ended:  # argparse's, after --help; or of _end
+        return ended.code or 0
 
 
 def _end(number: int, _frame: object) -> None:

@@ -60,6 +60,8 @@ def check_standard_streams(options: Namespace, jobs: list[Job]) -> None:
         return
     if options.faces_only:
         raise UserError("--faces-only writes several files: say where with -o FOLDER")
+    if sys.__stdout__ is None:
+        raise UserError("standard output is closed: send the picture to a file, or give -o")
     if sys.stdout.isatty():
         raise UserError("standard output is a terminal: send the picture to a file, or give -o")
 

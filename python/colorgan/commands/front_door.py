@@ -7,6 +7,7 @@ nor what training needs.
 import importlib
 import importlib.util
 import os
+import signal
 import sys
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from collections.abc import Sequence
@@ -130,4 +131,5 @@ def run_script(script: str, words: Sequence[str]) -> None:
     """Become a shell script of the clone."""
     if not IN_CLONE:
         raise UserError(f"needs a clone of the project, which has {script}")
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # which Python ignores, and scripts live by
     os.execvp("bash", ["bash", str(ROOT / script), *words])

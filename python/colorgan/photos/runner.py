@@ -150,7 +150,7 @@ class JobRunner:
         with self.times.phase("encode, write"):
             if target is None:
                 content = encode_picture(colored, alpha, self._wishes.suffix, quality)
-                sys.stdout.buffer.write(content)
+                _send(content)
             else:
                 write_picture(target, colored, alpha, quality)
                 tqdm.write(str(target))
@@ -197,6 +197,16 @@ def _told(tracks: tuple[Sound, ...]) -> str:
     if len(tracks) < 2:
         return tracks[0] if tracks else "none"
     return ", ".join(f"{count} {sound}" for sound, count in Counter(tracks).items())
+
+
+def _send(content: bytes) -> None:
+    """Write a picture to standard output; UserError where it does not arrive."""
+    sys.stdout.flush()
+    try:
+        with open(sys.stdout.fileno(), "wb", closefd=False) as output:
+            output.write(content)
+    except OSError as error:
+        raise UserError(f"cannot write to standard output: {error.strerror}") from None
 
 
 def note(line: str) -> None:
