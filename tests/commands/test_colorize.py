@@ -14,6 +14,7 @@ import matplotlib
 import numpy as np
 import pytest
 import skimage.data
+from PIL import ExifTags, Image
 
 from conftest import ROOT, Run
 from mutants import mutant, seeds
@@ -100,6 +101,47 @@ def test_color_input_is_said_to_be_grayed_first(run: Run, tmp_path: Path) -> Non
     colored = cv2.imread(str(tmp_path / "hopper.png"))
     gray = cv2.cvtColor(cv2.imread(str(HOPPER)), cv2.COLOR_BGR2GRAY)
     np.testing.assert_array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), gray)
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "width"),
+    [
+        ([], "old_colorized.png", 512),
+        (["--grid", "--format", "jpg"], "old_colorized.jpg", 1024),
+        (["--faces-only", "--format", "tif"], "old_face1_colorized.tif", 64),
+    ],
+    ids=str,
+)
+def test_a_result_says_when_and_what_its_source_does(
+    run: Run, tmp_path: Path, photo: np.ndarray, options: list[str], name: str, width: int
+) -> None:
+    exif = Image.Exif()
+    exif[ExifTags.Base.ImageDescription], exif[ExifTags.Base.Orientation] = "Eileen", 1
+    shot = {ExifTags.Base.DateTimeOriginal: "1931:05:04 12:00:00", ExifTags.Base.ExifImageWidth: 9}
+    exif[ExifTags.IFD.Exif] = shot
+    old = tmp_path / "old.jpg"
+    Image.fromarray(photo).save(old, exif=exif, dpi=(300, 300))
+    os.utime(old, (10**9, 10**9))
+    assert run(PROGRAM, old, *options).returncode == 0
+    with Image.open(tmp_path / name) as result:
+        found = result.getexif()
+        assert result.width == width
+        assert found[ExifTags.Base.ImageDescription] == "Eileen"
+        expected = shot | {ExifTags.Base.ExifImageWidth: width}
+        assert found.get_ifd(ExifTags.IFD.Exif) == expected
+        if "--faces-only" not in options:
+            assert round(result.info["dpi"][0]) == 300
+    assert (tmp_path / name).stat().st_mtime == 10**9
+
+
+def test_damaged_metadata_are_told_and_spoil_nothing(
+    run: Run, tmp_path: Path, photo: np.ndarray
+) -> None:
+    old = tmp_path / "old.jpg"
+    Image.fromarray(photo).save(old, exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
+    done = run(PROGRAM, old)
+    assert done.returncode == 0
+    assert "old.jpg: not carried over, being damaged or too large: EXIF\n" in done.stderr
 
 
 def test_pipes_take_and_give_pictures(old: Path, photo: np.ndarray) -> None:

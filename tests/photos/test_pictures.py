@@ -15,14 +15,8 @@ import tifffile
 from PIL import Image
 
 from colorgan.errors import UserError
-from colorgan.photos.pictures import (
-    READABLE_SUFFIXES,
-    WRITABLE_SUFFIXES,
-    Picture,
-    encode_picture,
-    read_picture,
-    write_picture,
-)
+from colorgan.photos.encoding import WRITABLE_SUFFIXES, encode_picture, write_picture
+from colorgan.photos.pictures import READABLE_SUFFIXES, Picture, read_picture
 
 LIMIT = 10**6
 UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {

@@ -11,7 +11,8 @@ from pathlib import Path
 from colorgan.errors import UserError
 from colorgan.files import shortened
 from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES, is_video
-from colorgan.photos.pictures import READABLE_SUFFIXES, WRITABLE_SUFFIXES
+from colorgan.photos.encoding import WRITABLE_SUFFIXES
+from colorgan.photos.pictures import READABLE_SUFFIXES
 
 MARK = "_colorized"
 """What a result's name has more than its source's; folders and patterns pass by such names."""

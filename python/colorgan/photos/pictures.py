@@ -1,4 +1,4 @@
-"""Still pictures in and out: whatever people's photos come as, read as gray, written in colour.
+"""Still pictures in: whatever people's photos come as, read as gray; `encoding` writes them.
 
 Pillow reads the header, which decides whether anything is decoded at all; it decodes the pixels,
 too, but for what OpenCV does better: JPEG (in half the time) and colour of 16 bits (Pillow keeps 8
@@ -18,7 +18,7 @@ import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -28,8 +28,7 @@ import numpy as np
 from PIL import ExifTags, Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
 
 from colorgan.errors import UserError
-from colorgan.files import write_whole
-from colorgan.luminance import eight_bits, in_unit_range
+from colorgan.photos.metadata import QUARTER_TURNS, Blocks, Metadata, blocks_of, blocks_of_tiff
 from colorgan.photos.tiff import SIGNATURES, TiffHeader, TooLargeError, at_full_range
 
 READABLE_SUFFIXES = (
@@ -38,11 +37,10 @@ READABLE_SUFFIXES = (
 )
 """Endings of the files, in lower case, that a folder is searched for; `read_picture` itself looks
 at the content alone."""
-WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
-"""Endings, in lower case, that `write_picture` knows a format for."""
 
 _FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
 _SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II", b"MM", b"RIFF", b"BM", b"GIF8", b"P")
+_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "WEBP": ".webp"}
 _COUNTED_FRAMES = 1000
 _SHALLOW = (10, 12)  # bits of levels that files hold in 16 without saying so
 _BYTES_PER_PIXEL, _OTHER_BYTES = 8, 1 << 26  # RGBA of 16 bits, uncompressed, and metadata
@@ -66,9 +64,10 @@ class Picture:
     """Of the file's levels where they were fewer than 16, in pixels of 16: 10, 12 or 14, brought to
     the full range. As the file says; or where the levels of the whole picture are so low that it
     would be black otherwise."""
-
-
-# ----------------------------------------------------------------------------- reading
+    metadata: Metadata = Metadata()
+    """What the file says of the picture, for `encode_picture` to carry over."""
+    suffix: str = ".png"
+    """Of the format that is written and nearest to the file's own."""
 
 
 def read_picture(source: Path | bytes, name: str, max_pixels: int) -> Picture:
@@ -78,15 +77,18 @@ def read_picture(source: Path | bytes, name: str, max_pixels: int) -> Picture:
     is decoded. The colours are taken as they are stored: profiles are not applied; CMYK, which a
     JPEG holds inverted as Adobe began it, is turned into RGB by (1 - C, M, Y)(1 - K). Threads take
     turns here; what others write to standard error meanwhile is lost. Raises `UserError` for all
-    that cannot be read.
+    that cannot be read; damaged metadata spoil no picture.
     """
-    content = source if isinstance(source, bytes) else _file_content(source, name, max_pixels)
+    if isinstance(source, bytes):
+        content, modified = source, None
+    else:
+        content, modified = _file_content(source, name, max_pixels)
     _refuse_large(len(content), name, max_pixels)
     if not content:
         raise UserError(f"{name}: empty; copy it again")
     with _tamed_libraries(max_pixels):
         decoded = _decode_or_refuse(content, name, max_pixels)
-    return _picture(decoded)
+    return _picture(decoded, modified)
 
 
 def largest_file(max_pixels: int) -> int:
@@ -102,7 +104,8 @@ def _refuse_large(size: int, name: str, max_pixels: int) -> None:
         )
 
 
-def _file_content(path: Path, name: str, max_pixels: int) -> bytes:
+def _file_content(path: Path, name: str, max_pixels: int) -> tuple[bytes, int]:
+    """What is in a file, and when it was last written, in nanoseconds."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -110,7 +113,7 @@ def _file_content(path: Path, name: str, max_pixels: int) -> bytes:
         if not stat.S_ISREG(status.st_mode):  # reading from a pipe or a device may never end
             raise UserError(f"{name}: not a regular file")
         _refuse_large(status.st_size, name, max_pixels)
-        return path.read_bytes()
+        return path.read_bytes(), status.st_mtime_ns
     except OSError as error:
         raise UserError(f"{name}: cannot be read ({error.strerror})") from None
 
@@ -122,6 +125,8 @@ class _Decoded:
     orientation: int
     """How `pixels` are to be turned yet, as in EXIF."""
     frames: int
+    suffix: str
+    blocks: Blocks
     bits: int | None = None
     """Of the file's levels, where it says that they were fewer than those of `pixels`."""
 
@@ -190,15 +195,18 @@ def _decode(content: bytes, max_pixels: int) -> _Decoded:
         header.check(max_pixels)
         if header.is_deep():
             bits = header.bits if header.bits < 16 else None
-            return _Decoded(header.deep_pixels(content), 1, header.pages, bits)
+            pixels, blocks = header.deep_pixels(content), blocks_of_tiff(content)
+            return _Decoded(pixels, 1, header.pages, ".tif", blocks, bits)
     with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
         is_tiff, is_jpeg = image.format == "TIFF", image.format in ("JPEG", "MPO")
         frames = _frame_count(image)
         plain_jpeg = is_jpeg and image.mode in ("L", "RGB")
         by_opencv = plain_jpeg or _has_16_bit_color(content, image)
         pixels = _opencv_pixels(content, image) if by_opencv else _pillow_pixels(image)
+        blocks = blocks_of_tiff(content) if is_tiff else _blocks(image)
         # Both libraries turn TIFFs themselves, and only these.
-        return _Decoded(pixels, 1 if is_tiff else _orientation(image), frames)
+        orientation = 1 if is_tiff else _orientation(image)
+        return _Decoded(pixels, orientation, frames, _SUFFIXES.get(image.format, ".png"), blocks)
 
 
 def _frame_count(image: Image.Image) -> int:
@@ -266,7 +274,14 @@ def _orientation(image: Image.Image) -> int:
         return 1
 
 
-def _picture(decoded: _Decoded) -> Picture:
+def _blocks(image: Image.Image) -> Blocks:
+    try:
+        return blocks_of(image)
+    except Exception:  # of a PNG's texts, which Pillow reads only now
+        return Blocks()
+
+
+def _picture(decoded: _Decoded, modified: int | None) -> Picture:
     pixels, alpha, was_color = decoded.pixels, None, False
     pixels, bits = _at_full_range(pixels, decoded.bits)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
@@ -278,7 +293,11 @@ def _picture(decoded: _Decoded) -> Picture:
         was_color = bool((blue != green).any() or (green != red).any())
     else:
         gray = pixels if channels == 1 else pixels[..., 0]
-    return Picture(_upright(gray, decoded.orientation), alpha, was_color, decoded.frames, bits)
+    gray = _upright(gray, decoded.orientation)
+    metadata = replace(decoded.blocks.metadata(), modified=modified)
+    if decoded.orientation in QUARTER_TURNS:
+        metadata = metadata.turned()
+    return Picture(gray, alpha, was_color, decoded.frames, bits, metadata, decoded.suffix)
 
 
 def _at_full_range(pixels: np.ndarray, bits: int | None) -> tuple[np.ndarray, int | None]:
@@ -300,84 +319,7 @@ def _at_full_range(pixels: np.ndarray, bits: int | None) -> tuple[np.ndarray, in
 
 def _upright(plane: np.ndarray, orientation: int) -> np.ndarray:
     """Turn a plane `(h, w)` stored in one of EXIF's eight orientations, into contiguous memory."""
-    if orientation in (5, 6, 7, 8):  # rows of the file are columns of the picture
+    if orientation in QUARTER_TURNS:
         plane = cv2.transpose(plane)
     mirrored = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)
     return np.ascontiguousarray(plane) if mirrored is None else cv2.flip(plane, mirrored)
-
-
-# ----------------------------------------------------------------------------- writing
-
-_JPEG_QUALITY = 95
-_LONGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
-# Of OpenCV's and Pillow's filters, strategies and levels, the fastest that writes gray areas, where
-# three channels are equal, small.
-_PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG)
-_TIFF = (cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_PREDICTOR, 2)  # LZW of differences
-
-
-def write_picture(
-    path: Path, bgr: np.ndarray, alpha: np.ndarray | None, quality: int | None = None
-) -> None:
-    """Write a picture whole or not at all, in the format of the path's suffix; see
-    `encode_picture`. `UserError` where that cannot be.
-    """
-    try:
-        content = encode_picture(bgr, alpha, path.suffix, quality)
-    except UserError as error:
-        raise UserError(f"cannot write {path}: {error}") from None
-    write_whole(path, content)
-
-
-def encode_picture(
-    bgr: np.ndarray, alpha: np.ndarray | None, suffix: str, quality: int | None = None
-) -> bytes:
-    """Encode BGR `(h, w, 3)` and alpha `(h, w)`, uint8 or uint16, as `suffix` says.
-
-    PNG and TIFF hold all of it, without loss. JPEG and WebP hold 8 bits, the nearest; JPEG no
-    alpha: the picture is laid on white. `quality`, 1 to 100, is that of JPEG (95 if None) and of
-    WebP (without loss if None). Raises `UserError` for another suffix, and for a picture larger
-    than the format can hold.
-    """
-    suffix = suffix.lower()
-    if suffix not in WRITABLE_SUFFIXES:
-        raise UserError(
-            f"no format {suffix or 'without a suffix'}; use {', '.join(WRITABLE_SUFFIXES)}"
-        )
-    longest = _LONGEST_SIDE.get(suffix)
-    if longest is not None and max(bgr.shape) > longest:
-        raise UserError(f"{suffix} holds at most {longest:,} pixels a side; use .png or .tif")
-    if suffix in (".jpg", ".jpeg"):
-        options = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY if quality is None else quality)
-        return _encoded(".jpg", _on_white(bgr, alpha), options)
-    if suffix == ".webp":
-        return _webp(eight_bits(_with_alpha(bgr, alpha)), quality)
-    return _encoded(suffix, _with_alpha(bgr, alpha), _PNG if suffix == ".png" else _TIFF)
-
-
-def _encoded(suffix: str, pixels: np.ndarray, options: tuple[int, ...]) -> bytes:
-    return cv2.imencode(suffix, pixels, options)[1].tobytes()
-
-
-def _webp(pixels: np.ndarray, quality: int | None) -> bytes:
-    """By Pillow: OpenCV takes three times as long, and forgets the colour of clear pixels."""
-    order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-    image = Image.fromarray(cv2.cvtColor(pixels, order))
-    content = io.BytesIO()
-    if quality is None:  # without loss, quality and method are but the effort to make it small
-        image.save(content, "WEBP", lossless=True, exact=True, quality=0, method=1)
-    else:
-        image.save(content, "WEBP", quality=quality, method=2)
-    return content.getvalue()
-
-
-def _with_alpha(bgr: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    return bgr if alpha is None else cv2.merge([*cv2.split(bgr), alpha])
-
-
-def _on_white(bgr: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    if alpha is None:
-        return eight_bits(bgr)
-    opacity = in_unit_range(alpha)
-    white = np.full(bgr.shape, 255, np.uint8)
-    return cv2.blendLinear(eight_bits(bgr), white, opacity, 1 - opacity)

@@ -3,7 +3,7 @@
 import os
 import sys
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -14,14 +14,9 @@ from colorgan.errors import UserError
 from colorgan.files import make_folder
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import FACE_SIDE, Colorizer
+from colorgan.photos.encoding import encode_picture, write_picture
 from colorgan.photos.jobs import MARK, Job
-from colorgan.photos.pictures import (
-    Picture,
-    encode_picture,
-    largest_file,
-    read_picture,
-    write_picture,
-)
+from colorgan.photos.pictures import Picture, largest_file, read_picture
 from colorgan.photos.sound import Sound
 from colorgan.photos.video import colorize_video
 
@@ -105,7 +100,7 @@ class JobRunner:
             note(f"{job.name}: no face found, nothing written (--whole colours all of a picture)")
             return NO_FACE
         if self._wishes.faces_only:
-            return self._color_crops(self._colorizer.cut_faces(gray, faces), job.target)
+            return self._color_crops(self._colorizer.cut_faces(gray, faces), picture, job.target)
         with phase("colour faces"):
             chroma = self._colorizer.predict_chroma(gray, faces)
             whole = self._wishes.whole
@@ -127,13 +122,17 @@ class JobRunner:
             note(f"{job.name}: its levels are of {picture.bits} bits; brought to the full range")
         if picture.frames > 1:
             note(f"{job.name}: holds {picture.frames} pictures; the first is coloured")
+        if picture.metadata.left_out:
+            lost = ", ".join(picture.metadata.left_out)
+            note(f"{job.name}: not carried over, being damaged or too large: {lost}")
         return picture
 
-    def _color_crops(self, crops: np.ndarray, target: Path) -> str:
+    def _color_crops(self, crops: np.ndarray, picture: Picture, target: Path) -> str:
         with self.times.phase("colour faces"):
             colored = self._colorizer.colorize(crops)
         for number, (crop, face) in enumerate(zip(crops, colored, strict=True), 1):
-            alone = Picture(gray=crop, alpha=None, was_color=False, frames=1)
+            metadata = picture.metadata.of_a_part()
+            alone = replace(picture, gray=crop, alpha=None, metadata=metadata)
             self._write(face, alone, _face_target(target, number))
         return COLORED
 
@@ -149,10 +148,11 @@ class JobRunner:
             alpha = None if alpha is None else np.hstack([alpha, alpha])
         with self.times.phase("encode, write"):
             if target is None:
-                content = encode_picture(colored, alpha, self._wishes.suffix, quality)
+                suffix = self._wishes.suffix
+                content = encode_picture(colored, alpha, suffix, quality, picture.metadata)
                 _send(content)
             else:
-                write_picture(target, colored, alpha, quality)
+                write_picture(target, colored, alpha, quality, picture.metadata)
                 tqdm.write(str(target))
         return COLORED
 

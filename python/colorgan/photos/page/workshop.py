@@ -13,7 +13,8 @@ from typing import Self
 import numpy as np
 
 from colorgan.photos.colorizer import FACE_SIDE, Colorizer
-from colorgan.photos.pictures import encode_picture, read_picture
+from colorgan.photos.encoding import encode_picture
+from colorgan.photos.pictures import read_picture
 
 WAITING = 4  # photos that may wait while another is coloured
 
@@ -112,5 +113,5 @@ class Workshop:
             count = len(faces)
             if count:
                 middle = float(np.clip(faces[0, :, 0].mean() / gray.shape[1], 0, 1))
-        png = encode_picture(colored, picture.alpha, ".png", None)
+        png = encode_picture(colored, picture.alpha, ".png", None, picture.metadata)
         return ColoredPhoto(png, count, picture.was_color, picture.frames, picture.bits, middle)

@@ -1,0 +1,201 @@
+"""Directories of tags, as EXIF data and TIFF files have them, copied byte for byte.
+
+Pillow reads EXIF data, and turns all that is not ASCII into question marks where it writes them;
+piexif has had no release since 2019. So tags are taken here as they are: their bytes, and what kind
+of values those are.
+"""
+
+import struct
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Self
+
+import numpy as np
+
+DESCRIPTION, ORIENTATION, ARTIST, COPYRIGHT = 270, 274, 315, 33432
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
+XMP, IPTC, PHOTOSHOP, PROFILE = 700, 33723, 34377, 34675
+CAMERA, PLACE = 34665, 34853
+"""The tags of two directories: of what a camera tells of a shot, and of where it was (GPS)."""
+WIDTH_SHOWN, HEIGHT_SHOWN = 40962, 40963  # of CAMERA's directory
+MAKER_NOTE = 37500
+_INTEROPERABILITY = 40965
+_DIRECTORIES = (CAMERA, PLACE, _INTEROPERABILITY)
+
+BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
+_SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
+_SWAPPED = {**_SIZES, RATIONAL: 4, 10: 4}  # bytes that change places with the byte order
+_POINTERS = {4: "I", 13: "I", 16: "Q", 18: "Q"}
+_MOST_TAGS, _MOST_BYTES = 1000, 1 << 22  # of a directory; more is what only damage or malice makes
+
+
+@dataclass(frozen=True)
+class Field:
+    """The values of a tag."""
+
+    kind: int
+    value: bytes
+
+
+Directory = dict[int, "Field | Directory"]
+
+
+@dataclass(frozen=True)
+class Exif:
+    """A directory of tags, and those below it."""
+
+    order: str
+    """Of bytes: "<" or ">"."""
+    tags: Directory
+
+    @classmethod
+    def read(
+        cls, content: bytes | memoryview, without: Collection[int] = (), most: int = _MOST_BYTES
+    ) -> Self:
+        """Read the first directory of a TIFF, which EXIF data are as well.
+
+        Leaves out the tags `without`, and what lies outside of the content; not more than `most`
+        bytes are taken. ValueError or struct.error where there is no directory.
+        """
+        if content[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+            raise ValueError("no TIFF")
+        reader = _Reader(content, "<" if content[:2] == b"II" else ">", most)
+        return cls(reader.order, reader.directory(reader.start(), without, _DIRECTORIES))
+
+    def bytes_of(self, tag: int) -> bytes | None:
+        """The values of a tag as they are stored."""
+        field = self.tags.get(tag)
+        return field.value if isinstance(field, Field) else None
+
+    def resolution(self) -> tuple[float, float] | None:
+        """Pixels per inch, horizontally and vertically."""
+        found = [self.bytes_of(tag) or b"" for tag in (X_RESOLUTION, Y_RESOLUTION)]
+        if any(len(value) != 8 for value in found):
+            return None
+        (left, over), (top, under) = (struct.unpack(f"{self.order}II", value) for value in found)
+        if not over or not under:
+            return None
+        unit = self.bytes_of(RESOLUTION_UNIT) or b""
+        per_inch = 2.54 if unit.replace(b"\0", b"") == b"\3" else 1  # 3: centimetres
+        return left / over * per_inch, top / under * per_inch
+
+    def with_tags(self, tags: Directory) -> Self:
+        """The same with other tags, or more of them."""
+        return replace(self, tags={**self.tags, **tags})
+
+    def in_order(self, order: str) -> Self:
+        """The same in this order of bytes."""
+        return self if order == self.order else replace(self, order=order, tags=_swapped(self.tags))
+
+    def placed(self, at: int) -> bytes:
+        """The directory as it is written at this place of a file, with all that it refers to."""
+        return _placed(self.tags, self.order, at)
+
+    def block(self) -> bytes:
+        """All of it on its own, as pictures carry EXIF data."""
+        mark = b"II*\0" if self.order == "<" else b"MM\0*"
+        return mark + struct.pack(f"{self.order}I", 8) + self.placed(8)
+
+    def numbers(self, *numbers: int) -> Field:
+        """A field of whole numbers."""
+        return Field(LONG, struct.pack(f"{self.order}{len(numbers)}I", *numbers))
+
+    def short(self, number: int) -> Field:
+        """A field of one small whole number."""
+        return Field(SHORT, struct.pack(f"{self.order}H", number))
+
+    def ratio(self, number: float) -> Field:
+        """A field of one number, to three digits."""
+        ratio = Fraction(number).limit_denominator(1000)
+        value = struct.pack(f"{self.order}II", ratio.numerator, ratio.denominator)
+        return Field(RATIONAL, value)
+
+
+@dataclass
+class _Reader:
+    content: bytes | memoryview
+    order: str
+    room: int
+    """Bytes that may be taken yet."""
+
+    def __post_init__(self) -> None:
+        self.big = self.content[2:4] in (b"+\0", b"\0+")  # BigTIFF
+        self.count, self.offset = ("Q", "Q") if self.big else ("H", "I")
+
+    def start(self) -> int:
+        return self.number(self.offset, 8 if self.big else 4)
+
+    def number(self, kind: str, at: int) -> int:
+        return struct.unpack_from(self.order + kind, self.content, at)[0]
+
+    def directory(self, at: int, without: Collection[int], below: Collection[int]) -> Directory:
+        """The directory at a place; the tags `below` are directories, too."""
+        tags: Directory = {}
+        first, step = at + struct.calcsize(self.count), struct.calcsize(f"<HH2{self.offset}")
+        entries = self.number(self.count, at)
+        if entries > _MOST_TAGS:
+            raise ValueError("too many tags")
+        for entry in range(first, first + entries * step, step):
+            tag, kind, count = struct.unpack_from(
+                f"{self.order}HH{self.offset}", self.content, entry
+            )
+            value_at = entry + 4 + struct.calcsize(self.offset)
+            if tag in tags or tag in without:
+                continue
+            if tag in below:
+                if kind in _POINTERS:
+                    inner = self.inner(self.number(_POINTERS[kind], value_at), tag)
+                    tags.update({tag: inner} if inner else {})
+            elif (value := self.value(kind, count, value_at)) is not None:
+                tags[tag] = Field(kind, value)
+        return tags
+
+    def inner(self, at: int, tag: int) -> Directory:
+        try:
+            return self.directory(at, (), (_INTEROPERABILITY,) if tag == CAMERA else ())
+        except (ValueError, struct.error):  # what is damaged there spoils nothing here
+            return {}
+
+    def value(self, kind: int, count: int, at: int) -> bytes | None:
+        size = _SIZES.get(kind, 0) * count
+        if not 0 < size <= self.room:
+            return None
+        if size > struct.calcsize(self.offset):
+            at = self.number(self.offset, at)
+        value = bytes(self.content[at : at + size])
+        if len(value) < size:
+            return None
+        self.room -= size
+        return value
+
+
+def _swapped(tags: Directory) -> Directory:
+    swapped: Directory = {}
+    for tag, field in tags.items():
+        if isinstance(field, Field):
+            pieces = np.frombuffer(field.value, f"u{_SWAPPED[field.kind]}")
+            swapped[tag] = Field(field.kind, pieces.byteswap().tobytes())
+        else:
+            swapped[tag] = _swapped(field)
+    return swapped
+
+
+def _placed(tags: Directory, order: str, at: int) -> bytes:
+    behind = at + 2 + 12 * len(tags) + 4
+    entries, values = bytearray(struct.pack(f"{order}H", len(tags))), bytearray()
+    for tag, field in sorted(tags.items(), key=lambda item: item[0]):
+        here = behind + len(values)
+        if isinstance(field, Field):
+            count = len(field.value) // _SIZES[field.kind]
+            entries += struct.pack(f"{order}HHI", tag, field.kind, count)
+            if len(field.value) <= 4:
+                entries += field.value.ljust(4, b"\0")
+                continue
+            values += field.value
+        else:
+            entries += struct.pack(f"{order}HHI", tag, LONG, 1)
+            values += _placed(field, order, here)
+        entries += struct.pack(f"{order}I", here)
+        values += bytes(len(values) % 2)
+    return bytes(entries) + bytes(4) + bytes(values)

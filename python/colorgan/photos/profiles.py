@@ -1,0 +1,77 @@
+"""Colour profiles: what one is carried over as, from a gray photo to a coloured one.
+
+The gray levels of a photo are its own, to the last bit, and its profile says how bright each of
+them is to be shown. The colours are ours, and sRGB's. So the result gets the tone curve of the
+photo's profile, and sRGB's primaries: a viewer shows every gray as bright as before, and no colour
+stronger than it was meant, which happens where wider primaries are kept. A profile that has sRGB's
+primaries is kept as it is. One without a single tone curve, as of inks, says nothing of RGB.
+"""
+
+import struct
+
+from PIL import ImageCms
+
+_HEADER, _ENTRY = 128, 12
+_PRIMARIES = {
+    b"rXYZ": (0.4361, 0.2225, 0.0139),
+    b"gXYZ": (0.3851, 0.7169, 0.0971),
+    b"bXYZ": (0.1431, 0.0606, 0.7141),
+}
+_NEAR = 0.002
+_NAME = "The photo's tone curve with the primaries of sRGB"
+
+
+def carried_over(profile: bytes) -> bytes | None:
+    """The profile for the coloured picture; None where there can be none of this one.
+
+    ValueError or struct.error where the profile is damaged.
+    """
+    if profile[36:40] != b"acsp":
+        raise ValueError("no colour profile")
+    space, connection = profile[16:20], profile[20:24]
+    tags = _tags(profile)
+    if space == b"RGB " and all(
+        name in tags and _is_near(tags[name], values) for name, values in _PRIMARIES.items()
+    ):
+        return profile
+    curve = tags.get({b"GRAY": b"kTRC", b"RGB ": b"gTRC"}.get(space))
+    if curve is None or connection != b"XYZ " or curve[:4] not in (b"curv", b"para"):
+        return None
+    srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    name = _NAME.encode("utf-16-be")
+    description = struct.pack(">4s4xII4sII", b"mluc", 1, 12, b"enUS", len(name), 28) + name
+    changed = {b"desc": description, b"rTRC": curve, b"gTRC": curve, b"bTRC": curve}
+    return _assembled(srgb[:_HEADER], {**_tags(srgb), **changed})
+
+
+def _tags(profile: bytes) -> dict[bytes, bytes]:
+    (count,) = struct.unpack_from(">I", profile, _HEADER)
+    if not 0 < count <= 100:
+        raise ValueError("no table of tags")
+    places = [
+        struct.unpack_from(">4sII", profile, _HEADER + 4 + _ENTRY * number)
+        for number in range(count)
+    ]
+    if any(at + size > len(profile) for _, at, size in places):
+        raise ValueError("cut off")
+    return {name: profile[at : at + size] for name, at, size in places}
+
+
+def _is_near(tag: bytes, values: tuple[float, float, float]) -> bool:
+    stored = struct.unpack_from(">3i", tag, 8)
+    return all(
+        abs(number / 65536 - value) < _NEAR for number, value in zip(stored, values, strict=True)
+    )
+
+
+def _assembled(header: bytes, tags: dict[bytes, bytes]) -> bytes:
+    """A profile of these tags; equal ones share their place."""
+    table, data, places = bytearray(struct.pack(">I", len(tags))), bytearray(), {}
+    start = _HEADER + 4 + _ENTRY * len(tags)
+    for name, tag in tags.items():
+        if tag not in places:
+            places[tag] = start + len(data)
+            data += tag + bytes(-len(tag) % 4)
+        table += struct.pack(">4sII", name, places[tag], len(tag))
+    body = header[4:84] + bytes(16) + header[100:] + table + data  # 84 to 99: its checksum, or none
+    return struct.pack(">I", 4 + len(body)) + body
