@@ -17,13 +17,14 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+import pillow_heif
 import tifffile
 from PIL import Image
 
 from colorgan.errors import UserError
 from colorgan.photos.pictures import read_picture
 
-MUTANTS = 5000
+MUTANTS = 7000
 MAX_PIXELS = 1_000_000
 ROOM = 512 << 20  # bytes of address space that reading may take on top of the libraries'
 HEIGHT, WIDTH = 20, 24
@@ -76,7 +77,44 @@ def seeds() -> dict[str, bytes]:
         "PPM": pillow(rgb, "PPM"),
         "16-bit PPM": b"P6 24 20 65535\n" + wide.astype(">u2").tobytes(),
         "plain PGM": b"P2 3 2 255\n0 1 2\n3 4 9\n",
+        "HEIC": heic(rgb, exif=exif.tobytes()),
+        "HEIC of 10 bits": heic(wide),
+        "AVIF": pillow(rgb, "AVIF", exif=exif),
+        "transparent AVIF": pillow(rgba, "AVIF"),
+        "AVIF of 10 bits": opencv(".avif", wide >> 6, cv2.IMWRITE_AVIF_DEPTH, 10),
+        "JPEG 2000": pillow(rgb, "JPEG2000"),
+        "gray JPEG 2000": pillow(gray, "JPEG2000", no_jp2=True),
+        "JPEG 2000 of 16 bits": opencv(".jp2", cv2.resize(wide, (64, 64))),
+        "gray JPEG 2000 of 16 bits": pillow(Image.fromarray(wide[..., 0]), "JPEG2000"),
+        "TGA": pillow(rgba, "TGA")[:-26],
+        "packed TGA": pillow(gray, "TGA", compression="tga_rle"),
+        "PCX": pillow(rgb, "PCX"),
+        "ICO": pillow(rgba, "ICO", sizes=[(16, 16), (24, 20)]),
+        "ICO of bitmaps": pillow(rgb, "ICO", bitmap_format="bmp", sizes=[(24, 20)]),
+        "PSD": psd(color),
     }
+
+
+def heic(pixels: Image.Image | np.ndarray, **options: object) -> bytes:
+    """A HEIC, by pillow-heif; of 10 bits where the pixels are of 16."""
+    content = io.BytesIO()
+    if isinstance(pixels, np.ndarray):
+        file = pillow_heif.from_bytes("RGB;16", pixels.shape[1::-1], pixels.tobytes())
+    else:
+        file = pillow_heif.from_pillow(pixels)
+    file.save(content, quality=-1, **options)  # without loss, as far as its colours are
+    return content.getvalue()
+
+
+def psd(rgb: np.ndarray, resources: bytes = b"") -> bytes:
+    """A Photoshop file of one layer."""
+    head = struct.pack(">4sH6xHIIHH", b"8BPS", 1, 3, *rgb.shape[:2], 8, 3)
+    sections = struct.pack(">II", 0, len(resources)) + resources + bytes(4)
+    return head + sections + bytes(2) + np.moveaxis(rgb, 2, 0).tobytes()
+
+
+def opencv(suffix: str, pixels: np.ndarray, *options: int) -> bytes:
+    return cv2.imencode(suffix, pixels, options)[1].tobytes()
 
 
 def pillow(image: Image.Image, format_name: str, **options: object) -> bytes:

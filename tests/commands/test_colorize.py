@@ -63,6 +63,8 @@ def test_a_folder_is_colored_in_its_structure_and_bad_files_stop_nothing(
     (album / "1944" / "hopper.jpg").write_bytes(HOPPER.read_bytes())
     (album / "a_broken.jpg").write_bytes(HOPPER.read_bytes()[:5000])
     (album / "b_text.png").write_text("no picture\n")
+    for name in ("1944/1.CR2", "1944/2.cr2", "letter.docx"):
+        (album / name).touch()
     old.rename(album / "c.png")
     done = run(PROGRAM, album, "-o", out)
     assert done.returncode == 2
@@ -71,6 +73,8 @@ def test_a_folder_is_colored_in_its_structure_and_bad_files_stop_nothing(
     assert "a_broken.jpg" in errors[0] and "b_text.png" in errors[1]
     assert "Traceback" not in done.stderr
     assert "2 not coloured" in done.stderr and "2 coloured" in done.stderr
+    passed_by = "colorgan colorize: 3 files passed by: 2 .cr2, 1 .docx"
+    assert passed_by in done.stderr.splitlines()[-2]
     found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     assert found == ["1944/hopper_colorized.png", "c_colorized.png"]
 

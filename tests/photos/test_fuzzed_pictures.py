@@ -31,6 +31,11 @@ def test_valid_files_are_read(seed: bytes) -> None:
     assert read_picture(seed, "seed", MAX_PIXELS).gray.size > 1
 
 
+def test_a_limit_is_kept(seed: bytes) -> None:
+    with pytest.raises(UserError, match="more than 5e-06 megapixels"):
+        read_picture(seed, "seed", 5)
+
+
 @pytest.mark.parametrize("part", [0.01, 0.2, 0.5, 0.8, 0.95])
 def test_truncated_files_are_refused_unless_their_first_frame_is_whole(
     seed: bytes, part: float

@@ -28,9 +28,14 @@ def album(tmp_path: Path) -> Path:
 
 
 def planned(*inputs: object, out: Path | None = None, suffix: str = ".png") -> dict[str, str]:
-    jobs, errors = plan_jobs([str(text) for text in inputs], out, suffix)
-    assert not errors
-    return {str(job.source): str(job.target) for job in jobs}
+    plan = plan_jobs([str(text) for text in inputs], out, suffix)
+    assert not plan.errors
+    return {str(job.source): str(job.target) for job in plan.jobs}
+
+
+def jobs_and_errors(*inputs: object, out: Path | None = None) -> tuple[list[Job], list[UserError]]:
+    plan = plan_jobs([str(text) for text in inputs], out, ".png")
+    return plan.jobs, plan.errors
 
 
 def test_a_files_result_lies_beside_it(album: Path) -> None:
@@ -90,9 +95,9 @@ def test_a_single_input_may_name_its_result(album: Path, tmp_path: Path) -> None
 
 
 def test_standard_input_goes_to_standard_output_unless_out_says_where(tmp_path: Path) -> None:
-    assert plan_jobs(["-"], None, ".png") == ([Job(None, None)], [])
-    assert plan_jobs(["-"], tmp_path / "a.png", ".png") == ([Job(None, tmp_path / "a.png")], [])
-    (job,), _ = plan_jobs(["-"], tmp_path, ".png")
+    assert jobs_and_errors("-") == ([Job(None, None)], [])
+    assert jobs_and_errors("-", out=tmp_path / "a.png") == ([Job(None, tmp_path / "a.png")], [])
+    (job,), _ = jobs_and_errors("-", out=tmp_path)
     assert job.target.parent == tmp_path
 
 
@@ -139,7 +144,7 @@ def test_links_are_followed_once_and_hidden_folders_passed_by(tmp_path: Path) ->
 def test_a_link_to_nowhere_is_told(album: Path) -> None:
     (album / "gone.jpg").symlink_to(album / "nowhere.jpg")
     for text in (album, album / "*.jpg"):
-        jobs, errors = plan_jobs([str(text)], None, ".png")
+        jobs, errors = jobs_and_errors(text)
         assert "old.jpg" in [job.source.name for job in jobs]
         assert [str(error) for error in errors] == [
             f"{album}/gone.jpg: cannot be read (No such file or directory)"
@@ -166,7 +171,7 @@ def test_a_folder_that_cannot_be_entered_is_told_and_the_rest_done(
 ) -> None:
     (album / "1920").chmod(rights)
     try:
-        jobs, errors = plan_jobs([str(album), str(album / "1920/SCAN.TIF")], None, ".png")
+        jobs, errors = jobs_and_errors(album, album / "1920/SCAN.TIF")
     finally:
         (album / "1920").chmod(0o700)
     assert [job.source.name for job in jobs] == ["old.jpg", "film.MP4", "boat.webp"]
@@ -174,16 +179,29 @@ def test_a_folder_that_cannot_be_entered_is_told_and_the_rest_done(
 
 
 def test_what_is_not_there_is_an_error_and_the_rest_a_job(album: Path) -> None:
-    jobs, errors = plan_jobs(
-        [str(album / "none.jpg"), str(album / "*.bmp"), str(album / "old.jpg")], None, ".png"
-    )
+    jobs, errors = jobs_and_errors(album / "none.jpg", album / "*.bmp", album / "old.jpg")
     assert [job.source.name for job in jobs] == ["old.jpg"]
     assert ["none.jpg" in str(errors[0]), "*.bmp" in str(errors[1])] == [True, True]
 
 
 def test_a_folder_without_pictures_is_an_error(tmp_path: Path) -> None:
-    jobs, errors = plan_jobs([str(tmp_path)], None, ".png")
+    jobs, errors = jobs_and_errors(tmp_path)
     assert not jobs and "no picture or video" in str(errors[0])
+
+
+def test_what_is_no_picture_is_counted_by_its_ending(album: Path) -> None:
+    for name in (
+        *("1.CR2", "2.cr2", "letter.docx", "LICENSE", "old.xmp", "1920/3.cr2", "1931/4.cr2"),
+        *(".DS_Store", "Thumbs.db", "film_colorized.mp4", "old_face1_colorized.tif"),
+    ):
+        (album / name).touch()
+    (album / "linked").symlink_to(album / "1931")
+    os.mkfifo(album / "pipe.cr2")
+    plan = plan_jobs([str(album), str(album / "*"), str(album / "old.xmp")], None, ".png")
+    counts = {".cr2": 4, ".docx": 1, ".txt": 1, ".xmp": 1, "without an ending": 1}
+    assert plan.passed_by == counts
+    assert [job.source.name for job in plan.jobs][-1] == "old.xmp"  # which was named itself
+    assert plan_jobs([str(album / "old.xmp")], None, ".png").passed_by == {}
 
 
 def test_no_result_is_its_own_source(album: Path) -> None:

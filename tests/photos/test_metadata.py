@@ -9,7 +9,9 @@ import struct
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
 from PIL import ExifTags, Image, ImageCms, IptcImagePlugin
@@ -89,11 +91,11 @@ def webp() -> bytes:
     return content
 
 
-def with_resolution() -> bytes:
+def with_resolution(dpi: tuple[int, int] = (600, 300)) -> bytes:
     exif = Image.Exif()
     exif.load(exif_block())
     exif[MAIN.ImageDescription] = CAPTION
-    exif[MAIN.XResolution], exif[MAIN.YResolution], exif[MAIN.ResolutionUnit] = 600, 300, 2
+    exif[MAIN.XResolution], exif[MAIN.YResolution], exif[MAIN.ResolutionUnit] = *dpi, 2
     return exif.tobytes()
 
 
@@ -151,10 +153,46 @@ def place_directory(order: str, at: int) -> bytes:
     return head + bytes(4) + struct.pack(f"{order}6I", 52, 1, 13, 1, 30, 1)
 
 
+def avif() -> bytes:
+    """By OpenCV: Pillow would write the EXIF data anew."""
+    kinds = (cv2.IMAGE_METADATA_EXIF, cv2.IMAGE_METADATA_XMP, cv2.IMAGE_METADATA_ICCP)
+    blocks = (with_resolution()[6:], XMP, SRGB)
+    pixels = np.asarray(gray().convert("RGB"))
+    arrays = [np.frombuffer(block, np.uint8) for block in blocks]
+    return cv2.imencodeWithMetadata(".avif", pixels, kinds, arrays)[1].tobytes()
+
+
+def heif() -> bytes:
+    content = io.BytesIO()
+    file = pillow_heif.from_pillow(gray().convert("RGB"))
+    file.save(content, exif=with_resolution(), xmp=XMP, icc_profile=SRGB)
+    return content.getvalue()
+
+
+def jpeg_2000() -> bytes:
+    """Of a picture that lies upright: nothing turns a JPEG 2000."""
+
+    def box(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I4s", len(body) + 8, kind) + body
+
+    content = saved(gray(24, 40).convert("RGB"), "JPEG2000")
+    xmp = box(b"uuid", bytes.fromhex("be7acfcb97a942e89c71999491e3afac") + XMP)
+    iptc = box(b"uuid", bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38") + IPTC)
+    exif = box(b"uuid", b"JpgTiffExif->JP2" + with_resolution((300, 600))[6:])
+    header, stream = content.index(b"jp2h") - 4, content.index(b"jp2c") - 4
+    color = box(b"colr", b"\2\0\0" + SRGB)
+    inner = content[header + 8 : stream]
+    inner = inner[: inner.index(b"colr") - 4]
+    return content[:header] + box(b"jp2h", inner + color) + xmp + iptc + exif + content[stream:]
+
+
 SOURCES: dict[str, Callable[[], bytes]] = {
     "JPEG": jpeg,
     "PNG": png,
     "WebP": webp,
+    "AVIF": avif,
+    "HEIC": heif,
+    "JPEG 2000": jpeg_2000,
     "TIFF": tiff,
     "TIFF of 16 bits": lambda: tiff(np.uint16),
     "TIFF of the other byte order": lambda: tiff(np.uint8, ">"),
@@ -198,7 +236,7 @@ def test_what_a_photo_says_of_itself_is_carried_over(source: str, suffix: str) -
     assert exif.get_ifd(GPS)[2] == PLACE
     assert image.info["icc_profile"] == SRGB
     assert b"<dc:subject>family</dc:subject>" in image.info["xmp"]
-    if source != "WebP" and suffix != ".webp":
+    if source not in ("WebP", "AVIF", "HEIC") and suffix != ".webp":
         found = iptc_of(image)
         assert found[(2, 25)] == b"family" and found[(2, 120)] == b"Lodz\xc5"
 
@@ -393,7 +431,7 @@ def test_a_result_has_the_time_of_its_source(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("kind", "suffix"), [("JPEG", ".jpg"), ("PNG", ".png"), ("TIFF", ".tif"), ("WEBP", ".webp"),
-                         ("BMP", ".png"), ("GIF", ".png")]
+                         ("BMP", ".png"), ("GIF", ".png"), ("AVIF", ".jpg"), ("TGA", ".png")]
 )  # fmt: skip
 def test_the_nearest_format_that_is_written_is_known(kind: str, suffix: str) -> None:
     assert read_picture(saved(gray(), kind), "old", 10**6).suffix == suffix

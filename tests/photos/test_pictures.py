@@ -16,7 +16,8 @@ from PIL import Image
 
 from colorgan.errors import UserError
 from colorgan.photos.encoding import WRITABLE_SUFFIXES, encode_picture, write_picture
-from colorgan.photos.pictures import READABLE_SUFFIXES, Picture, read_picture
+from colorgan.photos.formats import READABLE_SUFFIXES
+from colorgan.photos.pictures import Picture, read_picture
 
 LIMIT = 10**6
 UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {

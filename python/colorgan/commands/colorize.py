@@ -3,6 +3,7 @@
 import sys
 import time
 from argparse import ArgumentParser, Namespace
+from collections import Counter
 from pathlib import Path
 
 from colorgan.commands.arguments import add_coloring_arguments, percentage
@@ -66,19 +67,28 @@ def check_standard_streams(options: Namespace, jobs: list[Job]) -> None:
         raise UserError("standard output is a terminal: send the picture to a file, or give -o")
 
 
+def passed_by_line(endings: Counter[str]) -> str:
+    """Tell which files of folders were left alone: the most frequent endings first."""
+    counts = ", ".join(f"{count} {ending}" for ending, count in endings.most_common())
+    total = endings.total()
+    return f"{total} file{'s' * (total > 1)} passed by: {counts}"
+
+
 def run(options: Namespace) -> int:
     """Find the jobs, load the nets, do the jobs, say what became of them."""
     begun, times = time.perf_counter(), PhaseTimes()
-    jobs, errors = plan_jobs(options.inputs, options.out, f".{options.format}")
-    check_standard_streams(options, jobs)
+    plan = plan_jobs(options.inputs, options.out, f".{options.format}")
+    check_standard_streams(options, plan.jobs)
     with times.phase("load the nets"):
         colorizer = Colorizer(options.weights, options.device)
     runner = JobRunner(colorizer, wishes_of(options), times)
-    for error in errors:
+    for error in plan.errors:
         runner.refuse(error)
     try:
-        runner.run(jobs)
+        runner.run(plan.jobs)
     finally:
+        if plan.passed_by:
+            note(passed_by_line(plan.passed_by))
         took = time.perf_counter() - begun
         counts = ", ".join(f"{count} {outcome}" for outcome, count in runner.outcomes.items())
         note(f"{counts or 'nothing coloured'}; {took:.1f} s")

@@ -3,7 +3,8 @@
 import glob
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
@@ -12,7 +13,7 @@ from colorgan.errors import UserError
 from colorgan.files import shortened
 from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES, is_video
 from colorgan.photos.encoding import WRITABLE_SUFFIXES
-from colorgan.photos.pictures import READABLE_SUFFIXES
+from colorgan.photos.formats import READABLE_SUFFIXES
 
 MARK = "_colorized"
 """What a result's name has more than its source's; folders and patterns pass by such names."""
@@ -20,11 +21,8 @@ MARK = "_colorized"
 STANDARD = "-"
 """In place of a path: standard input, or standard output."""
 
-_MADE_BY_PROGRAMS = (
-    "@eaDir",
-    "#recycle",
-    "__MACOSX",
-)  # folders of previews and of what was deleted
+_MADE_BY_PROGRAMS = ("@eaDir", "#recycle", "__MACOSX", "Thumbs.db", "desktop.ini")
+# Folders of previews and of what was deleted, and what Windows puts beside pictures.
 
 
 @dataclass(frozen=True)
@@ -47,10 +45,19 @@ class Job:
         return self.source is not None and is_video(self.source)
 
 
-def plan_jobs(
-    inputs: Iterable[str], out: Path | None, suffix: str
-) -> tuple[list[Job], list[UserError]]:
-    """Turn what stands on the command line into jobs, and into errors for what cannot be one.
+@dataclass
+class Plan:
+    """What a command line comes to."""
+
+    jobs: list[Job]
+    errors: list[UserError]
+    """For what cannot be a job."""
+    passed_by: Counter[str]
+    """Files of folders and patterns that are neither pictures nor videos, by their endings."""
+
+
+def plan_jobs(inputs: Iterable[str], out: Path | None, suffix: str) -> Plan:
+    """Turn what stands on the command line into jobs.
 
     An input is a file, a folder (all pictures and videos below it, links followed, hidden ones left
     out), a pattern as of a shell, or "-" for standard input. Results of pictures get `suffix`. They
@@ -58,24 +65,29 @@ def plan_jobs(
     a single input, are the file `out`. No two have the same name.
     """
     found: dict[Path | None, Path] = {}  # sources, and their results' places below the out folder
-    errors: list[UserError] = []
+    search = _Search()
     for text in inputs:
         try:
-            for source, below in _sources(text, errors.append):
+            for source, below in search.sources(text):
                 found.setdefault(source, below)
         except UserError as error:
-            errors.append(error)
+            search.errors.append(error)
         except OSError as error:
-            errors.append(_unreadable(text, error))
+            search.refuse(text, error)
+    passed_by = Counter(_ending(path) for path in search.passed_by)
     if _is_file_name(out):
         if len(found) > 1:
             raise UserError(f"-o {out}: is one file for {len(found)} inputs; name a folder")
-        return [Job(source, out) for source in found], errors
+        return Plan([Job(source, out) for source in found], search.errors, passed_by)
     jobs: dict[Path | None, Job] = {}
     for source, below in found.items():
         target = next(t for t in _targets(source, below, out, suffix) if t not in jobs)
         jobs[target] = Job(source, target)
-    return list(jobs.values()), errors
+    return Plan(list(jobs.values()), search.errors, passed_by)
+
+
+def _ending(path: Path) -> str:
+    return path.suffix.lower() or "without an ending"
 
 
 def _is_file_name(out: Path | None) -> bool:
@@ -88,80 +100,95 @@ def _is_file_name(out: Path | None) -> bool:
     return suffix in writable
 
 
-def _sources(text: str, refuse: Callable[[UserError], None]) -> Iterator[tuple[Path | None, Path]]:
-    """The files that an input means, each with its path below the folder that was named.
+class _Search:
+    """Looks for the files that inputs mean.
 
-    `refuse` is told of folders in it that cannot be read. OSError where the input itself cannot.
+    Attributes:
+        errors: what is out of reach.
+        passed_by: files of folders and patterns that are neither pictures nor videos.
     """
-    path = Path(text)
-    if text == STANDARD:
-        yield None, Path("standard_input")
-        return
-    try:
-        is_folder = stat.S_ISDIR(path.stat().st_mode)
-    except (FileNotFoundError, NotADirectoryError):
-        is_folder = False
-    if is_folder:
-        yield from _folder_sources(path, refuse)
-    elif os.path.lexists(path):
-        yield path, Path(path.name)
-    elif glob.has_magic(text):
-        matches = [Path(match) for match in sorted(glob.glob(_pattern(path), recursive=True))]
-        matches = [match for match in matches if _is_source(match, refuse)]
-        if not matches:
-            raise UserError(f"{text}: matches no picture or video")
-        yield from ((match, Path(match.name)) for match in matches)
-    else:
-        raise UserError(f"{text}: no such file or folder")
+
+    def __init__(self) -> None:
+        self.errors: list[UserError] = []
+        self.passed_by: set[Path] = set()
+
+    def sources(self, text: str) -> Iterator[tuple[Path | None, Path]]:
+        """The files that an input means, each with its path below the folder that was named.
+
+        OSError where the input itself cannot be read.
+        """
+        path = Path(text)
+        if text == STANDARD:
+            yield None, Path("standard_input")
+            return
+        try:
+            is_folder = stat.S_ISDIR(path.stat().st_mode)
+        except (FileNotFoundError, NotADirectoryError):
+            is_folder = False
+        if is_folder:
+            yield from self._folder_sources(path)
+        elif os.path.lexists(path):
+            yield path, Path(path.name)
+        elif glob.has_magic(text):
+            matches = [Path(match) for match in sorted(glob.glob(_pattern(path), recursive=True))]
+            matches = [match for match in matches if self._is_source(match)]
+            if not matches:
+                raise UserError(f"{text}: matches no picture or video")
+            yield from ((match, Path(match.name)) for match in matches)
+        else:
+            raise UserError(f"{text}: no such file or folder")
+
+    def refuse(self, path: object, error: OSError) -> None:
+        """Tell later of what is out of reach."""
+        self.errors.append(UserError(f"{path}: cannot be read ({error.strerror})"))
+
+    def _folder_sources(self, folder: Path) -> Iterator[tuple[Path, Path]]:
+        def tell(error: OSError) -> None:
+            self.refuse(error.filename, error)
+
+        found, seen = 0, set()
+        for parent, folders, names in os.walk(folder, onerror=tell, followlinks=True):
+            here = os.stat(parent)
+            if (here.st_dev, here.st_ino) in seen:  # by a link that leads back up, or a second one
+                folders.clear()
+                continue
+            seen.add((here.st_dev, here.st_ino))
+            folders[:] = sorted(name for name in folders if not _is_hidden(name))
+            for name in sorted(names):
+                path = Path(parent, name)
+                if self._is_source(path):
+                    found += 1
+                    yield path, path.relative_to(folder)
+        if not found:
+            raise UserError(f"{folder}: holds no picture or video")
+
+    def _is_source(self, path: Path) -> bool:
+        """Whether a file is one to colour, by its name; one out of reach is an error."""
+        if _is_hidden(path.name) or path.stem.endswith(MARK):
+            return False
+        try:
+            is_file = stat.S_ISREG(path.stat().st_mode)
+        except OSError as error:  # a link to nowhere; a folder that may be listed and not entered
+            if _is_named(path):
+                self.refuse(path, error)
+            return False
+        if is_file and not _is_named(path):
+            self.passed_by.add(path)
+        return is_file and _is_named(path)
 
 
-def _pattern(path: Path) -> str:
-    """A pattern below the folders that exist under just these names, brackets and all."""
-    folder = next(parent for parent in path.parents if parent.is_dir())
-    return os.path.join(glob.escape(str(folder)), str(path.relative_to(folder)))
-
-
-def _folder_sources(
-    folder: Path, refuse: Callable[[UserError], None]
-) -> Iterator[tuple[Path, Path]]:
-    def tell(error: OSError) -> None:
-        refuse(_unreadable(error.filename, error))
-
-    found, seen = 0, set()
-    for parent, folders, names in os.walk(folder, onerror=tell, followlinks=True):
-        here = os.stat(parent)
-        if (here.st_dev, here.st_ino) in seen:  # by a link that leads back up, or a second one
-            folders.clear()
-            continue
-        seen.add((here.st_dev, here.st_ino))
-        folders[:] = sorted(name for name in folders if not _is_hidden(name))
-        for name in sorted(names):
-            path = Path(parent, name)
-            if _is_source(path, refuse):
-                found += 1
-                yield path, path.relative_to(folder)
-    if not found:
-        raise UserError(f"{folder}: holds no picture or video")
+def _is_named(path: Path) -> bool:
+    return path.suffix.lower() in {*READABLE_SUFFIXES, *VIDEO_SUFFIXES}
 
 
 def _is_hidden(name: str) -> bool:
     return name.startswith(".") or name in _MADE_BY_PROGRAMS
 
 
-def _is_source(path: Path, refuse: Callable[[UserError], None]) -> bool:
-    """Whether a file is one to colour, by its name; `refuse` is told of one out of reach."""
-    named = path.suffix.lower() in {*READABLE_SUFFIXES, *VIDEO_SUFFIXES}
-    if not named or _is_hidden(path.name) or path.stem.endswith(MARK):
-        return False
-    try:
-        return stat.S_ISREG(path.stat().st_mode)
-    except OSError as error:  # a link to nowhere; a folder that may be listed and not entered
-        refuse(_unreadable(path, error))
-        return False
-
-
-def _unreadable(path: object, error: OSError) -> UserError:
-    return UserError(f"{path}: cannot be read ({error.strerror})")
+def _pattern(path: Path) -> str:
+    """A pattern below the folders that exist under just these names, brackets and all."""
+    folder = next(parent for parent in path.parents if parent.is_dir())
+    return os.path.join(glob.escape(str(folder)), str(path.relative_to(folder)))
 
 
 def _targets(

@@ -30,7 +30,12 @@ _STORAGE = {
 }  # fmt: skip
 _STORAGE -= {269}  # the name of a document
 _BLOCKS = (tag.XMP, tag.IPTC, tag.PHOTOSHOP, tag.PROFILE)
-_IPTC_RESOURCE = 0x0404
+_IPTC_RESOURCE, _EXIF_RESOURCE, _XMP_RESOURCE = 0x0404, 0x0422, 0x0424
+_JPEG_2000_BLOCKS = {
+    b"JpgTiffExif->JP2": "exif",
+    bytes.fromhex("be7acfcb97a942e89c71999491e3afac"): "xmp",
+    bytes.fromhex("33c7a4d2b81d4723a0baf1a3e097ad38"): "iptc",
+}
 _ORIENTATION = rb"(tiff:Orientation(?:=[\"']|>))\d+"
 _WIDTH = rb"((?:tiff:ImageWidth|exif:PixelXDimension)(?:=[\"']|>))\d+"
 _HEIGHT = rb"((?:tiff:ImageLength|exif:PixelYDimension)(?:=[\"']|>))\d+"
@@ -148,16 +153,28 @@ def blocks_of_tiff(content: bytes) -> Blocks:
     if iptc is None:
         iptc = photoshop_resource(found.bytes_of(tag.PHOTOSHOP) or b"", _IPTC_RESOURCE)
     rest = {name: value for name, value in found.tags.items() if name not in _BLOCKS}
-    dpi = found.resolution()
-    if dpi and any(found.bytes_of(tag.ORIENTATION) == found.short(n).value for n in QUARTER_TURNS):
-        dpi = dpi[::-1]
     return Blocks(
         exif=replace(found, tags=rest).block() if rest else None,
         xmp=found.bytes_of(tag.XMP),
         iptc=iptc,
         profile=found.bytes_of(tag.PROFILE),
-        dpi=dpi,
+        dpi=_upright_resolution(found),
     )
+
+
+def _upright_resolution(exif: Exif) -> tuple[float, float] | None:
+    dpi, orientation = exif.resolution(), exif.bytes_of(tag.ORIENTATION)
+    turned = orientation in [exif.short(number).value for number in QUARTER_TURNS]
+    return dpi[::-1] if dpi and turned else dpi
+
+
+def blocks_of_heif(info: Mapping[str, Any]) -> Blocks:
+    """Those of a HEIC, as pi-heif has them, as of a picture that is turned already."""
+    blocks = Blocks(exif=info.get("exif"), xmp=info.get("xmp"), profile=info.get("icc_profile"))
+    with suppress(ValueError, struct.error):
+        exif = Exif.read((blocks.exif or b"").removeprefix(b"Exif\0\0"))
+        return replace(blocks, dpi=_upright_resolution(exif))
+    return blocks
 
 
 def blocks_of(image: Image.Image) -> Blocks:
@@ -166,15 +183,35 @@ def blocks_of(image: Image.Image) -> Blocks:
     texts = {"Comment": info.get("comment"), **getattr(image, "text", {})}
     raw = {name: _raw_profile(texts.get(f"Raw profile type {name}")) for name in ("exif", "iptc")}
     resources = info.get("photoshop") or {}
+    resources |= {number: block for number, _, block in getattr(image, "resources", ())}  # a PSD's
     iptc = resources.get(_IPTC_RESOURCE) or photoshop_resource(raw["iptc"], _IPTC_RESOURCE)
     return Blocks(
-        exif=info.get("exif") or raw["exif"],
-        xmp=_as_bytes(info.get("xmp") or texts.get("XML:com.adobe.xmp")),
+        exif=info.get("exif") or raw["exif"] or resources.get(_EXIF_RESOURCE),
+        xmp=_as_bytes(
+            info.get("xmp") or texts.get("XML:com.adobe.xmp") or resources.get(_XMP_RESOURCE)
+        ),
         iptc=iptc,
         profile=info.get("icc_profile"),
         dpi=_resolution(info.get("dpi")),
         texts=_plain(texts),
     )
+
+
+def blocks_of_jpeg_2000(content: bytes) -> Blocks:
+    """Those in the boxes before a JPEG 2000's stream, which Pillow does not read."""
+    found: dict[str, bytes] = {}
+    at = 12 if content[4:8] == b"jP  " else len(content)
+    while at + 8 <= len(content):
+        size, kind = struct.unpack_from(">I4s", content, at)
+        if size < 8 or kind == b"jp2c":
+            break
+        if kind == b"uuid" and content[at + 8 : at + 24] in _JPEG_2000_BLOCKS:
+            name = _JPEG_2000_BLOCKS[content[at + 8 : at + 24]]
+            found[name] = content[at + 24 : at + size]
+        elif kind == b"colr" and content[at + 8] == 2:
+            found["profile"] = content[at + 11 : at + size]
+        at += 8 if kind == b"jp2h" else size  # the header is a box of boxes
+    return Blocks(**found)
 
 
 def photoshop_resource(content: bytes, wanted: int) -> bytes | None:

@@ -1,47 +1,27 @@
 """Still pictures in: whatever people's photos come as, read as gray; `encoding` writes them.
 
-Pillow reads the header, which decides whether anything is decoded at all; it decodes the pixels,
-too, but for what OpenCV does better: JPEG (in half the time) and colour of 16 bits (Pillow keeps 8
-of them).
-
-Two more libraries were tried. tifffile 2026.3.3 with imagecodecs 2026.3.6 reads all of 25 odd
-TIFFs, of which this module reads 16; it is left out, since it takes 81 MB more, for compressions
-and kinds of pixels that scanners seldom write. pillow-heif 1.8.1 takes 26 MB, and 1.4 s for a HEIC
-of 12 megapixels, where a JPEG takes 0.1 s; it is left out as long as HEIC is not read, and is what
-to take then. Pillow itself reads AVIF, which is not let in yet.
+What is too large is refused before a pixel is decoded, and what is wrong told in one line. Which
+library decodes which format is a matter of `formats`.
 """
 
-import io
 import os
 import stat
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
 import numpy as np
-
-# The two plug-ins that Pillow would look for among all of its own, those of EPS and others as well.
-from PIL import ExifTags, Image, TiffImagePlugin, WebPImagePlugin  # noqa: F401
+from PIL import Image
 
 from colorgan.errors import UserError
-from colorgan.photos.metadata import QUARTER_TURNS, Blocks, Metadata, blocks_of, blocks_of_tiff
-from colorgan.photos.tiff import SIGNATURES, TiffHeader, TooLargeError, at_full_range
+from colorgan.photos.formats import Decoded, decode, is_known, why_not_read
+from colorgan.photos.metadata import QUARTER_TURNS, Metadata
+from colorgan.photos.tiff import TooLargeError, at_full_range
 
-READABLE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"),
-    *(".pbm", ".pgm", ".ppm", ".pnm"),
-)
-"""Endings of the files, in lower case, that a folder is searched for; `read_picture` itself looks
-at the content alone."""
-
-_FORMATS = ("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM")
-_SIGNATURES = (b"\xff\xd8\xff", b"\x89PNG", b"II", b"MM", b"RIFF", b"BM", b"GIF8", b"P")
-_SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "WEBP": ".webp"}
-_COUNTED_FRAMES = 1000
 _SHALLOW = (10, 12)  # bits of levels that files hold in 16 without saying so
 _BYTES_PER_PIXEL, _OTHER_BYTES = 8, 1 << 26  # RGBA of 16 bits, uncompressed, and metadata
 
@@ -71,7 +51,7 @@ class Picture:
 
 
 def read_picture(source: Path | bytes, name: str, max_pixels: int) -> Picture:
-    """Read a JPEG, PNG, TIFF, WebP, BMP, GIF or PNM, of a regular file or its content.
+    """Read a picture of any format of `formats`, of a regular file or its content.
 
     `name` is what messages call it. A picture of more than `max_pixels` is refused before a pixel
     is decoded. The colours are taken as they are stored: profiles are not applied; CMYK, which a
@@ -118,19 +98,6 @@ def _file_content(path: Path, name: str, max_pixels: int) -> tuple[bytes, int]:
         raise UserError(f"{name}: cannot be read ({error.strerror})") from None
 
 
-@dataclass(frozen=True)
-class _Decoded:
-    pixels: np.ndarray
-    """Gray `(h, w)`, or gray and alpha, BGR, BGRA `(h, w, 2 to 4)`; uint8 or uint16."""
-    orientation: int
-    """How `pixels` are to be turned yet, as in EXIF."""
-    frames: int
-    suffix: str
-    blocks: Blocks
-    bits: int | None = None
-    """Of the file's levels, where it says that they were fewer than those of `pixels`."""
-
-
 _LIBRARIES = threading.Lock()
 
 
@@ -168,10 +135,10 @@ def _stderr_dropped() -> Iterator[None]:
         os.close(nowhere)
 
 
-def _decode_or_refuse(content: bytes, name: str, max_pixels: int) -> _Decoded:
+def _decode_or_refuse(content: bytes, name: str, max_pixels: int) -> Decoded:
     """Decode the first frame; `UserError` for whatever goes wrong."""
     try:
-        return _decode(content, max_pixels)
+        return decode(content, max_pixels)
     except UserError as error:
         raise UserError(f"{name}: {error}") from None
     except (Image.DecompressionBombError, TooLargeError):
@@ -181,107 +148,15 @@ def _decode_or_refuse(content: bytes, name: str, max_pixels: int) -> _Decoded:
     except MemoryError:
         raise UserError(f"{name}: too large for this computer's memory; scale it down") from None
     except Exception as error:  # the libraries raise whatever a damaged file makes them stumble on
-        if content.startswith(_SIGNATURES):
+        problem = why_not_read(content)
+        if problem is None and is_known(content):
             problem = "damaged, truncated or of an unknown kind: copy it again, or save it as a PNG"
-        else:
+        elif problem is None:
             problem = "not a picture that can be read; make it a PNG, JPEG or TIFF"
         raise UserError(f"{name}: {problem}") from error
 
 
-def _decode(content: bytes, max_pixels: int) -> _Decoded:
-    """Decode the first frame; any exception at all where the content is damaged."""
-    if content.startswith(SIGNATURES):
-        header = TiffHeader.read(content)
-        header.check(max_pixels)
-        if header.is_deep():
-            bits = header.bits if header.bits < 16 else None
-            pixels, blocks = header.deep_pixels(content), blocks_of_tiff(content)
-            return _Decoded(pixels, 1, header.pages, ".tif", blocks, bits)
-    with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-        is_tiff, is_jpeg = image.format == "TIFF", image.format in ("JPEG", "MPO")
-        frames = _frame_count(image)
-        plain_jpeg = is_jpeg and image.mode in ("L", "RGB")
-        by_opencv = plain_jpeg or _has_16_bit_color(content, image)
-        pixels = _opencv_pixels(content, image) if by_opencv else _pillow_pixels(image)
-        blocks = blocks_of_tiff(content) if is_tiff else _blocks(image)
-        # Both libraries turn TIFFs themselves, and only these.
-        orientation = 1 if is_tiff else _orientation(image)
-        return _Decoded(pixels, orientation, frames, _SUFFIXES.get(image.format, ".png"), blocks)
-
-
-def _frame_count(image: Image.Image) -> int:
-    """Frames or pages of the file; of TIFF, whose pages must be read for it, a limited number."""
-    if image.format == "MPO" or not getattr(image, "is_animated", False):
-        return 1
-    if image.format != "TIFF":
-        return image.n_frames
-    count = 1
-    with suppress(Exception):  # after the last page, or at a damaged one, which is not used anyway
-        while count < _COUNTED_FRAMES:
-            image.seek(count)
-            count += 1
-    image.seek(0)
-    return count
-
-
-def _has_16_bit_color(content: bytes, image: Image.Image) -> bool:
-    """Whether Pillow would keep only 8 of 16 bits."""
-    if image.mode not in ("RGB", "RGBX", "RGBA"):
-        return False
-    if image.format == "PNG":
-        return content[24] == 16  # IHDR is always first
-    if image.format == "TIFF":
-        return set(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, ())) == {16}
-    return image.format == "PPM" and image.tile[0].args[-1] == 65535
-
-
-def _opencv_pixels(content: bytes, image: Image.Image) -> np.ndarray:
-    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
-    if pixels is None or pixels.shape[1::-1] != image.size:
-        raise ValueError("OpenCV cannot decode it")
-    return pixels[..., :3] if image.mode == "RGBX" else pixels
-
-
-_DECODED_AS = {
-    **{"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBX": "RGB", "RGBA": "RGBA"},
-    **{"RGBa": "RGBA", "P": "RGB", "PA": "RGBA", "CMYK": "RGB"},
-}
-_WITH_ALPHA = {"L": "LA", "LA": "LA", "RGB": "RGBA", "RGBA": "RGBA"}
-
-
-def _pillow_pixels(image: Image.Image) -> np.ndarray:
-    """Decode Pillow's image; `UserError` for pixels that have no gray levels in a known range."""
-    image.load()
-    if image.mode.startswith("I;16") or (image.format == "PPM" and image.mode == "I"):
-        gray = np.array(image).astype(np.uint16)
-        clear = image.info.get("transparency")
-        return gray if clear is None else np.dstack([gray, 65535 * (gray != clear)]).astype("u2")
-    if image.mode not in _DECODED_AS:
-        kind = {"I": "32-bit or signed", "F": "floating-point"}.get(image.mode, image.mode)
-        raise UserError(f"{kind} pixels; save it as gray or RGB of 8 or 16 bits")
-    mode = _DECODED_AS[image.mode]
-    if image.has_transparency_data:
-        mode = _WITH_ALPHA[mode]
-    pixels = np.array(image if image.mode == mode else image.convert(mode))
-    swap = {"RGB": cv2.COLOR_RGB2BGR, "RGBA": cv2.COLOR_RGBA2BGRA}.get(mode)
-    return pixels if swap is None else cv2.cvtColor(pixels, swap, dst=pixels)
-
-
-def _orientation(image: Image.Image) -> int:
-    try:
-        return image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # damaged EXIF data spoil no pixel
-        return 1
-
-
-def _blocks(image: Image.Image) -> Blocks:
-    try:
-        return blocks_of(image)
-    except Exception:  # of a PNG's texts, which Pillow reads only now
-        return Blocks()
-
-
-def _picture(decoded: _Decoded, modified: int | None) -> Picture:
+def _picture(decoded: Decoded, modified: int | None) -> Picture:
     pixels, alpha, was_color = decoded.pixels, None, False
     pixels, bits = _at_full_range(pixels, decoded.bits)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]

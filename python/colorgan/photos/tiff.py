@@ -16,10 +16,26 @@ import numpy as np
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF begins, of either byte order, the last two as BigTIFF."""
 
-_WIDTH, _HEIGHT, _BITS, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 262, 277
+RAW = "a camera's raw photograph, which is not read: develop it into a TIFF or JPEG first"
+"""What to do with what is a TIFF by its header alone."""
+
+_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 259, 262, 277
 _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 322, 323, 339
-_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB = 0, 1, 2
-_UNSIGNED = 1
+_IS_PREVIEW, _OTHER_SIZES, _DNG_VERSION = 254, 330, 50706
+_WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _COLOR_FILTERS = 0, 1, 2, 32803
+_UNSIGNED, _SIGNED, _FLOATING = 1, 2, 3
+# Samples a pixel and bits of each, of the kinds that are read and so must be damaged if they fail.
+_KINDS_READ = {
+    *((1, bits) for bits in (1, 2, 4, *range(8, 17))),
+    *((samples, bits) for samples in (3, 4) for bits in (8, 16)),
+    (2, 8),
+}
+_COLOR_SPACES = {6: "YCbCr ", 8: "CIELab ", 32844: "LogL ", 32845: "LogLuv "}
+_PACKINGS_READ = (1, 2, 3, 4, 5, 6, 7, 8, 32773, 32946)
+_PACKINGS = {
+    **{34712: "JPEG 2000", 34887: "LERC", 34925: "LZMA", 34892: "JPEG", 50000: "Zstandard"},
+    **{50001: "WebP", 50002: "JPEG XL", 34661: "JBIG", 32809: "ThunderScan"},
+}
 _FORMATS = {1: "B", 3: "H", 4: "I", 16: "Q"}  # of the field types that hold whole numbers
 _MOST_PAGES = 1000
 
@@ -78,6 +94,32 @@ class TiffHeader:
         kind = self.tags.get(_PHOTOMETRIC), self.tags.get(_SAMPLES, 1)
         known = kind in ((_WHITE_IS_ZERO, 1), (_BLACK_IS_ZERO, 1), (_RGB, 3))
         return known and 8 < self.bits <= 16 and self.tags.get(_SAMPLE_FORMAT, 1) == _UNSIGNED
+
+    def is_raw(self, content: bytes) -> bool:
+        """Whether it is a camera's raw photograph, of which the first page is a preview at best."""
+        return (
+            content[8:10] == b"CR"  # Canon's
+            or _DNG_VERSION in self.tags
+            or self.tags.get(_PHOTOMETRIC) == _COLOR_FILTERS
+            or (self.tags.get(_IS_PREVIEW, 0) & 1 and _OTHER_SIZES in self.tags)
+        )
+
+    def why_not_read(self) -> str | None:
+        """Of what kind a TIFF is that no library here decodes; None where it must be damaged."""
+        samples, packing = self.tags.get(_SAMPLES, 1), self.tags.get(_COMPRESSION, 1)
+        form = self.tags.get(_SAMPLE_FORMAT, _UNSIGNED)
+        space = _COLOR_SPACES.get(self.tags.get(_PHOTOMETRIC), "")
+        known = (samples, self.bits) in _KINDS_READ and (self.bits == 8 or not space)
+        if known and packing in _PACKINGS_READ and form == _UNSIGNED:
+            return None
+        numbers = {_SIGNED: "signed ", _FLOATING: "floating-point "}.get(form, "")
+        packed = "" if packing in _PACKINGS_READ else _PACKINGS.get(packing, f"scheme {packing}")
+        kind = f"{numbers}{space}samples of {self.bits} bits, {samples} a pixel"
+        kind += f", packed by {packed}" if packed else ""
+        return (
+            f"a TIFF of a kind that is not read ({kind}): save it as gray or RGB of 8 or 16 bits, "
+            f"with LZW or unpacked"
+        )
 
     def deep_pixels(self, content: bytes) -> np.ndarray:
         """Decode: gray `(h, w)` or BGR `(h, w, 3)`, uint16, white the highest; upright."""
