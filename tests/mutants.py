@@ -22,7 +22,8 @@ import tifffile
 from PIL import Image
 
 from colorgan.errors import UserError
-from colorgan.photos.pictures import read_picture
+from colorgan.photos.encoding import WRITABLE_SUFFIXES, encode_picture
+from colorgan.photos.pictures import Picture, read_picture
 
 MUTANTS = 7000
 MAX_PIXELS = 1_000_000
@@ -247,7 +248,20 @@ def fault(content: bytes) -> str | None:
         return f"{picture.gray.dtype} {picture.gray.shape}"
     if picture.alpha is not None and picture.alpha.shape != picture.gray.shape:
         return f"alpha {picture.alpha.shape} of {picture.gray.shape}"
-    return None
+    return fault_of_result(picture, WRITABLE_SUFFIXES[len(content) % len(WRITABLE_SUFFIXES)])
+
+
+def fault_of_result(picture: Picture, suffix: str) -> str | None:
+    """What is wrong with a small result that carries what a file says of itself."""
+    bgr = np.zeros((8, 8, 3), np.uint8)
+    try:
+        result = encode_picture(bgr, None, suffix, None, picture.metadata)
+        again = read_picture(result, "result", MAX_PIXELS)
+    except BaseException:
+        return traceback.format_exc()
+    kept = picture.metadata.exif is None or not picture.metadata.exif.tags or again.metadata.exif
+    told = again.metadata.left_out or (not kept and "no EXIF")
+    return f"{suffix}: {told}" if again.gray.any() or told else None
 
 
 def read_mutants(first: int, count: int) -> None:

@@ -321,6 +321,12 @@ def test_nothing_is_made_up() -> None:
         assert not {"exif", "xmp", "icc_profile", "comment"} & set(image.info)
 
 
+def test_no_resolution_is_made_up_of_a_camera_that_told_none() -> None:
+    content = saved(gray(), "JPEG", exif=exif_block(1))
+    assert Image.open(io.BytesIO(content)).info["dpi"] == (72, 72)  # Pillow's
+    assert read_picture(content, "old", 10**6).metadata.dpi is None
+
+
 # ----------------------------------------------------------------------------- profiles
 
 

@@ -185,6 +185,8 @@ def blocks_of(image: Image.Image) -> Blocks:
     resources = info.get("photoshop") or {}
     resources |= {number: block for number, _, block in getattr(image, "resources", ())}  # a PSD's
     iptc = resources.get(_IPTC_RESOURCE) or photoshop_resource(raw["iptc"], _IPTC_RESOURCE)
+    # Pillow then takes EXIF's, as is done here, or makes 72 up.
+    says_none = image.format in ("JPEG", "MPO") and info.get("jfif_unit", 0) == 0
     return Blocks(
         exif=info.get("exif") or raw["exif"] or resources.get(_EXIF_RESOURCE),
         xmp=_as_bytes(
@@ -192,7 +194,7 @@ def blocks_of(image: Image.Image) -> Blocks:
         ),
         iptc=iptc,
         profile=info.get("icc_profile"),
-        dpi=_resolution(info.get("dpi")),
+        dpi=None if says_none else _resolution(info.get("dpi")),
         texts=_plain(texts),
     )
 
