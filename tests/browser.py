@@ -36,14 +36,14 @@ class Browser:
         "--hide-scrollbars", "--remote-debugging-pipe",
     )  # fmt: skip
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *flags: str) -> None:
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()
         # Chromium reads from descriptor 3 and writes to 4, which bash puts in place.
         pipes = [high_copy(commands), high_copy(answers)]
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{pipes[0]} 4>&{pipes[1]}', "bash", "chromium",
-             *self.FLAGS, f"--user-data-dir={folder}"],
+             *self.FLAGS, *flags, f"--user-data-dir={folder}"],
             pass_fds=pipes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip

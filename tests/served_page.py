@@ -65,8 +65,10 @@ def start(folder: Path, *options: object) -> Server:
         text=True,
     )
     line = process.stdout.readline()
-    match = re.fullmatch(r"http://127\.0\.0\.1:(\d+)/\n", line)
+    match = re.fullmatch(r"http://(?:127\.0\.0\.1|0\.0\.0\.0):(\d+)/\n", line)
     assert match, (line, process.communicate())
+    if "--public-url" in options:
+        assert process.stdout.readline() == f"{options[options.index('--public-url') + 1]}\n"
     return Server(process, int(match[1]), working, temporary)
 
 

@@ -5,12 +5,14 @@ from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from contextlib import suppress
 
 from colorgan.commands.arguments import add_coloring_arguments, positive_float
+from colorgan.photos.page.senders import PublicUrl
 from colorgan.photos.page.server import PageServer
 from colorgan.photos.page.workshop import Workshop
 
 EPILOG = """\
 The page's address is printed; Ctrl-C ends it. Photos are kept in memory only, while they are
-coloured. With --host 0.0.0.0 everyone who reaches this machine can use the page.
+coloured. With --host 0.0.0.0 everyone who reaches this machine can use the page. Behind a proxy,
+say with --public-url where browsers find it; a tunnel as of ssh -L needs no option.
 """
 
 
@@ -21,12 +23,28 @@ def port_number(text: str) -> int:
     return value
 
 
+def public_url(text: str) -> PublicUrl:
+    """Where browsers find the page behind a proxy."""
+    try:
+        return PublicUrl.parse(text)
+    except ValueError:
+        raise ArgumentTypeError(
+            f"{text!r} is no address of a page, such as https://photos.example/colour/"
+        ) from None
+
+
 def add_arguments(parser: ArgumentParser) -> None:
     """What the command takes."""
     add_coloring_arguments(parser)
     add = parser.add_argument
     add("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: this machine alone)")
     add("--port", type=port_number, default=8064, metavar="N", help="0: any free one (8064)")
+    add(
+        "--public-url",
+        type=public_url,
+        metavar="URL",
+        help="where browsers find the page behind a proxy: https://photos.example/colour/",
+    )
     add(
         "--max-upload-mb",
         type=positive_float,
@@ -42,8 +60,8 @@ def run(options: Namespace) -> None:
     max_pixels, max_bytes = int(options.max_megapixels * 1e6), int(options.max_upload_mb * 1e6)
     with (
         Workshop(options.weights, options.device, max_pixels) as workshop,
-        PageServer(options.host, options.port, workshop, max_bytes) as server,
+        PageServer(options.host, options.port, workshop, max_bytes, options.public_url) as server,
         suppress(KeyboardInterrupt),
     ):
-        print(server.url, flush=True)
+        print(server.url, *filter(None, [options.public_url]), sep="\n", flush=True)
         server.serve()

@@ -1,7 +1,8 @@
 """The web application: what is answered to whom.
 
 It has two addresses: `GET /` is the page, `POST /colorize` takes a picture file as its body and
-answers with a PNG. All else is refused with `{"error": one line}`. Nothing touches the disk and
+answers with a PNG. Both are found below the path of the public address, too, which some proxies cut
+off and others do not. All else is refused with `{"error": one line}`. Nothing touches the disk and
 nothing is logged. Other web sites, which the user's browser may have open, cannot use it.
 """
 
@@ -9,7 +10,6 @@ import asyncio
 import base64
 import hashlib
 import re
-from collections.abc import Container
 from http import HTTPStatus
 from pathlib import Path
 
@@ -17,11 +17,12 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from colorgan.errors import UserError
+from colorgan.photos.page.senders import Senders
 from colorgan.photos.page.workshop import BusyError, ColoredPhoto, Workshop
 
 UPLOAD_SECONDS = 60  # for a whole file to arrive
@@ -37,16 +38,15 @@ _GUARDS = {
 """What every answer tells the browser."""
 
 
-def make_app(workshop: Workshop, max_bytes: int, names: Container[str] | None) -> Starlette:
-    """The application. It colours in `workshop` and refuses files of more than `max_bytes`.
-
-    `names` are the Host headers, in lower case, that it goes by; None: any.
+def make_app(workshop: Workshop, max_bytes: int, senders: Senders) -> Starlette:
+    """The application. It colours in `workshop` and refuses files of more than `max_bytes`, and
+    whatever does not come from `senders`.
     """
     page = Route("/", _page(), methods=["GET"])
     page.methods = {"GET"}  # without the HEAD that comes with it, for which nobody asks
     app = Starlette(
         routes=[page, Route("/colorize", _Colorize(workshop, max_bytes), methods=["POST"])],
-        middleware=[Middleware(_SenderCheck, names=names)],
+        middleware=[Middleware(_SenderCheck, senders=senders)],
         exception_handlers={
             HTTPException: _refuse,
             UserError: _refuse_picture,
@@ -154,27 +154,24 @@ def _answer_with(photo: ColoredPhoto) -> Response:
 
 
 class _SenderCheck:
-    """Refuses what other web sites make a browser ask for, whatever it is."""
+    """Refuses what other web sites make a browser ask for; takes the public path off the rest."""
 
-    def __init__(self, app: ASGIApp, names: Container[str] | None) -> None:
-        self._app, self._names = app, names
+    def __init__(self, app: ASGIApp, senders: Senders) -> None:
+        self._app, self._senders = app, senders
+        self._folder = senders.public.folder if senders.public else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await (self._refusal(Request(scope)) or self._app)(scope, receive, send)
-
-    def _refusal(self, request: Request) -> Response | None:
-        host = request.headers.get("Host", "").lower()
-        if self._names is not None and host not in self._names:
-            return _refusal(
-                HTTPStatus.MISDIRECTED_REQUEST, "Open the page at the address that was printed."
-            )
-        if request.method == "GET":
-            return None
-        origin = request.headers.get("Origin", f"http://{host}").lower()
-        site = request.headers.get("Sec-Fetch-Site", "same-origin")
-        if origin != f"http://{host}" or site not in ("same-origin", "none"):
-            return _refusal(HTTPStatus.FORBIDDEN, "Photos are taken from the page itself alone.")
-        return None
+        request = Request(scope, receive)
+        try:
+            self._senders.check(request)
+        except HTTPException as error:
+            await _refusal(error.status_code, error.detail)(scope, receive, send)
+            return
+        if self._folder and scope["path"] == self._folder and request.method == "GET":
+            page = RedirectResponse(self._senders.public.path, headers=_GUARDS)
+            await page(scope, receive, send)
+            return
+        await self._app({**scope, "root_path": self._folder}, receive, send)
 
 
 def _refusal(status: int, line: str, **headers: str) -> Response:

@@ -11,6 +11,7 @@ import uvicorn
 from colorgan.errors import UserError
 from colorgan.photos.page.app import make_app
 from colorgan.photos.page.connection import Connection
+from colorgan.photos.page.senders import PublicUrl, Senders
 from colorgan.photos.page.workshop import Workshop
 
 ENDING_SECONDS = 5  # for which clients may hold up the program's end
@@ -20,15 +21,23 @@ LONGEST_HEAD = 1 << 16  # bytes: browsers send the cookies of all that runs on t
 class PageServer:
     """Serves the page. The address is taken from the start; close it by leaving the context."""
 
-    def __init__(self, host: str, port: int, workshop: Workshop, max_bytes: int) -> None:
+    def __init__(
+        self,
+        host: str,
+        port: int,
+        workshop: Workshop,
+        max_bytes: int,
+        public: PublicUrl | None = None,
+    ) -> None:
         """Listen on `host` and `port`, 0 for any free one; UserError where that cannot be.
 
-        Photos are coloured in `workshop`, files of more than `max_bytes` are refused.
+        Photos are coloured in `workshop`, files of more than `max_bytes` are refused. `public` is
+        where browsers find the page if not at `url`.
         """
         self._socket = _listen(host, port)
         self.host, self.port = self._socket.getsockname()[:2]
-        self.names = self._names()
-        app = make_app(workshop, max_bytes, self.names)
+        only_from_here = ipaddress.ip_address(self.host).is_loopback
+        app = make_app(workshop, max_bytes, Senders(only_from_here, public))
         self._server = _Uvicorn(_configuration(app), workshop)
 
     def __enter__(self) -> Self:
@@ -44,7 +53,7 @@ class PageServer:
 
     @property
     def url(self) -> str:
-        """The page's address."""
+        """The page's address, for browsers that reach this machine."""
         return f"http://{_in_url(self.host)}:{self.port}/"
 
     def serve(self) -> None:
@@ -57,16 +66,6 @@ class PageServer:
     def stop(self) -> None:
         """Have `serve`, which another thread is in, return soon."""
         self._server.should_exit = True
-
-    def _names(self) -> set[str] | None:
-        """What browsers can call a server in the Host header, where it listens to loopback alone.
-
-        Any other name is another site's, whose owner has let it point here to read what is here.
-        """
-        if not ipaddress.ip_address(self.host).is_loopback:
-            return None
-        names = {"localhost", "127.0.0.1", _in_url(self.host)}
-        return {f"{name}:{self.port}" for name in names} | (names if self.port == 80 else set())
 
 
 def _listen(host: str, port: int) -> socket.socket:
