@@ -21,6 +21,9 @@ MOST_BYTES = 10_000_000
 HOST = "Host: 127.0.0.1:{port}\r\n"
 UPLOAD = "POST /colorize HTTP/1.1\r\n" + HOST + "Content-Length: {length}\r\n\r\n"
 
+LARGE = ColoredPhoto(bytes(30_000_000), 1, False, 1, None, 0.5)
+"""More than the buffers on the way to a client hold."""
+
 
 @pytest.fixture
 def workshop() -> Iterator[Workshop]:
@@ -65,10 +68,10 @@ def free_places(workshop: Workshop) -> int:
     return workshop._places._value
 
 
-def test_a_file_that_does_not_arrive_in_time_is_refused(
+def test_a_file_that_stops_arriving_is_refused(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "UPLOAD_SECONDS", 0.2)
+    monkeypatch.setattr(app, "SILENCE_SECONDS", 0.2)
     with serving(workshop) as server:
         asking = http.client.HTTPConnection("127.0.0.1", server.port, timeout=SECONDS)
         asking.putrequest("POST", "/colorize")
@@ -79,10 +82,21 @@ def test_a_file_that_does_not_arrive_in_time_is_refused(
         asking.close()
 
 
-def test_the_time_for_a_file_is_not_prolonged_by_what_arrives(
+def test_a_file_that_arrives_slowly_is_taken_however_long_it_takes(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(app, "UPLOAD_SECONDS", 0.5)
+    monkeypatch.setattr(app, "GRACE_SECONDS", 0.2)
+    monkeypatch.setattr(app, "SLOWEST", 10)
+    upload = UPLOAD.replace("{length}", "1000")
+    with serving(workshop) as server, client(server.port, upload) as connected:
+        for _ in range(10):  # 1 s in all
+            connected.sendall(bytes(100))
+            time.sleep(0.1)
+        assert answer_to(connected)[0] == 415
+
+
+def test_a_file_that_drips_is_refused(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(app, "GRACE_SECONDS", 0.5)
     upload = UPLOAD.replace("{length}", "1000")
     with serving(workshop) as server, client(server.port, upload) as connected:
         connected.settimeout(0.1)
@@ -92,7 +106,7 @@ def test_the_time_for_a_file_is_not_prolonged_by_what_arrives(
             try:
                 answer = connected.recv(4096)
             except TimeoutError:
-                assert time.monotonic() - began < SECONDS
+                assert time.monotonic() - began < app.SILENCE_SECONDS
                 continue
             break
         assert b" 408 " in answer
@@ -118,13 +132,11 @@ def test_the_time_for_a_request_is_not_the_photos(
         assert answer_to(connected)[0] == 415
 
 
-def test_who_does_not_take_an_answer_in_time_is_cut_off_and_gives_its_place_back(
+def test_who_stops_taking_an_answer_is_cut_off_and_gives_its_place_back(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    more_than_buffers_hold = bytes(30_000_000)
-    large = ColoredPhoto(more_than_buffers_hold, 1, False, 1, None, 0.5)
-    monkeypatch.setattr(workshop, "_colorize", lambda file, whole: large)
-    monkeypatch.setattr(connection, "ANSWER_SECONDS", 1)
+    monkeypatch.setattr(workshop, "_colorize", lambda file, whole: LARGE)
+    monkeypatch.setattr(connection, "PART_SECONDS", 1)
     with (
         serving(workshop) as server,
         client(server.port, UPLOAD.replace("{length}", "0")) as connected,
@@ -136,7 +148,25 @@ def test_who_does_not_take_an_answer_in_time_is_cut_off_and_gives_its_place_back
         with suppress(ConnectionResetError):
             while part := connected.recv(1 << 20):
                 taken += len(part)
-        assert taken < len(large.png)
+        assert taken < len(LARGE.png)
+
+
+def test_an_answer_may_be_taken_slowly_however_long_it_takes(
+    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(workshop, "_colorize", lambda file, whole: LARGE)
+    monkeypatch.setattr(connection, "PART_SECONDS", 1)
+    with (
+        serving(workshop) as server,
+        client(server.port, UPLOAD.replace("{length}", "0")) as connected,
+    ):
+        response = http.client.HTTPResponse(connected)
+        response.begin()
+        taken = 0
+        while part := response.read(3_000_000):
+            taken += len(part)
+            time.sleep(0.3)  # 3 s in all
+        assert taken == len(LARGE.png)
 
 
 def test_a_refused_client_that_neither_sends_nor_goes_is_let_go(
@@ -203,4 +233,4 @@ def test_clients_that_hang_do_not_hold_up_the_end(
                 clients.enter_context(client(server.port, sent))
             until(lambda: free_places(workshop) == WAITING)
             began = time.monotonic()
-        assert time.monotonic() - began < app.UPLOAD_SECONDS / 2
+        assert time.monotonic() - began < app.SILENCE_SECONDS / 2

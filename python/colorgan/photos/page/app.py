@@ -25,7 +25,10 @@ from colorgan.errors import UserError
 from colorgan.photos.page.senders import Senders
 from colorgan.photos.page.workshop import BusyError, ColoredPhoto, Workshop
 
-UPLOAD_SECONDS = 60  # for a whole file to arrive
+SILENCE_SECONDS = 20  # without a byte, after which an upload is given up
+# A drip would hold a place for as long as it liked. The slowest lines that people have, old mobile
+# ones, carry a few thousand bytes a second; this is well below, and ends a drip in a minute.
+GRACE_SECONDS, SLOWEST = 60, 1000  # seconds more than a line of so many bytes a second takes
 
 WHOLE = {"": False, "whole=1": True}
 """What may stand after the question mark, and whether it asks for the whole photo."""
@@ -123,14 +126,18 @@ def _content_length(request: Request, most: int) -> int:
 
 
 async def _read_body(request: Request, length: int) -> bytes:
-    body = bytearray()
+    """The file, however long it takes, unless it stands still or only drips."""
+    body, now = bytearray(), asyncio.get_running_loop().time
+    latest = now() + GRACE_SECONDS
     try:
-        async with asyncio.timeout(UPLOAD_SECONDS):
+        async with asyncio.timeout(SILENCE_SECONDS) as limit:
             async for part in request.stream():
                 body += part
+                limit.reschedule(min(now() + SILENCE_SECONDS, latest + len(body) / SLOWEST))
     except TimeoutError:
         raise HTTPException(
-            HTTPStatus.REQUEST_TIMEOUT, "The file took too long to arrive."
+            HTTPStatus.REQUEST_TIMEOUT,
+            "The file stopped arriving, or arrived too slowly; try it again on a better line.",
         ) from None
     except ClientDisconnect:
         pass

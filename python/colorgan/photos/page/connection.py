@@ -16,9 +16,10 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 HEAD_SECONDS = 10  # for the head of a request to arrive
-ANSWER_SECONDS = 60  # for a whole answer to be taken
 DISCARD_SECONDS = 5  # for which what a refused client still sends is taken, and forgotten
-PART = 1 << 16
+# An answer is sent in parts, each of which must be taken in time: by a slow line, too, of 1 kB a
+# second, but not by one that drips.
+PART, PART_SECONDS = 1 << 16, 60
 
 _LINE = json.dumps({"error": "This is no request that can be understood."})
 _NOT_UNDERSTOOD = (
@@ -96,7 +97,7 @@ class Connection(H11Protocol):
 
         async def send_within_limits(message: Message) -> None:
             if message["type"] == "http.response.start":
-                self._cut_off_in(ANSWER_SECONDS)
+                self._cut_off_in(PART_SECONDS)
                 await send(message)
                 return
             # In parts: uvicorn waits for a client that is slow before it takes the next one.
@@ -104,6 +105,7 @@ class Connection(H11Protocol):
             for at in range(0, len(body), PART):
                 part = body[at : at + PART]
                 await send({"type": message["type"], "body": part, "more_body": True})
+                self._cut_off_in(PART_SECONDS)
             if not message.get("more_body", False):
                 await self._discard_rest(receive)
                 await send({"type": message["type"]})
