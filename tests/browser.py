@@ -118,10 +118,30 @@ class Browser:
             f"(document.querySelector('{selector}').getBoundingClientRect())"
         )
 
-    def choose(self, path: Path) -> None:
-        """Give the page's file input a file."""
+    def choose(self, *paths: Path) -> None:
+        """Give the page's file input files."""
         found = self.do("Runtime.evaluate", expression="document.querySelector('#file')")
-        self.do("DOM.setFileInputFiles", files=[str(path)], objectId=found["result"]["objectId"])
+        handle = found["result"]["objectId"]
+        self.do("DOM.setFileInputFiles", files=[str(path) for path in paths], objectId=handle)
+
+    def drop(self, *paths: Path) -> None:
+        """Drop files or folders on the page."""
+        data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}
+        for kind in ("dragEnter", "dragOver", "drop"):
+            self.do("Input.dispatchDragEvent", type=kind, x=300, y=300, data=data)
+
+    def download(self, selector: str, folder: Path) -> Path:
+        """Click a button that downloads a file, and wait for it."""
+        self.do(
+            "Browser.setDownloadBehavior",
+            behavior="allow", downloadPath=str(folder), eventsEnabled=True,
+        )  # fmt: skip
+        before = set(folder.glob("*"))
+        self.events.clear()
+        self.run(f"document.querySelector('{selector}').click()")
+        self.wait_for("Browser.downloadProgress", state="completed")
+        (path,) = set(folder.glob("*")) - before
+        return path
 
     def press(self, key: str) -> None:
         codes = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, "Tab": 9, "Space": 32}

@@ -1,5 +1,7 @@
 """The page as users start it, `colorgan demo`, for tests: its server, and what to ask it."""
 
+import email
+import email.policy
 import http.client
 import json
 import os
@@ -11,6 +13,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.message import EmailMessage
 from pathlib import Path
 
 import cv2
@@ -48,8 +51,20 @@ class Answer:
 
     @property
     def picture(self) -> np.ndarray:
-        assert (self.status, self.headers["Content-Type"]) == (200, "image/png"), self.content
-        return cv2.imdecode(np.frombuffer(self.content, np.uint8), cv2.IMREAD_UNCHANGED)
+        assert self.status == 200, self.content
+        assert self.headers.get_content_maintype() == "image"
+        return decoded(self.content)
+
+    @property
+    def parts(self) -> dict[str, EmailMessage]:
+        """What a form holds that was asked for, by its fields' names."""
+        assert (self.status, self.headers.get_content_type()) == (200, "multipart/form-data")
+        head = f"Content-Type: {self.headers['Content-Type']}\r\n\r\n".encode()
+        message = email.message_from_bytes(head + self.content, policy=email.policy.HTTP)
+        fields = [
+            part.get_param("name", header="Content-Disposition") for part in message.iter_parts()
+        ]
+        return dict(zip(fields, message.iter_parts(), strict=True))
 
 
 def start(folder: Path, *options: object) -> Server:
@@ -117,6 +132,11 @@ def encoded(image: np.ndarray, suffix: str = ".png") -> bytes:
     done, content = cv2.imencode(suffix, image)
     assert done
     return content.tobytes()
+
+
+def decoded(content: bytes) -> np.ndarray:
+    """The picture in a file, upright."""
+    return cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
 
 
 def gray_of(bgr: np.ndarray) -> np.ndarray:

@@ -27,6 +27,7 @@ from served_page import (
     SECONDS,
     Server,
     ask,
+    decoded,
     encoded,
     gray_of,
     most_color,
@@ -86,22 +87,78 @@ def test_the_whole_photo_is_colored_on_request(server: Server, faceless: np.ndar
     assert most_color(picture) > 5
 
 
-def test_a_rotated_tiff_comes_back_upright(server: Server, photo: np.ndarray) -> None:
-    turned, file = np.rot90(photo[:, :400]), io.BytesIO()
-    orientation = Image.Exif()
-    orientation[0x0112] = 6  # turn clockwise by a quarter to see it
-    Image.fromarray(turned).save(file, "TIFF", exif=orientation)
-    picture = post(server, file.getvalue(), Content_Type="text/plain").picture
-    assert np.array_equal(gray_of(picture), photo[:, :400])
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("kind", ["JPEG", "TIFF"])
+def test_a_photo_comes_back_upright(
+    server: Server, photo: np.ndarray, kind: str, orientation: int
+) -> None:
+    upright = photo[:, :400]
+    answer = post(server, turned(upright, orientation, kind), Content_Type="text/plain")
+    assert answer.picture.shape == (512, 400, 3)
+    assert cv2.absdiff(gray_of(answer.picture), upright).mean() < 2
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert image.getexif().get(0x0112, 1) == 1
 
 
-def test_sixteen_bits_and_transparency_are_kept(server: Server, photo: np.ndarray) -> None:
-    deep = photo.astype(np.uint16) * 257
-    alpha = np.full_like(deep, 40_000)
-    picture = post(server, encoded(cv2.merge([deep, deep, deep, alpha]))).picture
-    assert picture.dtype == np.uint16
+def turned(upright: np.ndarray, orientation: int, kind: str) -> bytes:
+    """A file whose EXIF orientation says how to turn it upright."""
+    stored = upright.T if orientation >= 5 else upright
+    across, down = {2: (1, 0), 3: (1, 1), 4: (0, 1), 6: (0, 1), 7: (1, 1), 8: (1, 0)}.get(
+        orientation, (0, 0)
+    )
+    stored = stored[:: -1 if down else 1, :: -1 if across else 1]
+    exif, file = Image.Exif(), io.BytesIO()
+    exif[0x0112] = orientation
+    Image.fromarray(stored).save(file, kind, exif=exif, quality=95)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_bits_and_transparency_are_kept(
+    server: Server, photo: np.ndarray, suffix: str, bits: int
+) -> None:
+    gray = photo if bits == 8 else photo.astype(np.uint16) * 257
+    alpha = np.full_like(gray, np.iinfo(gray.dtype).max // 2)
+    picture = post(server, encoded(cv2.merge([gray, gray, gray, alpha]), suffix)).picture
+    assert picture.dtype == gray.dtype
     assert np.array_equal(picture[..., 3], alpha)
-    assert np.array_equal(gray_of(picture[..., :3]), deep)
+    assert np.array_equal(gray_of(picture[..., :3]), gray)
+
+
+@pytest.mark.parametrize(
+    ("suffix", "media_type"),
+    [(".jpg", "image/jpeg"), (".png", "image/png"), (".tiff", "image/tiff"),
+     (".webp", "image/webp"), (".bmp", "image/png"), (".gif", "image/png"), (".pgm", "image/png")],
+)  # fmt: skip
+def test_a_photo_keeps_its_format_where_that_is_written(
+    server: Server, photo: np.ndarray, suffix: str, media_type: str
+) -> None:
+    file = io.BytesIO()
+    Image.fromarray(photo).save(file, Image.registered_extensions()[suffix])
+    answer = post(server, file.getvalue())
+    assert answer.headers["Content-Type"] == media_type
+    with Image.open(io.BytesIO(answer.content)) as image:
+        assert Image.MIME[image.format] == media_type
+    assert cv2.absdiff(gray_of(answer.picture), photo).mean() < 3
+
+
+def test_something_to_look_at_comes_with_what_browsers_cannot_show(
+    server: Server, photo: np.ndarray
+) -> None:
+    wide = cv2.resize(photo, (4000, 1000))
+    accepted = {"Accept": "multipart/form-data"}
+    parts = post(server, encoded(wide, ".tif"), **accepted).parts
+    assert [part.get_filename() for part in parts.values()] == ["picture.tif", "preview.jpg"]
+    picture, preview = (decoded(part.get_content()) for part in parts.values())
+    assert (picture.shape, preview.shape) == ((1000, 4000, 3), (512, 2048, 3))
+    assert (
+        cv2.absdiff(cv2.resize(picture, (2048, 512), interpolation=cv2.INTER_AREA), preview).mean()
+        < 2
+    )
+    (alone,) = post(server, encoded(photo, ".jpg"), **accepted).parts.values()
+    assert (alone.get_filename(), alone.get_content_type()) == ("picture.jpg", "image/jpeg")
+    assert alone.get_content() == post(server, encoded(photo, ".jpg")).content
 
 
 def test_a_face_in_the_papers_format_is_colored_as_it_stands(

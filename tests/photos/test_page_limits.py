@@ -21,7 +21,7 @@ MOST_BYTES = 10_000_000
 HOST = "Host: 127.0.0.1:{port}\r\n"
 UPLOAD = "POST /colorize HTTP/1.1\r\n" + HOST + "Content-Length: {length}\r\n\r\n"
 
-LARGE = ColoredPhoto(bytes(30_000_000), 1, False, 1, None, 0.5)
+LARGE = ColoredPhoto(bytes(30_000_000), ".png", None, 1, False, 1, None, 0.5)
 """More than the buffers on the way to a client hold."""
 
 
@@ -148,7 +148,7 @@ def test_who_stops_taking_an_answer_is_cut_off_and_gives_its_place_back(
         with suppress(ConnectionResetError):
             while part := connected.recv(1 << 20):
                 taken += len(part)
-        assert taken < len(LARGE.png)
+        assert taken < len(LARGE.content)
 
 
 def test_an_answer_may_be_taken_slowly_however_long_it_takes(
@@ -166,7 +166,7 @@ def test_an_answer_may_be_taken_slowly_however_long_it_takes(
         while part := response.read(3_000_000):
             taken += len(part)
             time.sleep(0.3)  # 3 s in all
-        assert taken == len(LARGE.png)
+        assert taken == len(LARGE.content)
 
 
 def test_a_refused_client_that_neither_sends_nor_goes_is_let_go(
@@ -206,7 +206,7 @@ def test_at_the_end_the_photo_in_work_is_answered_and_those_that_wait_are_refuse
     def work(file: bytes, whole: bool) -> ColoredPhoto:
         begun.set()
         assert go_on.wait(SECONDS)
-        return ColoredPhoto(b"a picture", 1, False, 1, None, 0.5)
+        return ColoredPhoto(b"a picture", ".png", None, 1, False, 1, None, 0.5)
 
     monkeypatch.setattr(workshop, "_colorize", work)
     upload = UPLOAD.replace("{length}", "0")

@@ -69,7 +69,7 @@ def test_the_page_is_served_without_a_clone(environment: Path, tmp_path: Path) -
     ) as server:
         address = server.stdout.readline().strip()
         with urllib.request.urlopen(address, timeout=20) as answer:
-            assert b"Colour</span> an old photo" in answer.read()
+            assert b"Colour</span> old photos" in answer.read()
         server.terminate()
         assert server.wait(timeout=20) == 0, server.stderr.read()
 
@@ -118,7 +118,12 @@ def test_the_wheel_carries_nets_solvers_weights_page_and_report(wheel: set[str])
         f"colorgan/{path.relative_to(ROOT)}" for pattern in CARRIED for path in ROOT.glob(pattern)
     }
     assert carried and carried <= wheel
-    for name in ("photos/page/page.html", "measuring/report.html.j2", "measuring/experiments.toml"):
+    page = {
+        f"colorgan/{path.relative_to(ROOT / 'python/colorgan')}"
+        for path in ROOT.glob("python/colorgan/photos/page/browser/*")
+    }
+    assert len(page) > 2 and page <= wheel
+    for name in ("measuring/report.html.j2", "measuring/experiments.toml"):
         assert f"colorgan/{name}" in wheel
 
 

@@ -1,17 +1,16 @@
 """The web application: what is answered to whom.
 
 It has two addresses: `GET /` is the page, `POST /colorize` takes a picture file as its body and
-answers with a PNG. Both are found below the path of the public address, too, which some proxies cut
-off and others do not. All else is refused with `{"error": one line}`. Nothing touches the disk and
-nothing is logged. Other web sites, which the user's browser may have open, cannot use it.
+answers with one of the same format or, where that is only read, with a PNG. Both are found below
+the path of the public address, too, which some proxies cut off and others do not. All else is
+refused with `{"error": one line}`. Nothing touches the disk and nothing is logged. Other web sites,
+which the user's browser may have open, cannot use it.
 """
 
 import asyncio
-import base64
-import hashlib
 import re
+import secrets
 from http import HTTPStatus
-from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -22,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from colorgan.errors import UserError
+from colorgan.photos.page.document import content_security_policy, page_document
 from colorgan.photos.page.senders import Senders
 from colorgan.photos.page.workshop import BusyError, ColoredPhoto, Workshop
 
@@ -29,6 +29,14 @@ SILENCE_SECONDS = 20  # without a byte, after which an upload is given up
 # A drip would hold a place for as long as it liked. The slowest lines that people have, old mobile
 # ones, carry a few thousand bytes a second; this is well below, and ends a drip in a minute.
 GRACE_SECONDS, SLOWEST = 60, 1000  # seconds more than a line of so many bytes a second takes
+
+MEDIA_TYPES = {
+    ".jpg": "image/jpeg",
+    ".png": "image/png",
+    ".tif": "image/tiff",
+    ".webp": "image/webp",
+}
+"""Of what is answered, by its suffix."""
 
 WHOLE = {"": False, "whole=1": True}
 """What may stand after the question mark, and whether it asks for the whole photo."""
@@ -45,7 +53,7 @@ def make_app(workshop: Workshop, max_bytes: int, senders: Senders) -> Starlette:
     """The application. It colours in `workshop` and refuses files of more than `max_bytes`, and
     whatever does not come from `senders`.
     """
-    page = Route("/", _page(), methods=["GET"])
+    page = Route("/", _page(max_bytes), methods=["GET"])
     page.methods = {"GET"}  # without the HEAD that comes with it, for which nobody asks
     app = Starlette(
         routes=[page, Route("/colorize", _Colorize(workshop, max_bytes), methods=["POST"])],
@@ -61,31 +69,11 @@ def make_app(workshop: Workshop, max_bytes: int, senders: Senders) -> Starlette:
     return app
 
 
-def content_security_policy(page: bytes) -> str:
-    """Allow a page its own style, script and pictures, asking its own server, and nothing else."""
-    hashes = {
-        tag: base64.b64encode(hashlib.sha256(text).digest()).decode()
-        for tag, text in re.findall(rb"<(style|script)>(.*?)</\1>", page, re.DOTALL)
-    }
-    return "; ".join(
-        [
-            "default-src 'none'",
-            "img-src blob: data:",
-            "connect-src 'self'",
-            f"style-src 'sha256-{hashes[b'style']}'",
-            f"script-src 'sha256-{hashes[b'script']}'",
-            "base-uri 'none'",
-            "form-action 'none'",
-            "frame-ancestors 'none'",
-        ]
-    )
-
-
 # ----------------------------------------------------------------------------- the two addresses
 
 
-def _page() -> Response:
-    page = Path(__file__).with_name("page.html").read_bytes()
+def _page(max_bytes: int) -> Response:
+    page = page_document(max_bytes)
     headers = {**_GUARDS, "Content-Security-Policy": content_security_policy(page)}
     return Response(page, headers=headers, media_type="text/html")
 
@@ -107,7 +95,8 @@ class _Colorize:
         with self._workshop.place():
             file = await _read_body(request, length)
             photo = await self._workshop.colorize(file, WHOLE[query])
-            await _answer_with(photo)(scope, receive, send)
+            in_parts = "multipart/form-data" in request.headers.get("Accept", "")
+            await _answer_with(photo, in_parts)(scope, receive, send)
 
 
 def _content_length(request: Request, most: int) -> int:
@@ -146,7 +135,8 @@ async def _read_body(request: Request, length: int) -> bytes:
     return bytes(body)
 
 
-def _answer_with(photo: ColoredPhoto) -> Response:
+def _answer_with(photo: ColoredPhoto, in_parts: bool) -> Response:
+    """The coloured photo; or, `in_parts`, this as "picture", and "preview" where there is one."""
     found = {
         "X-Faces": str(photo.faces),
         "X-Was-Color": str(int(photo.was_color)),
@@ -154,7 +144,25 @@ def _answer_with(photo: ColoredPhoto) -> Response:
         "X-Bits": str(photo.bits or ""),
         "X-Middle": f"{photo.middle:.3f}",
     }
-    return Response(photo.png, headers={**_GUARDS, **found}, media_type="image/png")
+    headers = {**_GUARDS, **found}
+    if not in_parts:
+        return Response(photo.content, headers=headers, media_type=MEDIA_TYPES[photo.suffix])
+    parts = {"picture": (photo.suffix, photo.content)}
+    if photo.preview is not None:
+        parts["preview"] = (".jpg", photo.preview)
+    boundary = secrets.token_hex(16)
+    body = b"".join(_part(name, *part, boundary) for name, part in parts.items())
+    media_type = f"multipart/form-data; boundary={boundary}"
+    return Response(body + f"--{boundary}--\r\n".encode(), headers=headers, media_type=media_type)
+
+
+def _part(name: str, suffix: str, content: bytes, boundary: str) -> bytes:
+    """One part of an answer, as of a form with files."""
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}{suffix}"'
+        f"\r\nContent-Type: {MEDIA_TYPES[suffix]}\r\n\r\n"
+    )
+    return head.encode() + content + b"\r\n"
 
 
 # ----------------------------------------------------------------------------- refusing

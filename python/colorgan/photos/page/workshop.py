@@ -10,6 +10,7 @@ from threading import BoundedSemaphore
 from types import TracebackType
 from typing import Self
 
+import cv2
 import numpy as np
 
 from colorgan.photos.colorizer import FACE_SIDE, Colorizer
@@ -17,6 +18,10 @@ from colorgan.photos.encoding import encode_picture
 from colorgan.photos.pictures import read_picture
 
 WAITING = 4  # photos that may wait while another is coloured
+
+_WEBP_QUALITY = 95  # as of JPEG: without loss, it takes several times as long as a PNG
+_UNSHOWN = (".tif",)  # formats that browsers cannot show
+_PREVIEW_SIDE = 2048  # pixels: more than most screens have
 
 
 class BusyError(Exception):
@@ -27,8 +32,12 @@ class BusyError(Exception):
 class ColoredPhoto:
     """What became of a photo."""
 
-    png: bytes
-    """Upright, of the photo's luminance; gray where nothing was coloured."""
+    content: bytes
+    """A picture file: upright, of the photo's luminance; gray where nothing was coloured."""
+    suffix: str
+    """Of the photo's own format where that is written, else ".png"."""
+    preview: bytes | None
+    """A JPEG to look at, where browsers cannot show the content."""
     faces: int
     was_color: bool
     """The file held colour, which was not used."""
@@ -113,5 +122,31 @@ class Workshop:
             count = len(faces)
             if count:
                 middle = float(np.clip(faces[0, :, 0].mean() / gray.shape[1], 0, 1))
-        png = encode_picture(colored, picture.alpha, ".png", None, picture.metadata)
-        return ColoredPhoto(png, count, picture.was_color, picture.frames, picture.bits, middle)
+        suffix = picture.suffix
+        return ColoredPhoto(
+            content=encode_picture(
+                colored,
+                picture.alpha,
+                suffix,
+                _WEBP_QUALITY if suffix == ".webp" else None,
+                picture.metadata,
+            ),
+            suffix=suffix,
+            preview=_preview(colored, picture.alpha) if suffix in _UNSHOWN else None,
+            faces=count,
+            was_color=picture.was_color,
+            frames=picture.frames,
+            bits=picture.bits,
+            middle=middle,
+        )
+
+
+def _preview(bgr: np.ndarray, alpha: np.ndarray | None) -> bytes:
+    """A JPEG of a picture, BGR `(h, w, 3)` and alpha `(h, w)`, no larger than a screen."""
+    scale = min(1, _PREVIEW_SIDE / max(bgr.shape))
+    size = [max(1, round(scale * side)) for side in bgr.shape[1::-1]]
+    planes = [
+        None if plane is None else cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
+        for plane in (bgr, alpha)
+    ]
+    return encode_picture(*planes, ".jpg")
