@@ -88,7 +88,10 @@ function made(tag, name, text) {
 function placeTile(photo) {
   const radio = made("input", "unseen", "");
   Object.assign(radio, { type: "radio", name: "photo" });
-  radio.addEventListener("change", () => choose(photo));
+  radio.addEventListener("change", () => {
+    choose(photo);
+    frame.scrollIntoView({ block: "nearest" }); // on a phone it is far above
+  });
   photo.tile = made("label", "tile", "");
   photo.tile.title = photo.path;
   photo.tile.append(radio, document.createElement("canvas"), made("span", "name", photo.path.replace(/.*\//, "")), made("span", "word", ""));

@@ -32,6 +32,11 @@ zipButton.addEventListener("click", async () => {
   }
 });
 
+// Ask before an album is lost that is being coloured.
+addEventListener("beforeunload", (event) => {
+  if (request && photos.length > 1) event.preventDefault();
+});
+
 // ---------------------------------------------------------------- dropping
 
 addEventListener("dragover", (event) => {
