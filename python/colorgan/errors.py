@@ -1,4 +1,4 @@
-"""How every command ends: when its input is wrong, in one line; when it is told to, tidily."""
+"""What commands tell of, in one line: what ends them, and what does not."""
 
 import signal
 import sys
@@ -47,3 +47,10 @@ def _outcome(name: str, work: Callable[[], int | None]) -> int:
 def _end(number: int, _frame: object) -> None:
     """Leave every block on the way out, which removes what is unfinished."""
     raise SystemExit(128 + number)
+
+
+def note(text: str) -> None:
+    """Tell, in one line on standard error, of something that does not end the work."""
+    from tqdm import tqdm  # late: most commands have nothing to tell
+
+    tqdm.write(f"colorgan: {text}", file=sys.stderr)  # above a progress bar, if there is one

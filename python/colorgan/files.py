@@ -1,9 +1,12 @@
-"""Files and folders: written whole or not at all, and told apart by their checksums."""
+"""Files and folders: found, written whole or not at all, and told apart by their checksums."""
 
+import errno
 import hashlib
 import json
 import os
 import secrets
+import stat
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +14,65 @@ from typing import Any
 from colorgan.errors import UserError
 
 _LONGEST_NAME = 255  # bytes, of nearly all file systems
+_MADE_BY_PROGRAMS = ("@eaDir", "#recycle", "__MACOSX", "Thumbs.db", "desktop.ini")
+# Folders of previews and of what was deleted, and what Windows puts beside pictures.
+
+
+def is_hidden(name: str) -> bool:
+    """Whether a file or folder of this name is none that its owner put there."""
+    return name.startswith(".") or name in _MADE_BY_PROGRAMS
+
+
+def files_below(
+    folder: str | Path, wanted: Callable[[str], bool], refuse: Callable[[OSError], None]
+) -> Iterator[os.DirEntry]:
+    """The files of a folder, then those of the folders in it, in the order of their names.
+
+    Only files whose name is `wanted`, links followed, each folder once, hidden ones left out.
+    `refuse` is told of what is out of reach: files by a link to nowhere, or that are none, folders
+    that cannot be read.
+    """
+    waiting, seen = [os.fspath(folder)], set()
+    while waiting:
+        folders = []
+        for entry in _visible_entries(waiting.pop(), seen, refuse):
+            try:
+                if entry.is_dir():
+                    folders.append(entry.path)
+                    continue
+                if not wanted(entry.name):
+                    continue
+                if not stat.S_ISREG(entry.stat().st_mode):  # reading a pipe may never end
+                    raise OSError(errno.EINVAL, "not a regular file", entry.path)
+            except OSError as error:
+                refuse(error)
+                continue
+            yield entry
+        waiting += reversed(folders)
+
+
+def _visible_entries(
+    folder: str, seen: set[tuple[int, int]], refuse: Callable[[OSError], None]
+) -> list[os.DirEntry]:
+    """What lies in a folder, by name; nothing if it was `seen`, by a link that leads there."""
+    try:
+        status = os.stat(folder)
+        if (status.st_dev, status.st_ino) in seen:
+            return []
+        seen.add((status.st_dev, status.st_ino))
+        with os.scandir(folder) as found:
+            visible = [entry for entry in found if not is_hidden(entry.name)]
+    except OSError as error:
+        refuse(error)
+        return []
+    return sorted(visible, key=lambda entry: entry.name)
+
+
+def out_of_reach(refused: Sequence[OSError]) -> str:
+    """What `files_below` refused, as the first words of a line."""
+    first = f"{refused[0].filename}: cannot be read ({refused[0].strerror})"
+    others = len(refused) - 1
+    return first if not others else f"{first}, nor can {others} more files or folders"
 
 
 def make_folder(path: Path) -> Path:

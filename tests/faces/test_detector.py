@@ -12,6 +12,7 @@ from colorgan.faces import celeba as archive
 from colorgan.faces.detector import FaceDetector
 from colorgan.faces.drawn.portrait import draw_face
 from colorgan.faces.drawn.traits import sample_traits
+from colorgan.faces.images import ImageReader, open_source
 from colorgan.faces.landmarks import CELEBA_POINTS, yaw
 from colorgan.faces.similarity import transformed
 from conftest import run_python
@@ -54,8 +55,8 @@ def test_a_mirrored_drawn_face_turns_the_other_way(detector, drawn):
 
 
 def test_a_mirrored_real_face_turns_the_other_way(detector, celeba):
-    source = archive.open_source(celeba)
-    with archive.open_reader(celeba) as reader:
+    source = open_source(celeba)
+    with ImageReader(source.containers) as reader:
         files = [reader.read(tuple(entry)) for entry in source.index[:30]]
     images = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) for data in files]
     assert_mirroring_changes_the_sign(detector, np.stack([gray_crop(image) for image in images]))
@@ -177,8 +178,8 @@ def test_images_too_small_or_thin_for_a_face_have_none(detector, shape):
 
 
 def test_celebas_points_are_where_the_detector_finds_them_in_its_images(detector, celeba):
-    source = archive.open_source(celeba)
-    with archive.open_reader(celeba) as reader:
+    source = open_source(celeba)
+    with ImageReader(source.containers) as reader:
         files = [reader.read(tuple(entry)) for entry in source.index[100:140]]
     images = [cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_GRAYSCALE) for data in files]
     found = [faces.landmarks[0] for faces in map(detector.detect, images) if len(faces)]

@@ -1,5 +1,6 @@
 """CelebA's list of landmarks, and the turn that five points show."""
 
+import codecs
 import re
 
 import numpy as np
@@ -39,6 +40,22 @@ def test_the_list_gives_five_points_an_image(tmp_path):
     assert found[7][1].tolist() == [108, -1]
 
 
+@pytest.mark.parametrize("mark", [b"", codecs.BOM_UTF8])
+@pytest.mark.parametrize("end", ["\n", "\r\n", " \t\r\n", "\n\n"])
+@pytest.mark.parametrize("quote", ["", '"'])
+@pytest.mark.parametrize("comma", [",", ";", ", "])
+def test_a_csv_of_the_list_gives_the_same_points(tmp_path, mark, end, quote, comma):
+    rows = [["image_id", *COLUMNS.split()], LINE.split(), OTHER.replace("jpg", "JPG").split()]
+    lines = [comma.join(f"{quote}{field}{quote}" for field in row) for row in rows]
+    path = tmp_path / "list_landmarks_align_celeba.csv"
+    path.write_bytes(mark + end.join([*lines, ""]).encode())
+    text = tmp_path / "list_landmarks_align_celeba.txt"
+    text.write_text(f"2\n{COLUMNS} \n{LINE}\n{OTHER}\n")
+    found, expected = read_landmarks(path), read_landmarks(text)
+    assert found.keys() == expected.keys()
+    assert all((found[number] == expected[number]).all() for number in expected)
+
+
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [
@@ -51,7 +68,8 @@ def test_the_list_gives_five_points_an_image(tmp_path):
         (f"2\n{COLUMNS}\n{LINE}\n{OTHER.replace('158', 'nan')}\n", "line 4", "10 numbers"),
         (f"2\n{COLUMNS}\n{LINE}\n{OTHER.replace('158', 'x')}\n", "line 4", "10 numbers"),
         (f"2\n{COLUMNS}\n{OTHER.replace('jpg', 'txt')}\n{LINE}\n", "line 3", "000001.jpg"),
-        (f"2\n{COLUMNS}\n{LINE}\n\n", "line 4", "000001.jpg"),
+        (f"2\n{COLUMNS}\n{LINE}\n\n", "line 1", "promises 2 images, 1 follow"),
+        (f"image_id,lefteye_x\n{LINE}\n", "line 1", "column names"),
         (f"2\n{COLUMNS}\n{LINE}\n{LINE}\n", "line 4", "image 000001 a second time"),
     ],
 )

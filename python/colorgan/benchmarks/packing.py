@@ -19,7 +19,8 @@ from statistics import median
 import cv2
 import numpy as np
 
-from colorgan.faces.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP, open_reader, open_source
+from colorgan.faces.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP
+from colorgan.faces.images import ImageReader, open_source
 
 FULL_CELEBA = 202_599
 
@@ -71,13 +72,13 @@ def build_rates(images: Path, count: int, size: int, workers: int) -> tuple[floa
 def take_turns(images: Path, size: int, workers: int, rounds: int) -> None:
     """Have both sides take turns, and print each round and the medians."""
     source = open_source(images)
-    with open_reader(source.path) as reader:
+    with ImageReader(source.containers) as reader:
         files = [reader.read(entry) for entry in source.index.tolist()]
     plain, joint, at_work, whole = [], [], [], []
     for _ in range(rounds):
         plain.append(plain_rate(files, size))
         for rates, rate in zip(
-            (at_work, whole), build_rates(source.path, len(files), size, workers), strict=True
+            (at_work, whole), build_rates(images, len(files), size, workers), strict=True
         ):
             rates.append(rate)
         joint.append(joint_plain_rate(files, size, workers))

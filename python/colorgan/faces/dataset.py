@@ -28,13 +28,11 @@ from colorgan.faces.celeba import (
     CROP_SIDE,
     CROP_TOP,
     TRAINING_PARTITION,
-    ImageSource,
-    Partition,
-    open_source,
-    read_partition,
 )
 from colorgan.faces.database import Face, FaceWriter
 from colorgan.faces.decoding import Decoded, decoding_in_order
+from colorgan.faces.images import ImageSource, open_source
+from colorgan.faces.lists import Partition, read_partition
 from colorgan.files import flush_to_disk, sha256
 
 MANIFEST = "manifest.json"
@@ -193,7 +191,7 @@ def _write_splits(
             limit.skip(split, _missing(int(number)))
     entries = np.concatenate(found)
     with (
-        decoding_in_order(source.path, entries, options.size, options.workers) as images,
+        decoding_in_order(source.containers, entries, options.size, options.workers) as images,
         ExitStack() as opened,
     ):
         writers = [
@@ -233,7 +231,8 @@ def _manifest(
             "max_bad": options.max_bad,
         },
         "source": {"images": str(options.images), **source.checksum()},
-        "partition": partition and {"list": str(partition.path), "sha256": sha256(partition.path)},
+        "partition": partition
+        and {"list": str(options.partition), "sha256": sha256(options.partition)},
         "crop": {"left": CROP_LEFT, "top": CROP_TOP, "width": CROP_SIDE, "height": CROP_SIDE},
         "resize": {"width": options.size, "height": options.size, "method": "cv2.INTER_AREA"},
         "pixels": "uint8, channel x row x column, channels blue, green, red",

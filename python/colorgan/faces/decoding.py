@@ -15,7 +15,7 @@ import mmap
 import os
 import signal
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import chain
 from multiprocessing import get_context, resource_tracker
@@ -29,7 +29,8 @@ import cv2
 import numpy as np
 
 from colorgan.errors import UserError
-from colorgan.faces.celeba import FaceDecoder, UnusableImageError, open_reader
+from colorgan.faces.celeba import FaceDecoder, UnusableImageError
+from colorgan.faces.images import ImageReader
 
 _CHUNK_IMAGES = 64
 _TASKS_PER_WORKER = 2
@@ -54,12 +55,12 @@ class Decoded(NamedTuple):
 
 @contextmanager
 def decoding_in_order(
-    path: Path, entries: np.ndarray, size: int, workers: int
+    containers: Sequence[Path], entries: np.ndarray, size: int, workers: int
 ) -> Iterator[Iterator[Decoded]]:
-    """Decode the images of the source at `path` in `workers` processes, which end with the block.
+    """Decode images of a source in `workers` processes, which end with the block.
 
-    `entries` are rows of the source's index. The block gets an iterator over one result for each,
-    in their order, which raises `UserError` when a worker dies.
+    `entries` are rows of the index of an `ImageSource` with these `containers`. The block gets an
+    iterator over one result for each, in their order, which raises `UserError` when a worker dies.
     """
     chunks = [entries[at : at + _CHUNK_IMAGES] for at in range(0, len(entries), _CHUNK_IMAGES)]
     context = get_context("forkserver")  # forks a clean process: no LMDB, no Caffe, no threads
@@ -67,7 +68,7 @@ def decoding_in_order(
     count = min(workers, len(chunks))
     slots = _SharedSlots(count * _CHUNKS_AHEAD_PER_WORKER, size)
     with _interrupts_held_back():
-        pool = [_Worker(context, path, slots, size) for _ in range(count)]
+        pool = [_Worker(context, containers, slots, size) for _ in range(count)]
     try:
         yield chain.from_iterable(_in_order(pool, chunks))
     finally:
@@ -141,11 +142,13 @@ def _share_slots(count: int, size: int, file: Any) -> _SharedSlots:
 class _Worker:
     """The main process's view of one decoding process."""
 
-    def __init__(self, context: BaseContext, path: Path, slots: _SharedSlots, size: int) -> None:
+    def __init__(
+        self, context: BaseContext, containers: Sequence[Path], slots: _SharedSlots, size: int
+    ) -> None:
         self._slots = slots
         self.tasks: deque[tuple[int, np.ndarray]] = deque()
         self.connection, theirs = context.Pipe()
-        arguments = (theirs, path, slots, size)
+        arguments = (theirs, containers, slots, size)
         self._process = context.Process(target=_work, args=arguments, daemon=True)
         self._process.start()
         theirs.close()
@@ -180,7 +183,9 @@ class _Worker:
         self._process.join()
 
 
-def _work(connection: Connection, path: Path, slots: _SharedSlots, size: int) -> None:
+def _work(
+    connection: Connection, containers: Sequence[Path], slots: _SharedSlots, size: int
+) -> None:
     """Decode chunks until the main process closes the pipe.
 
     Their faces go into the shared slots. The answer to a chunk is a dict: place in the chunk, and
@@ -189,7 +194,7 @@ def _work(connection: Connection, path: Path, slots: _SharedSlots, size: int) ->
     cv2.setNumThreads(1)
     with (
         FaceDecoder(size) as decoder,
-        open_reader(path) as reader,
+        ImageReader(containers) as reader,
         suppress(EOFError, BrokenPipeError, ConnectionResetError),
     ):
         while True:

@@ -5,12 +5,13 @@ the mouth; left and right are the viewer's, as in CelebA's list.
 """
 
 import math
-import re
 from pathlib import Path
 
 import numpy as np
 
 from colorgan.errors import UserError
+from colorgan.faces.celeba import image_number
+from colorgan.faces.lists import check_count, fields_of, read_list
 
 POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
@@ -23,52 +24,49 @@ In pixels of 178 x 218; measured by `colorgan measure-detection`, see data/resul
 """
 
 _COLUMNS = [f"{point}_{axis}" for point in POINTS for axis in "xy"]
-_IMAGE_NAME = re.compile(r"(\d{1,9})\.jpg")
 
 
 def read_landmarks(path: Path) -> dict[int, np.ndarray]:
-    """Read CelebA's `list_landmarks_align_celeba.txt`: image number to float64 points `(5, 2)`.
+    """Read CelebA's `list_landmarks_align_celeba`: image number to float64 points `(5, 2)`.
 
-    Points are (x, y) in pixels of the aligned image of 178 x 218. The first line of the file is the
-    count of images, the second names the columns, then `000001.jpg` and ten coordinates a line.
-    Raises `UserError` for a file that cannot be read, an odd line, an image listed twice, or a
-    count that is not that of the lines.
+    Points are (x, y) in pixels of the aligned image of 178 x 218. Its authors' text begins with the
+    count of images; Kaggle's CSV does not. Then come the columns' names, and `000001.jpg` and ten
+    coordinates a line. Raises `UserError` for a file that cannot be read, an odd line, an image
+    listed twice, or a count that is not that of the lines.
     """
-    try:
-        lines = path.read_text(encoding="ascii").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a readable list of landmarks: {error}") from None
-    if not lines or not lines[0].strip().isdecimal():
-        raise UserError(f"{path}, line 1: expected the count of images; is it the aligned list?")
-    if len(lines) < 2 or lines[1].split() != _COLUMNS:
-        raise UserError(f"{path}, line 2: expected the column names {' '.join(_COLUMNS)}")
+    listed = read_list(path, "list of landmarks")
+    names = [name for name in listed.columns if name != "image_id"]
+    if not names and listed.count is None:
+        raise UserError(
+            f"{path}, line 1: expected the count of images, or the column names; "
+            "is it the aligned list?"
+        )
+    if names != _COLUMNS:
+        line = 1 if listed.count is None else 2
+        raise UserError(f"{path}, line {line}: expected the column names {' '.join(_COLUMNS)}")
     found: dict[int, np.ndarray] = {}
-    for at, line in enumerate(lines[2:], 3):
+    for at, line in listed.rows:
         number, points = _landmark_row(path, at, line)
         if number in found:
             raise UserError(f"{path}, line {at}: lists image {number:06d} a second time")
         found[number] = points
-    if len(found) != int(lines[0]):
-        raise UserError(
-            f"{path}, line 1: promises {int(lines[0])} images, {len(found)} follow; "
-            "download it again"
-        )
+    check_count(path, listed, len(found))
     return found
 
 
 def _landmark_row(path: Path, line_number: int, line: str) -> tuple[int, np.ndarray]:
-    name, *fields = line.split() or [""]
-    match = _IMAGE_NAME.fullmatch(name)
+    name, *fields = fields_of(line)
+    number = image_number(name)
     try:
         values = [float(field) for field in fields]
     except ValueError:
         values = []
-    if match is None or len(values) != len(_COLUMNS) or not all(map(math.isfinite, values)):
+    if number is None or len(values) != len(_COLUMNS) or not all(map(math.isfinite, values)):
         raise UserError(
             f"{path}, line {line_number}: expected '000001.jpg' and {len(_COLUMNS)} numbers, "
             f"not {line[:40]!r}"
         )
-    return int(match[1]), np.array(values).reshape(len(POINTS), 2)
+    return number, np.array(values).reshape(len(POINTS), 2)
 
 
 def yaw(points: np.ndarray) -> np.ndarray:

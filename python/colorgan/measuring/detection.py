@@ -25,8 +25,9 @@ import skimage.data
 from tqdm import tqdm
 
 from colorgan.errors import UserError
-from colorgan.faces.celeba import IMAGE_HEIGHT, IMAGE_WIDTH, open_reader, open_source
+from colorgan.faces.celeba import IMAGE_HEIGHT, IMAGE_WIDTH
 from colorgan.faces.detector import FaceDetector, yunet_file
+from colorgan.faces.images import ImageReader, open_source
 from colorgan.faces.similarity import nearest_similarity, transformed
 
 SEED = 1
@@ -227,7 +228,7 @@ def gray_images(path: Path, count: int) -> Iterator[np.ndarray]:
     """As many images as asked for, chosen by chance, one by one."""
     source = open_source(path)
     chosen = np.random.default_rng(SEED).permutation(len(source.index))[:count]
-    with open_reader(source.path) as reader:
+    with ImageReader(source.containers) as reader:
         for entry in source.index[chosen].tolist():
             data = np.frombuffer(reader.read(entry), np.uint8)
             gray = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)

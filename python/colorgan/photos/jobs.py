@@ -10,7 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from colorgan.errors import UserError
-from colorgan.files import shortened
+from colorgan.files import is_hidden, shortened
 from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES, is_video
 from colorgan.photos.encoding import WRITABLE_SUFFIXES
 from colorgan.photos.formats import READABLE_SUFFIXES
@@ -20,9 +20,6 @@ MARK = "_colorized"
 
 STANDARD = "-"
 """In place of a path: standard input, or standard output."""
-
-_MADE_BY_PROGRAMS = ("@eaDir", "#recycle", "__MACOSX", "Thumbs.db", "desktop.ini")
-# Folders of previews and of what was deleted, and what Windows puts beside pictures.
 
 
 @dataclass(frozen=True)
@@ -153,7 +150,7 @@ class _Search:
                 folders.clear()
                 continue
             seen.add((here.st_dev, here.st_ino))
-            folders[:] = sorted(name for name in folders if not _is_hidden(name))
+            folders[:] = sorted(name for name in folders if not is_hidden(name))
             for name in sorted(names):
                 path = Path(parent, name)
                 if self._is_source(path):
@@ -164,7 +161,7 @@ class _Search:
 
     def _is_source(self, path: Path) -> bool:
         """Whether a file is one to colour, by its name; one out of reach is an error."""
-        if _is_hidden(path.name) or path.stem.endswith(MARK):
+        if is_hidden(path.name) or path.stem.endswith(MARK):
             return False
         try:
             is_file = stat.S_ISREG(path.stat().st_mode)
@@ -179,10 +176,6 @@ class _Search:
 
 def _is_named(path: Path) -> bool:
     return path.suffix.lower() in {*READABLE_SUFFIXES, *VIDEO_SUFFIXES}
-
-
-def _is_hidden(name: str) -> bool:
-    return name.startswith(".") or name in _MADE_BY_PROGRAMS
 
 
 def _pattern(path: Path) -> str:
