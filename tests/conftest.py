@@ -1,7 +1,7 @@
 """What the tests share: faces to train on, and programs run as a user runs them.
 
-The faces are real ones of CelebA where CELEBA, or ../shared/celeba, has the archive; otherwise
-they are drawn by `colorgan make-sample-faces`.
+The faces are real ones of CelebA where CELEBA, or ../shared/celeba, has it; otherwise they are
+drawn by `colorgan make-sample-faces`.
 """
 
 import os
@@ -17,12 +17,13 @@ import pytest
 import skimage.data
 
 from colorgan.errors import UserError
+from colorgan.faces.downloads import PARTITION, find_lists
 from colorgan.luminance import chroma_of, in_unit_range
 from colorgan.nets.runtime import use_device
 from colorgan.photos.colorizer import Colorizer
 
 ROOT = Path(__file__).resolve().parents[1]
-CELEBA = Path(os.environ.get("CELEBA", ROOT.parent / "shared/celeba/img_align_celeba.zip"))
+CELEBA = Path(os.environ.get("CELEBA") or ROOT.parent / "shared/celeba/img_align_celeba.zip")
 TRAIN_FACES, TEST_FACES = 192, 48
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -105,18 +106,25 @@ def run() -> Run:
 
 @pytest.fixture(scope="session")
 def celeba() -> Path:
-    """The real CelebA archive; tests that need it are skipped without it."""
-    if not CELEBA.exists():
-        pytest.skip(f"no CelebA at {CELEBA}: set CELEBA=img_align_celeba.zip")
+    """Real CelebA, images and partition list; tests that need it are skipped without it."""
+    if not has_celeba():
+        pytest.skip(f"no CelebA at {CELEBA}: set CELEBA to the folder with images and list")
     return CELEBA
+
+
+def has_celeba() -> bool:
+    """Whether CELEBA has both images and partition list."""
+    try:
+        return CELEBA.exists() and bool(find_lists(PARTITION, [CELEBA]))
+    except UserError:
+        return False
 
 
 @pytest.fixture(scope="session")
 def face_source(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, int]:
-    """Images, partition list, and the partition to test on: CelebA, or drawn faces."""
-    partition = CELEBA.with_name("list_eval_partition.txt")
-    if CELEBA.exists() and partition.exists():
-        return CELEBA, partition, 1
+    """Images, where their partition list is, and the partition to test on: CelebA, or drawn."""
+    if has_celeba():
+        return CELEBA, CELEBA, 1
     out = tmp_path_factory.mktemp("drawn") / "sample"
     count = ("--count", TRAIN_FACES, "--test-count", TEST_FACES)
     drawn = run_program("make-sample-faces", "--out", out, *count)

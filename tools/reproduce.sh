@@ -5,9 +5,11 @@
 #   bash tools/reproduce.sh          a model half as wide, some minutes on 2 cores
 #   bash tools/reproduce.sh --full   the paper's model and length: days on a CPU
 #
-#   CELEBA=path        img_align_celeba.zip or its unpacked folder, with list_eval_partition.txt beside
-#                      it (default: faces drawn by a program)
-#   TEST_PARTITION=2   the partition of CelebA that the faces measured on come from
+#   CELEBA=path        CelebA as it was downloaded: the folder with img_align_celeba.zip, or its images, and
+#                      list_eval_partition.txt or .csv; or the zip itself, with the list in it or beside it
+#                      (default: faces drawn by a program)
+#   TEST_PARTITION=n   the partition of CelebA that the faces measured on come from (default: 2, or 1 if no
+#                      image is of partition 2)
 #   ITERATIONS=n       updates of each training (default: 600, with --full the solver's 20,000)
 #   BATCH_SIZE=n       faces an iteration (default: 4, with --full the net's 64)
 #   DATA=folder        where faces are drawn and packed (default: data)
@@ -46,13 +48,11 @@ done
 
 # The test set begins with faces on which the best snapshot is chosen; those after them are measured.
 if [[ -n ${CELEBA:-} ]]; then
-  images=$CELEBA data=$packed/celeba test_partition=${TEST_PARTITION:-2}
-  partition=$(dirname "$CELEBA")/list_eval_partition.txt
+  images=$CELEBA data=$packed/celeba partition=$CELEBA test_partition=${TEST_PARTITION:-}
   validation_faces=1044 test_faces=2044 notes=() # as the experiments have them
-  [[ -f $partition ]] || die "$partition is missing: it comes with CelebA"
 else
   drawn=$packed/sample_faces data=$packed/sample
-  images=$drawn/img_align_celeba partition=$drawn/list_eval_partition.txt test_partition=2
+  images=$drawn/img_align_celeba partition=$drawn/list_eval_partition.txt test_partition=
   validation_faces=40 test_faces=100
   notes=("--note=The faces are drawn by a program, not photographs: what is learned here shows that the \
 software works, not how well the paper's method colours people. CELEBA=path trains on CelebA.")
@@ -61,9 +61,16 @@ fi
 
 if [[ ! -f $data/manifest.json ]]; then
   $colorgan build-lmdb --images "$images" --partition "$partition" --out "$data" \
-    --test-partition "$test_partition" --test-count $test_faces
-elif grep -qF "\"images\": \"$images\"" "$data/manifest.json" \
-  && grep -qF "\"test_partition\": $test_partition" "$data/manifest.json"; then
+    ${test_partition:+"--test-partition=$test_partition"} --test-count $test_faces
+elif .venv/bin/python - "$data/manifest.json" "$images" "$test_partition" << 'PYTHON'; then
+import json
+import sys
+
+with open(sys.argv[1]) as file:
+    manifest = json.load(file)
+partition = str(manifest["options"]["test_partition"])
+sys.exit(manifest["source"]["images"] != sys.argv[2] or sys.argv[3] not in ("", partition))
+PYTHON
   say "$data is there already"
 else
   die "$data holds other faces than these: remove it"

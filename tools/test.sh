@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
 # Sets the project up if need be, then runs its tests and its linter. Arguments go to pytest.
 #
-#   CELEBA=img_align_celeba.zip  test on these real faces (default: ../shared/celeba, if it is there)
+#   CELEBA=path  test on CelebA, as tools/reproduce.sh takes it (default: ../shared/celeba, if it is there)
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+# shellcheck source=tools/caffe/common.sh
+source "$root/tools/caffe/common.sh"
+[[ -z ${CELEBA:-} ]] || CELEBA=$(realpath -e -- "$CELEBA" 2> /dev/null) || die "CELEBA: no such file or folder"
 cd "$root"
 bash tools/setup.sh
 .venv/bin/ruff check .

@@ -21,6 +21,7 @@ from colorgan.errors import UserError
 from colorgan.faces import dataset
 from colorgan.faces.database import FaceDatabase
 from colorgan.faces.dataset import BuildOptions, build_dataset
+from colorgan.faces.images import ImageReader, open_source
 
 BUILD = Path(__file__).resolve().parents[1] / "build-lmdb"
 ENTRIES = ("train_lmdb/data.mdb", "test_lmdb/data.mdb", "manifest.json")
@@ -56,7 +57,7 @@ class Source:
         return self.images / "img_align_celeba" / f"{number:06d}.jpg"
 
     def options(self, out: Path, **changes: object) -> BuildOptions:
-        options = BuildOptions(self.images, self.partition, out, train_count=30, test_count=6)
+        options = BuildOptions((self.images,), (self.partition,), out, 30, 6)
         return replace(options, **changes)
 
 
@@ -111,7 +112,7 @@ def test_the_validation_partition_can_be_the_test_set(source: Source, out: Path)
 def test_without_a_list_the_lowest_numbers_train_and_the_next_test(
     source: Source, out: Path
 ) -> None:
-    build_dataset(source.options(out, partition=None))
+    build_dataset(source.options(out, partition=()))
     with FaceDatabase(out / "train_lmdb") as train, FaceDatabase(out / "test_lmdb") as test:
         assert train.numbers(range(30)) == source.numbers[:30]
         assert test.numbers(range(6)) == source.numbers[30:36]
@@ -124,12 +125,10 @@ def test_real_faces_are_those_that_opencv_gives(
     images, _, _ = face_source
     with FaceDatabase(faces / "test_lmdb") as database:
         read = database.faces(range(20))
-        names = [f"img_align_celeba/{number:06d}.jpg" for number in database.numbers(range(20))]
-    if images.is_dir():
-        files = [(images.parent / name).read_bytes() for name in names]
-    else:
-        with zipfile.ZipFile(images) as archive:
-            files = [archive.read(name) for name in names]
+        numbers = np.array(database.numbers(range(20)))
+    source = open_source(images)
+    with ImageReader(source.containers) as reader:
+        files = [reader.read(entry) for entry in source.find(numbers)[0].tolist()]
     assert np.array_equal(read, np.stack([face_of(data, 64) for data in files]))
 
 
@@ -140,8 +139,44 @@ def test_folder_and_zip_and_any_number_of_workers_give_the_same_files(
     expected = contents_of_build(source.options(out / "one", max_bad=0.1))
     archive = shutil.make_archive(str(tmp_path / "img_align_celeba"), "zip", source.images)
     for workers, images in ((3, source.images), (2, Path(archive)), (5, Path(archive))):
-        options = source.options(out / f"{workers}", images=images, workers=workers, max_bad=0.1)
+        options = source.options(out / f"{workers}", images=(images,), workers=workers, max_bad=0.1)
         assert contents_of_build(options) == expected
+
+
+def test_a_download_gives_the_same_files_as_its_parts_named_one_by_one(
+    source: Source, out: Path, tmp_path: Path
+) -> None:
+    """In two archives, with a list as Kaggle has it and nothing named but the folder."""
+    expected = contents_of_build(source.options(out / "one"))
+    download = tmp_path / "download"
+    download.mkdir()
+    for at, numbers in enumerate((source.numbers[:25], source.numbers[25:])):
+        with zipfile.ZipFile(download / f"part {at}.zip", "w") as archive:
+            for number in numbers:
+                archive.write(source.file(number), source.file(number).name)
+    rows = source.partition.read_text().replace(" ", ",").replace("\n", "\r\n")
+    text = f"\ufeffimage_id,partition\r\n{rows}"
+    (download / "list_eval_partition.csv").write_text(text, encoding="utf-8", newline="")
+    options = source.options(out / "two", images=(download,), partition=())
+    done = subprocess.run(command(options), capture_output=True, text=True, check=True)
+    assert f"partition list: {download}/list_eval_partition.csv" in done.stderr
+    files = contents(out / "two")
+    del files["manifest.json"]
+    assert files == expected
+
+
+def test_where_no_image_is_of_the_test_partition_the_validation_partition_tests(
+    source: Source, out: Path, capsys: pytest.CaptureFixture
+) -> None:
+    lines = source.partition.read_text().splitlines(keepends=True)
+    source.partition.write_text("".join(line for line in lines if not line.endswith(" 2\n")))
+    build_dataset(source.options(out))
+    with FaceDatabase(out / "test_lmdb") as database:
+        assert database.numbers(range(6)) == source.numbers[40:46]
+    assert manifest(out)["options"]["test_partition"] == 1
+    assert capsys.readouterr().err.startswith(
+        "colorgan: no image of partition 2 is listed: 1 tests\n"
+    )
 
 
 def contents_of_build(options: BuildOptions) -> dict[str, bytes]:
@@ -246,19 +281,19 @@ def test_a_test_partition_that_is_not_there_names_those_that_are(source: Source,
     lines = source.partition.read_text().splitlines(keepends=True)
     source.partition.write_text("".join(line for line in lines if not line.endswith(" 2\n")))
     with pytest.raises(UserError, match="no image of partition 2; partitions there: 0, 1"):
-        build_dataset(source.options(out))
+        build_dataset(source.options(out, test_partition=2))
 
 
 def test_too_few_images_for_a_test_set_are_refused(source: Source, out: Path) -> None:
     with pytest.raises(UserError, match="60 images leave none to test after 60 to train"):
-        build_dataset(source.options(out, partition=None, train_count=60))
+        build_dataset(source.options(out, partition=(), train_count=60))
 
 
 def test_an_empty_folder_ends_with_one_line(source: Source, out: Path, tmp_path: Path) -> None:
     empty = tmp_path / "empty"
     empty.mkdir()
     done = subprocess.run(
-        command(source.options(out, images=empty)), capture_output=True, text=True, check=False
+        command(source.options(out, images=(empty,))), capture_output=True, text=True, check=False
     )
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
@@ -337,7 +372,8 @@ def test_a_read_only_disk_leaves_the_old_data(
 def command(options: BuildOptions) -> list[str]:
     """The command line that stands for `options`."""
     words = [sys.executable, "-m", "colorgan", "build-lmdb"]
-    words += ["--images", options.images, "--partition", options.partition]
+    words += ["--images", *options.images]
+    words += ["--partition", *options.partition] if options.partition else []
     words += ["--out", options.out, "--train-count", options.train_count]
     words += ["--test-count", options.test_count, "--workers", options.workers]
     return [str(word) for word in words] + ["--force"] * options.force
@@ -355,7 +391,7 @@ def long_build(
         os.link(source.file(3), images / f"{number:06d}.jpg")
     partition = tmp_path / "many.txt"
     partition.write_text("".join(f"{n:06d}.jpg {2 * (n % 2)}\n" for n in range(20_000)))
-    options = BuildOptions(images, partition, out, 10_000, 10_000, workers=2, force=True)
+    options = BuildOptions((images,), (partition,), out, 10_000, 10_000, workers=2, force=True)
     build = subprocess.Popen(
         command(options), stderr=subprocess.PIPE, text=True, start_new_session=True
     )

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import signal
 import subprocess
 import time
@@ -83,6 +84,22 @@ def test_a_second_call_keeps_what_is_done(out: Path, data: Path) -> None:
     assert len(files) == 1 + 2 + len(RELEASED)
 
 
+def test_celeba_as_it_was_downloaded_is_enough(data: Path, tmp_path: Path) -> None:
+    """Its folder alone is named; the training of a second call goes on with what is packed."""
+    download, drawn = tmp_path / "Müllers CelebA", data / "sample_faces"
+    (download / "Eval").mkdir(parents=True)
+    shutil.make_archive(str(download / "Img/img_align_celeba"), "zip", drawn / "img_align_celeba")
+    shutil.copy(drawn / "list_eval_partition.txt", download / "Eval")
+    settings = {"OUT": tmp_path / "out", "DATA": tmp_path / "data", "CELEBA": download}
+    for told in ("training: gan", "data/celeba is there already"):
+        done = reproduce(**settings, ITERATIONS=0)
+        assert told in done.stderr
+        assert done.stderr.splitlines()[-1].endswith("--iterations: 0 is not 1 or more")
+    assert (tmp_path / "data/celeba/manifest.json").exists()
+    done = reproduce(**settings, TEST_PARTITION=1)
+    assert "data/celeba holds other faces than these: remove it" in done.stderr
+
+
 def test_other_settings_do_not_mix_with_a_run_that_was_begun(out: Path, data: Path) -> None:
     result = reproduce(OUT=out, DATA=data, ITERATIONS=4, BATCH_SIZE=3)
     assert result.returncode == 2
@@ -111,10 +128,14 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
 
 
 def test_bad_requests_end_in_one_line(tmp_path: Path) -> None:
+    for name in ("images/list_eval_partition.txt", "faces/000001.jpg"):
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / name).write_text("000001.jpg 0\n")
     for words, settings, complaint in (
         (("--fast",), {}, "--fast: unknown"),
         ((), {"CELEBA": tmp_path / "nowhere"}, "CELEBA"),
-        ((), {"CELEBA": tmp_path}, "list_eval_partition.txt is missing"),
+        ((), {"CELEBA": tmp_path / "images"}, "images: holds no image named like 000001.jpg"),
+        ((), {"CELEBA": tmp_path / "faces"}, f"no list_eval_partition.txt or .csv in {tmp_path}"),
     ):
         result = reproduce(*words, OUT=tmp_path, DATA=tmp_path, **settings)
         assert result.returncode == 2

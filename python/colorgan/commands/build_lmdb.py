@@ -1,7 +1,6 @@
-r"""Turn CelebA into the two LMDBs that training and evaluation read.
+"""Turn CelebA into the two LMDBs that training and evaluation read.
 
-colorgan build-lmdb --images img_align_celeba.zip --partition list_eval_partition.txt \
-      --out data/celeba
+colorgan build-lmdb --images CelebA --out data/celeba
 """
 
 import os
@@ -11,6 +10,7 @@ from pathlib import Path
 from colorgan.commands.arguments import positive_int
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.dataset import BuildOptions, build_dataset
+from colorgan.faces.downloads import partition_lists
 
 
 def _face_size(text: str) -> int:
@@ -33,15 +33,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         "--images",
         type=Path,
+        nargs="+",
         required=True,
         metavar="DIR_OR_ZIP",
-        help="the aligned images: the official folder, or img_align_celeba.zip as it is",
+        help="the aligned images: img_align_celeba.zip as it is, or a folder that holds it or them",
     )
     add(
         "--partition",
         type=Path,
+        nargs="+",
+        default=(),
         metavar="FILE",
-        help="list_eval_partition.txt; without it the lowest numbers train, the next ones test",
+        help="list_eval_partition.txt or .csv, or a folder or zip in or beside which it lies "
+        "(default: as --images; if there is none, the lowest numbers train, the next ones test)",
     )
     add(
         "--out",
@@ -68,8 +72,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--test-partition",
         type=int,
         choices=(1, 2),
-        default=2,
-        help="1 validation, 2 test (default: %(default)s)",
+        help="1 validation, 2 test (default: 2, or 1 if no image is of partition 2)",
     )
     add(
         "--size",
@@ -97,6 +100,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Build the data set that the command line asks for."""
-    for split in build_dataset(BuildOptions(**vars(options))):
+    lists = partition_lists(options.images, options.partition)
+    given = vars(options) | {"images": tuple(options.images), "partition": lists}
+    for split in build_dataset(BuildOptions(**given)):
         print(split.summary())
     print(f"written: {options.out}")

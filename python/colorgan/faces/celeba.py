@@ -19,8 +19,6 @@ IMAGE_WIDTH, IMAGE_HEIGHT = 178, 218
 CROP_SIDE = 178
 CROP_LEFT, CROP_TOP = (IMAGE_WIDTH - CROP_SIDE) // 2, (IMAGE_HEIGHT - CROP_SIDE) // 2
 
-TRAINING_PARTITION = 0
-
 _IMAGE_NAME = re.compile(r"(\d{1,9})\.(?:jpe?g|png)", re.IGNORECASE)
 _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 

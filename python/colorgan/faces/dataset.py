@@ -11,7 +11,7 @@ import os
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from importlib.metadata import version
@@ -27,13 +27,12 @@ from colorgan.faces.celeba import (
     CROP_LEFT,
     CROP_SIDE,
     CROP_TOP,
-    TRAINING_PARTITION,
 )
 from colorgan.faces.database import Face, FaceWriter
 from colorgan.faces.decoding import Decoded, decoding_in_order
 from colorgan.faces.images import ImageSource, open_source
-from colorgan.faces.lists import Partition, read_partition
-from colorgan.files import flush_to_disk, sha256
+from colorgan.faces.lists import TRAINING_PARTITION, Partition, checksum_of_list, read_partition
+from colorgan.files import flush_to_disk
 
 MANIFEST = "manifest.json"
 _ENTRIES = ("train_lmdb", "test_lmdb", MANIFEST)
@@ -45,12 +44,14 @@ _REPLACED = ".replaced"
 class BuildOptions:
     """What to build; the fields are the options of `colorgan build-lmdb`."""
 
-    images: Path
-    partition: Path | None
+    images: tuple[Path, ...]
+    partition: tuple[Path, ...]
+    """Empty: the lowest numbers train, the next ones test."""
     out: Path
     train_count: int = 60_000
     test_count: int = 1_000
-    test_partition: int = 2
+    test_partition: int | None = None
+    """None: 2, or 1 where the lists have no image of partition 2."""
     size: int = 64
     workers: int = 1
     max_bad: float = 0.01
@@ -102,8 +103,8 @@ def build_dataset(options: BuildOptions) -> list[Split]:
     by another process or cannot be written, and for more than `max_bad` damaged images. Until the
     last moment the target's former data stay in place and unharmed.
     """
-    source = open_source(options.images)
-    partition = read_partition(options.partition) if options.partition else None
+    source = open_source(*options.images)
+    partition = read_partition(*options.partition) if options.partition else None
     splits = choose_images(source, partition, options)
     try:
         with _staging(options.out, options.force) as stage:
@@ -130,17 +131,20 @@ def choose_images(
         training, rest = numbers[: options.train_count], numbers[options.train_count :]
         if not len(rest):
             raise UserError(
-                f"{options.images}: {len(numbers)} images leave none to test after "
+                f"{_joined(options.images)}: {len(numbers)} images leave none to test after "
                 f"{options.train_count} to train; lower --train-count or give --partition"
             )
         train = Split("train", options.train_count, len(numbers), None, training)
         test = Split("test", options.test_count, len(rest), None, rest[: options.test_count])
         return [train, test]
-    if options.test_partition == TRAINING_PARTITION:
+    testing = options.test_partition
+    if testing is None:
+        testing = partition.testing()
+    if testing == TRAINING_PARTITION:
         raise UserError(f"--test-partition {TRAINING_PARTITION} is the training partition")
     chosen = (
         ("train", options.train_count, TRAINING_PARTITION),
-        ("test", options.test_count, options.test_partition),
+        ("test", options.test_count, testing),
     )
     splits = []
     for name, asked, number in chosen:
@@ -172,9 +176,9 @@ class _DefectLimit:
         if self._kinds.total() > self._options.max_bad * self._chosen:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self._kinds.most_common())
             raise UserError(
-                f"{self._options.images}: more than --max-bad {self._options.max_bad:g} of the "
-                f"{self._chosen} chosen images are unusable; so far: {kinds} (the last: "
-                f"{image.name}, {image.detail}); nothing was replaced"
+                f"{_joined(self._options.images)}: more than --max-bad "
+                f"{self._options.max_bad:g} of the {self._chosen} chosen images are unusable; "
+                f"so far: {kinds} (the last: {image.name}, {image.detail}); nothing was replaced"
             )
 
 
@@ -207,7 +211,13 @@ def _write_splits(
                     progress.update()
                 split.written = writer.count
                 if not writer.count:
-                    raise UserError(f"{options.images}: no usable image for the {split.name} split")
+                    raise UserError(
+                        f"{_joined(options.images)}: no usable image for the {split.name} split"
+                    )
+
+
+def _joined(paths: Sequence[Path]) -> str:
+    return ", ".join(map(str, paths))
 
 
 def _missing(number: int) -> Decoded:
@@ -226,13 +236,17 @@ def _manifest(
         "options": {
             "train_count": options.train_count,
             "test_count": options.test_count,
-            "test_partition": options.test_partition if partition else None,
+            "test_partition": splits[1].partition,
             "size": options.size,
             "max_bad": options.max_bad,
         },
-        "source": {"images": str(options.images), **source.checksum()},
-        "partition": partition
-        and {"list": str(options.partition), "sha256": sha256(options.partition)},
+        "source": {"images": _one_or_all(map(str, options.images)), **source.checksum()},
+        "partition": {
+            "list": _one_or_all(map(str, options.partition)),
+            "sha256": _one_or_all(map(checksum_of_list, options.partition)),
+        }
+        if partition
+        else None,
         "crop": {"left": CROP_LEFT, "top": CROP_TOP, "width": CROP_SIDE, "height": CROP_SIDE},
         "resize": {"width": options.size, "height": options.size, "method": "cv2.INTER_AREA"},
         "pixels": "uint8, channel x row x column, channels blue, green, red",
@@ -252,6 +266,11 @@ def _manifest(
             for image in split.skipped
         ],
     }
+
+
+def _one_or_all(texts: Iterable[str]) -> str | list[str]:
+    found = list(texts)
+    return found[0] if len(found) == 1 else found
 
 
 # ----------------------------------------------------------------------------- stage and publish

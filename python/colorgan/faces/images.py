@@ -186,10 +186,8 @@ def _rows_of(path: Path) -> dict[Path, list[tuple]]:
     """The folders and zips that a path stands for, each with the index rows of its images."""
     if path.is_dir():
         found = _rows_of_folder(path)
-    elif zipfile.is_zipfile(path):
-        found = {path: _rows_of_zip(path)}
     elif path.exists():
-        raise UserError(f"{path}: neither a folder nor a whole zip archive")
+        found = {path: _rows_of_zip(path)}
     else:
         raise UserError(f"{path}: no such folder or zip of images")
     if not any(found.values()):
@@ -198,19 +196,38 @@ def _rows_of(path: Path) -> dict[Path, list[tuple]]:
 
 
 def _rows_of_folder(path: Path) -> dict[Path, list[tuple]]:
-    rows, refused = [], []
+    rows, zips, refused = [], [], []
     root_length = len(os.path.join(os.fsencode(path), b""))
-    for entry in files_below(path, lambda name: image_number(name) is not None, refused.append):
-        below = os.fsencode(entry.path)[root_length:]
-        rows.append((image_number(entry.name), below, entry.stat().st_size, 0, 0, 0, False))
+    for entry in files_below(path, _is_image_or_zip, refused.append):
+        number = image_number(entry.name)
+        if number is None:
+            zips.append(Path(entry.path))
+        else:
+            below = os.fsencode(entry.path)[root_length:]
+            rows.append((number, below, entry.stat().st_size, 0, 0, 0, False))
     if refused:
         note(f"{out_of_reach(refused)}: left out")
+    if not rows:
+        return {archive: _rows_of_zip(archive) for archive in zips}
+    if zips:
+        others = f" and {len(zips) - 1} more zips" if len(zips) > 1 else ""
+        note(
+            f"{path}: its images outside of archives are taken, not those in {zips[0]}{others}; "
+            "name with --images what to take instead, or as well"
+        )
     return {path: rows}
+
+
+def _is_image_or_zip(name: str) -> bool:
+    return image_number(name) is not None or name.lower().endswith(".zip")
 
 
 def _rows_of_zip(path: Path) -> list[tuple]:
     rows = []
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path}: neither a folder nor a whole zip archive")
     with zipfile.ZipFile(path) as archive:
+        inner = [name for name in archive.namelist() if name.lower().endswith(".zip")]
         for info in archive.infolist():
             *folders, name = info.filename.split("/")
             number = image_number(name)
@@ -225,6 +242,8 @@ def _rows_of_zip(path: Path) -> list[tuple]:
                 (number, os.fsencode(info.filename), info.file_size)
                 + (info.header_offset, info.compress_size, info.CRC, deflated)
             )
+    if inner and not rows:
+        raise UserError(f"{path}: holds its images in an archive of its own, {inner[0]}; unpack it")
     return rows
 
 

@@ -4,14 +4,17 @@ A list may lie in a zip: then its path goes on behind the zip's, `archive.zip/fo
 """
 
 import codecs
+import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from colorgan.errors import UserError
+from colorgan.errors import UserError, note
 from colorgan.faces.celeba import image_number
+
+TRAINING_PARTITION, VALIDATION_PARTITION, TEST_PARTITION = range(3)
 
 _BETWEEN_FIELDS = str.maketrans(",;\t\"'", "     ")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -42,6 +45,11 @@ def read_content(path: Path) -> bytes:
             return members.read(path.relative_to(archive).as_posix())
         except KeyError:
             raise FileNotFoundError("no such file in the archive") from None
+
+
+def checksum_of_list(path: Path) -> str:
+    """The SHA-256 of a list's bytes, in hexadecimal."""
+    return hashlib.sha256(read_content(path)).hexdigest()
 
 
 def read_list(path: Path, kind: str) -> ListFile:
@@ -105,6 +113,13 @@ class Partition:
                 f"partitions there: {there}"
             )
         return members
+
+    def testing(self) -> int:
+        """Return the partition to test on: the test's, or the validation's where that is empty."""
+        if (self.partitions == TEST_PARTITION).any():
+            return TEST_PARTITION
+        note(f"no image of partition {TEST_PARTITION} is listed: {VALIDATION_PARTITION} tests")
+        return VALIDATION_PARTITION
 
 
 def read_partition(*paths: Path) -> Partition:
