@@ -5,6 +5,7 @@ drawn by `colorgan make-sample-faces`.
 """
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -90,6 +91,21 @@ def driver_of_a_gtx_1080(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", folder / "libcuda.so.1"]
     subprocess.run(command, input=code, text=True, check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def without_locks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], dict[str, str]]:
+    """An environment in which no file system knows flock, by the error number that it gives."""
+    if shutil.which("gcc") is None:
+        pytest.skip("no C compiler here")
+    library = tmp_path_factory.mktemp("without_locks") / "flock.so"
+    code = """
+        #include <errno.h>
+        #include <stdlib.h>
+        int flock(int file, int operation) { errno = atoi(getenv("FLOCK_ERROR")); return -1; }"""
+    command = ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library]
+    subprocess.run(command, input=code, text=True, check=True)
+    return lambda error: os.environ | {"LD_PRELOAD": str(library), "FLOCK_ERROR": str(error)}
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,12 +1,16 @@
-"""Files are written whole or not at all, however many write them and however long their names."""
+"""Files are written whole or not at all, however many write them, and held where that can be."""
 
+import errno
+import os
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.files import write_whole
+from colorgan.files import hold, write_whole
+from conftest import run_python
 
 SIZE = 1 << 20
 
@@ -47,3 +51,34 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> No
     with pytest.raises(UserError, match="cannot write .*folder"):
         write_whole(tmp_path / "folder", b"content")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def test_what_is_held_is_free_again_when_it_is_closed(tmp_path: Path) -> None:
+    first, second = (os.open(tmp_path, os.O_RDONLY) for _ in range(2))
+    assert hold(first, tmp_path)
+    assert not hold(second, tmp_path)
+    os.close(first)
+    assert hold(second, tmp_path)
+    os.close(second)
+
+
+HOLD = "from pathlib import Path; from colorgan.files import hold; print(hold(0, Path()))"
+
+
+@pytest.mark.parametrize("error", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_a_file_system_without_locks_is_told_of_and_used(
+    without_locks: Callable[[int], dict[str, str]], error: int
+) -> None:
+    done = run_python("-c", HOLD, env=without_locks(error))
+    assert done.stdout == "True\n", done.stderr
+    assert done.stderr.startswith(
+        f"colorgan: .: on a file system without locks ({os.strerror(error)}); see to it"
+    )
+    assert done.stderr.count("\n") == 1
+
+
+def test_another_failure_to_lock_is_none_of_these(
+    without_locks: Callable[[int], dict[str, str]],
+) -> None:
+    done = run_python("-c", HOLD, env=without_locks(errno.EIO))
+    assert done.returncode == 1 and "Input/output error" in done.stderr

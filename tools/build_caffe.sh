@@ -325,10 +325,7 @@ cached_wheel() { compgen -G "$cache/$key/*.whl"; }
 begin_work() {
   mkdir -p "$cache" 2> /dev/null || die "cannot write to $cache: set XDG_CACHE_HOME to a folder of yours"
   exec 9> "$cache/lock"
-  if ! flock --nonblock 9; then
-    say "another build of Caffe is running; waiting for it"
-    flock 9
-  fi
+  hold 9 "another build of Caffe"
   : > "$log"
   rm -rf "$cache"/work.*  # what a killed build left
   work=$(mktemp -d "$cache/work.XXXXXX")

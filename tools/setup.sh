@@ -106,10 +106,7 @@ main() {
   [[ -w $root ]] || die "cannot write to $root"
   [[ ${CUDA:-1} == 1 ]] || die "CUDA=$CUDA: must be 1, or not set"
   exec 8< "$root/tools"
-  if ! flock --nonblock 8; then # two set-ups at once would share one .venv
-    say "another set-up is running; waiting for it"
-    flock 8
-  fi
+  hold 8 "another set-up" # two at once would share one .venv
   check_python
   install_packages
   check_python

@@ -1,6 +1,7 @@
-"""Files and folders: found, written whole or not at all, and told apart by their checksums."""
+"""Files and folders: found, held, written whole or not at all, told apart by their checksums."""
 
 import errno
+import fcntl
 import hashlib
 import json
 import os
@@ -11,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from colorgan.errors import UserError
+from colorgan.errors import UserError, note
 
 _LONGEST_NAME = 255  # bytes, of nearly all file systems
 _MADE_BY_PROGRAMS = ("@eaDir", "#recycle", "__MACOSX", "Thumbs.db", "desktop.ini")
@@ -132,6 +133,29 @@ def read_json(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); make it again") from None
+
+
+_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
+
+
+def hold(descriptor: int, path: Path) -> bool:
+    """Keep an open file or folder from every other process until it is closed.
+
+    False where another process has it. A file system without locks, as some network mounts are,
+    is told of, and the work goes on.
+    """
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        note(
+            f"{path}: on a file system without locks ({error.strerror}); "
+            "see to it that nothing else writes there"
+        )
+    return True
 
 
 def flush_to_disk(path: Path) -> None:

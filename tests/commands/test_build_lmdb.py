@@ -1,5 +1,6 @@
 """`colorgan build-lmdb`: which faces it writes, what it says, and how it ends when it cannot."""
 
+import errno
 import json
 import os
 import random
@@ -465,6 +466,21 @@ def test_a_second_build_keeps_off_a_live_one(
         build_dataset(source.options(out, force=True))
     assert build.poll() is None
     assert (out / ".building/train_lmdb/data.mdb").exists()
+
+
+def test_a_build_goes_on_where_folders_cannot_be_held(
+    source: Source, out: Path, without_locks: Callable[[int], dict[str, str]]
+) -> None:
+    expected = contents_of_build(source.options(out / "held"))
+    options = source.options(out / "not held")
+    environment = without_locks(errno.EOPNOTSUPP)
+    done = subprocess.run(
+        command(options), env=environment, capture_output=True, text=True, check=True
+    )
+    assert done.stderr.count(f"{options.out}: on a file system without locks") == 1
+    files = contents(options.out)
+    del files["manifest.json"]
+    assert files == expected
 
 
 def test_the_death_of_a_decoding_process_is_reported(

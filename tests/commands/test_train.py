@@ -1,5 +1,6 @@
 """`colorgan train` as a user runs it: on real Caffe, real LMDBs, in processes of its own."""
 
+import errno
 import json
 import os
 import shutil
@@ -7,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -19,7 +20,7 @@ from colorgan.measuring import metrics
 from colorgan.measuring.log import read_log
 from colorgan.nets.deployed import DeployedGenerator, read_weights, to_uint8
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT, PAPERS_SOLVERS, read_solver
-from conftest import ROOT
+from conftest import ROOT, run_program
 
 SMALL = ROOT / "prototxt" / "generator_small.prototxt"
 PAPERS = GENERATOR_PROTOTXT.relative_to(ROOT)
@@ -307,6 +308,17 @@ def test_a_folder_in_use_is_refused(faces: Path, tmp_path: Path) -> None:
     assert_refused(train("--out", out, "--resume"), "another run is using this folder")
     process.kill()
     process.wait()
+
+
+def test_a_run_goes_on_where_folders_cannot_be_held(
+    faces: Path, tmp_path: Path, without_locks: Callable[[int], dict[str, str]]
+) -> None:
+    new = ("--data", faces, "--out", tmp_path, "--iterations", 5, *QUICK)
+    for words in (new, ("--out", tmp_path, "--resume")):
+        done = run_program("train", *words, env=without_locks(errno.ENOSYS))
+        assert done.returncode == 0, done.stderr
+        assert f"{tmp_path}: on a file system without locks" in done.stderr
+    assert (tmp_path / "snapshots/iter_00000005/generator.caffemodel").exists()
 
 
 def test_losses_that_are_not_finite_stop_the_run_and_name_the_last_good_snapshot(

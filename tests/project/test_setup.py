@@ -1,5 +1,7 @@
 """tools/setup.sh: quick when done, pinned throughout, and clear about what stops it."""
 
+import errno
+import fcntl
 import importlib.metadata
 import os
 import re
@@ -9,7 +11,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -54,6 +56,23 @@ def test_a_second_set_up_is_silent_and_takes_seconds() -> None:
     again = setup(ROOT)
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")
     assert time.monotonic() - start < 10
+
+
+def test_a_second_set_up_waits_for_the_first(own_project: Path) -> None:
+    folder = os.open(own_project / "tools", os.O_RDONLY)
+    fcntl.flock(folder, fcntl.LOCK_EX)
+    second = subprocess.Popen(
+        ["bash", own_project / "tools/setup.sh"], env=os.environ | {"CUDA": ""},
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    with second:
+        try:
+            assert second.stderr.readline() == "another set-up is running; waiting for it\n"
+            with pytest.raises(subprocess.TimeoutExpired):
+                second.wait(0.5)
+        finally:
+            second.kill()
+            os.close(folder)
 
 
 def test_everything_installed_is_pinned_and_every_pin_is_installed() -> None:
@@ -115,6 +134,18 @@ def test_a_system_without_apt_or_dpkg_is_told_what_is_needed(tool: str, own_proj
         "tools/caffe/apt-packages.txt: a container of Debian 12 or 13 has all\n"
     )
     assert not (own_project / ".venv").exists()
+
+
+@pytest.mark.parametrize("error", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
+def test_set_up_goes_on_where_the_file_system_has_no_locks(
+    error: int, own_project: Path, without_locks: Callable[[int], dict[str, str]]
+) -> None:
+    """To what stops it next, here that there is no apt-get."""
+    path = str(tools_without("apt-get", own_project / "bin"))
+    ended = setup(own_project, **without_locks(error) | {"PATH": path})
+    told, stopped = ended.stderr.splitlines()
+    assert told.startswith(f"no locks on this file system ({os.strerror(error)}): see to it")
+    assert stopped.startswith("setup.sh: error: apt-get not found")
 
 
 @pytest.mark.parametrize("version", [(3, 10), (3, 14)])

@@ -1,4 +1,4 @@
-# Shared by tools/setup.sh and tools/build_caffe.sh, which source it. Needs $root, the project's folder.
+# Shared by the scripts of tools/, which source it. Needs $root, the project's folder.
 # shellcheck shell=bash
 # shellcheck disable=SC2154  # root is set by the sourcing script
 
@@ -8,6 +8,18 @@ say() { printf '%s\n' "$*" >&2; }
 die() {
   say "${0##*/}: error: $*"
   exit 2
+}
+
+# Keeps the open file $1 from other processes until it is closed, and waits where one has it: $2 is running.
+hold() {
+  local error code=0 taken=75
+  error=$(flock --nonblock --conflict-exit-code $taken "$1" 2>&1) || code=$?
+  case $code in
+    0) return ;;
+    "$taken") say "$2 is running; waiting for it" && flock "$1" && return ;;
+    127) die "flock not found: apt-get install util-linux" ;;
+  esac
+  say "no locks on this file system (${error##*: }): see to it that nothing else sets the project up"
 }
 
 listed_packages() { grep -Ev '^(#|$)' "$root/tools/caffe/apt-packages.txt"; }

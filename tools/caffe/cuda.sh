@@ -62,7 +62,7 @@ packaged_cuda() {
   folder=$cache/$(sha256sum "$requirements" | cut -c 1-16)
   mkdir -p "$cache" 2> /dev/null || die "cannot write to $cache: set XDG_CACHE_HOME to a folder of yours"
   exec 7> "$cache/lock"
-  flock 7
+  hold 7 "another installation of CUDA"
   [[ -d $folder ]] || install_packaged_cuda "$requirements" "$folder"
   exec 7>&-
   cuda_home=$folder/nvidia/cu13 cudnn_root=$folder/nvidia/cudnn

@@ -5,7 +5,6 @@ interrupted build leaves the target as it was. The manifest arrives last: a fold
 is not a finished data set.
 """
 
-import fcntl
 import json
 import os
 import platform
@@ -32,7 +31,7 @@ from colorgan.faces.database import Face, FaceWriter
 from colorgan.faces.decoding import Decoded, decoding_in_order
 from colorgan.faces.images import ImageSource, open_source
 from colorgan.faces.lists import TRAINING_PARTITION, Partition, checksum_of_list, read_partition
-from colorgan.files import flush_to_disk
+from colorgan.files import flush_to_disk, hold
 
 MANIFEST = "manifest.json"
 _ENTRIES = ("train_lmdb", "test_lmdb", MANIFEST)
@@ -283,10 +282,8 @@ def _staging(out: Path, force: bool) -> Iterator[Path]:
     out.mkdir(parents=True, exist_ok=True)
     folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
     try:
-        try:
-            fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError(f"{out}: another build is writing there; wait for its end") from None
+        if not hold(folder, out):
+            raise UserError(f"{out}: another build is writing there; wait for its end")
         _undo_half_publish(out)
         existing = [name for name in _ENTRIES if os.path.lexists(out / name)]
         if existing and not force:

@@ -3,7 +3,6 @@
 Nothing in it is ever half written: files and snapshots are made beside their place and renamed.
 """
 
-import fcntl
 import json
 import os
 import shutil
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from colorgan.errors import UserError
-from colorgan.files import flush_to_disk, read_json, sha256, write_whole
+from colorgan.files import flush_to_disk, hold, read_json, sha256, write_whole
 from colorgan.measuring.log import read_log
 from colorgan.training.averaging import AVERAGE_WEIGHTS
 
@@ -50,13 +49,12 @@ class RunFolder:
             for folder in (path, self.snapshots_path, self.samples_path):
                 folder.mkdir(parents=True, exist_ok=True)
             self._lock = (path / ".lock").open("w")
+            held = hold(self._lock.fileno(), path)
         except OSError as error:
             raise UserError(f"{path}: cannot hold a run ({error.strerror})") from None
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not held:
             self.close()
-            raise UserError(f"{path}: another run is using this folder; choose another") from None
+            raise UserError(f"{path}: another run is using this folder; choose another")
 
     def close(self) -> None:
         """Give the folder free."""
