@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.faces import dataset
+from colorgan.faces import staging
 from colorgan.faces.database import FaceDatabase
 from colorgan.faces.dataset import BuildOptions, build_dataset
 from colorgan.faces.images import ImageReader, open_source
@@ -513,7 +513,7 @@ def test_ctrl_c_between_the_last_renames_leaves_the_old_data(
         raise KeyboardInterrupt
 
     before = build_once(source, out)
-    monkeypatch.setattr(dataset.os, "rename", rename_only(renames, interrupt))
+    monkeypatch.setattr(staging.os, "rename", rename_only(renames, interrupt))
     with pytest.raises(KeyboardInterrupt):
         build_dataset(source.options(out, force=True, train_count=5))
     assert contents(out) == before
@@ -529,8 +529,8 @@ def test_kill_9_between_the_last_renames_is_undone_by_the_next_build(
     child = os.fork()
     if not child:
         try:
-            dataset.os.rename = rename_only(renames, lambda: os._exit(9))
-            dataset._publish(stage, out)
+            staging.os.rename = rename_only(renames, lambda: os._exit(9))
+            staging._publish(stage, out)
         finally:
             os._exit(1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9

@@ -78,6 +78,13 @@ def test_what_is_spread_over_a_photo_is_cut_out_again(
     assert np.abs(again[inner] / level - crop[inner].astype(float)).max() < 3
 
 
+def test_colours_are_cut_out_as_gray_is() -> None:
+    photo = np.random.default_rng(3).integers(0, 256, (900, 700, 3), np.uint8)
+    place = similarity(20, 2.4, 150, 120)
+    planes = [cut_crop(plane, place) for plane in cv2.split(photo)]
+    assert np.array_equal(cut_crop(photo, place), cv2.merge(planes))
+
+
 def test_a_large_photo_is_averaged_down_not_sampled() -> None:
     photo = np.zeros((8 * CROP_SIDE, 8 * CROP_SIDE), np.uint8)
     photo[::2] = 200  # stripes that a sampling warp would turn into 0 or 200

@@ -12,12 +12,12 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-from PIL import Image
+from PIL import ExifTags, Image
 
 from colorgan.errors import UserError
 from colorgan.photos.encoding import WRITABLE_SUFFIXES, encode_picture, write_picture
 from colorgan.photos.formats import READABLE_SUFFIXES
-from colorgan.photos.pictures import Picture, read_picture
+from colorgan.photos.pictures import Picture, read_color, read_picture
 
 LIMIT = 10**6
 UPRIGHT: dict[int, Callable[[np.ndarray], np.ndarray]] = {
@@ -518,3 +518,24 @@ def test_a_picture_is_written_whole_over_an_older_one_or_not_at_all(tmp_path: Pa
     assert list(tmp_path.iterdir()) == [path]
     with pytest.raises(UserError, match="cannot write"):
         write_picture(tmp_path / "missing" / "face.png", bgr, None, None)
+
+
+def test_colours_are_read_upright_and_in_eight_bits(tmp_path: Path) -> None:
+    bgr = np.random.default_rng(5).integers(0, 256, (20, 30, 3), np.uint8)
+    cv2.imwrite(str(tmp_path / "deep.png"), bgr.astype(np.uint16) * 257)
+    cv2.imwrite(str(tmp_path / "clear.png"), np.dstack([bgr, bgr[..., :1]]))
+    for name in ("deep.png", "clear.png"):
+        assert np.array_equal(read_color(tmp_path / name, 10**6), bgr)
+    exif = Image.Exif()
+    exif[ExifTags.Base.Orientation] = 6
+    Image.fromarray(bgr[..., ::-1]).save(tmp_path / "turned.png", exif=exif)
+    assert np.array_equal(read_color(tmp_path / "turned.png", 10**6), np.rot90(bgr, -1))
+
+
+def test_a_picture_in_gray_has_no_colours(tmp_path: Path) -> None:
+    gray = np.random.default_rng(5).integers(0, 256, (20, 30), np.uint8)
+    for name, pixels in (("l.png", gray), ("rgb.png", cv2.merge([gray] * 3))):
+        cv2.imwrite(str(tmp_path / name), pixels)
+        assert read_color(tmp_path / name, 10**6) is None
+    with pytest.raises(UserError, match=r"none.png: cannot be read"):
+        read_color(tmp_path / "none.png", 10**6)

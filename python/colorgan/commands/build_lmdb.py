@@ -1,16 +1,23 @@
-"""Turn CelebA into the two LMDBs that training and evaluation read.
+"""Turn CelebA, or any photos, into the two LMDBs that training and evaluation read.
 
 colorgan build-lmdb --images CelebA --out data/celeba
+colorgan build-lmdb --any-photos --images ~/Pictures --out data/ours
 """
 
 import os
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from functools import partial
 from pathlib import Path
 
 from colorgan.commands.arguments import positive_int
+from colorgan.errors import UserError
+from colorgan.faces.albums import PhotoReader, build_album
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.dataset import BuildOptions, build_dataset
 from colorgan.faces.downloads import partition_lists
+from colorgan.photos.pictures import READABLE_SUFFIXES, read_color
+
+_PHOTOS = PhotoReader(READABLE_SUFFIXES, partial(read_color, max_pixels=100_000_000))
 
 
 def _face_size(text: str) -> int:
@@ -91,17 +98,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         "--max-bad",
         type=_share,
-        default=0.01,
         metavar="SHARE",
-        help="stop when more than this share is unusable (default: %(default)s)",
+        help="stop when more than this share is unusable (default: 0.01, of photos 1)",
+    )
+    add(
+        "--any-photos",
+        action="store_true",
+        help="the faces found in the photos of any folders, in place of CelebA's",
     )
     add("--force", action="store_true", help="replace what --out holds already")
 
 
 def run(options: Namespace) -> None:
     """Build the data set that the command line asks for."""
-    lists = partition_lists(options.images, options.partition)
-    given = vars(options) | {"images": tuple(options.images), "partition": lists}
-    for split in build_dataset(BuildOptions(**given)):
-        print(split.summary())
+    given = vars(options) | {"images": tuple(options.images)}
+    any_photos = given.pop("any_photos")
+    if options.max_bad is None:
+        given["max_bad"] = 1 if any_photos else 0.01
+    if any_photos:
+        if options.partition or options.test_partition:
+            raise UserError("--partition and --test-partition are CelebA's: not with --any-photos")
+        print(build_album(BuildOptions(**given), _PHOTOS).summary())
+    else:
+        given["partition"] = partition_lists(options.images, options.partition)
+        for split in build_dataset(BuildOptions(**given)):
+            print(split.summary())
     print(f"written: {options.out}")

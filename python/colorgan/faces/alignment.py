@@ -30,17 +30,17 @@ def scale_of(similarity: np.ndarray) -> float:
     return float(np.hypot(*similarity[:, 0]))
 
 
-def cut_crop(gray: np.ndarray, similarity: np.ndarray) -> np.ndarray:
-    """Cut a face out of a photo, gray `(h, w)`, as CelebA's crop: `(178, 178)` of the same type.
+def cut_crop(photo: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+    """Cut a face out of a photo, `(h, w)` or BGR `(h, w, 3)`, as CelebA's crop, of the same type.
 
     Beyond the photo its border is repeated, as in CelebA's own images.
     """
-    corner, far = bounds(similarity, (CROP_SIDE, CROP_SIDE), gray.shape)
-    part = gray[corner[1] : far[1], corner[0] : far[0]]
+    corner, far = bounds(similarity, (CROP_SIDE, CROP_SIDE), photo.shape[:2])
+    part = photo[corner[1] : far[1], corner[0] : far[0]]
     # The warp below looks at four pixels only: a larger photo is first averaged down.
     shrink = max(1, int(scale_of(similarity)))
     if shrink > 1:
-        size = [max(1, round(side / shrink)) for side in part.shape[::-1]]
+        size = [max(1, round(side / shrink)) for side in part.shape[1::-1]]
         part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
         shrunk = np.divide(size, far - corner)
     else:

@@ -1,23 +1,12 @@
-"""Builds a data set: two databases of faces and the manifest that tells how they came about.
+"""Builds a data set of CelebA: two databases of faces and the manifest that tells of them."""
 
-Everything is built in a hidden folder inside the target and then renamed into place, so an
-interrupted build leaves the target as it was. The manifest arrives last: a folder without one
-is not a finished data set.
-"""
-
-import json
-import os
-import platform
-import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
-from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 
-import lmdb
 import numpy as np
 from tqdm import tqdm
 
@@ -31,12 +20,7 @@ from colorgan.faces.database import Face, FaceWriter
 from colorgan.faces.decoding import Decoded, decoding_in_order
 from colorgan.faces.images import ImageSource, open_source
 from colorgan.faces.lists import TRAINING_PARTITION, Partition, checksum_of_list, read_partition
-from colorgan.files import flush_to_disk, hold
-
-MANIFEST = "manifest.json"
-_ENTRIES = ("train_lmdb", "test_lmdb", MANIFEST)
-_STAGE = ".building"
-_REPLACED = ".replaced"
+from colorgan.faces.staging import building, versions, write_manifest
 
 
 @dataclass(frozen=True)
@@ -105,15 +89,9 @@ def build_dataset(options: BuildOptions) -> list[Split]:
     source = open_source(*options.images)
     partition = read_partition(*options.partition) if options.partition else None
     splits = choose_images(source, partition, options)
-    try:
-        with _staging(options.out, options.force) as stage:
-            _write_splits(stage, source, splits, options)
-            manifest = _manifest(options, source, partition, splits)
-            (stage / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
-            flush_to_disk(stage / MANIFEST)
-            _publish(stage, options.out)
-    except (OSError, lmdb.Error) as error:
-        raise UserError(f"{options.out}: cannot be written: {error}") from None
+    with building(options.out, options.force) as stage:
+        _write_splits(stage, source, splits, options)
+        write_manifest(stage, _manifest(options, source, partition, splits))
     return splits
 
 
@@ -130,7 +108,7 @@ def choose_images(
         training, rest = numbers[: options.train_count], numbers[options.train_count :]
         if not len(rest):
             raise UserError(
-                f"{_joined(options.images)}: {len(numbers)} images leave none to test after "
+                f"{joined(options.images)}: {len(numbers)} images leave none to test after "
                 f"{options.train_count} to train; lower --train-count or give --partition"
             )
         train = Split("train", options.train_count, len(numbers), None, training)
@@ -175,7 +153,7 @@ class _DefectLimit:
         if self._kinds.total() > self._options.max_bad * self._chosen:
             kinds = ", ".join(f"{count} {kind}" for kind, count in self._kinds.most_common())
             raise UserError(
-                f"{_joined(self._options.images)}: more than --max-bad "
+                f"{joined(self._options.images)}: more than --max-bad "
                 f"{self._options.max_bad:g} of the {self._chosen} chosen images are unusable; "
                 f"so far: {kinds} (the last: {image.name}, {image.detail}); nothing was replaced"
             )
@@ -211,11 +189,12 @@ def _write_splits(
                 split.written = writer.count
                 if not writer.count:
                     raise UserError(
-                        f"{_joined(options.images)}: no usable image for the {split.name} split"
+                        f"{joined(options.images)}: no usable image for the {split.name} split"
                     )
 
 
-def _joined(paths: Sequence[Path]) -> str:
+def joined(paths: Sequence[Path]) -> str:
+    """Paths as messages name them."""
     return ", ".join(map(str, paths))
 
 
@@ -229,7 +208,6 @@ def _manifest(
     partition: Partition | None,
     splits: list[Split],
 ) -> dict:
-    packages = ("lmdb", "numpy", "opencv-python-headless", "protobuf")
     return {
         "splits": {split.name: split.record() for split in splits},
         "options": {
@@ -239,20 +217,17 @@ def _manifest(
             "size": options.size,
             "max_bad": options.max_bad,
         },
-        "source": {"images": _one_or_all(map(str, options.images)), **source.checksum()},
+        "source": {"images": one_or_all(map(str, options.images)), **source.checksum()},
         "partition": {
-            "list": _one_or_all(map(str, options.partition)),
-            "sha256": _one_or_all(map(checksum_of_list, options.partition)),
+            "list": one_or_all(map(str, options.partition)),
+            "sha256": one_or_all(map(checksum_of_list, options.partition)),
         }
         if partition
         else None,
         "crop": {"left": CROP_LEFT, "top": CROP_TOP, "width": CROP_SIDE, "height": CROP_SIDE},
         "resize": {"width": options.size, "height": options.size, "method": "cv2.INTER_AREA"},
         "pixels": "uint8, channel x row x column, channels blue, green, red",
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in packages},
-        },
+        "versions": versions(),
         "skipped": [
             {
                 "split": split.name,
@@ -267,71 +242,7 @@ def _manifest(
     }
 
 
-def _one_or_all(texts: Iterable[str]) -> str | list[str]:
+def one_or_all(texts: Iterable[str]) -> str | list[str]:
+    """What a manifest says of what is named, where that is most often one."""
     found = list(texts)
     return found[0] if len(found) == 1 else found
-
-
-# ----------------------------------------------------------------------------- stage and publish
-
-
-@contextmanager
-def _staging(out: Path, force: bool) -> Iterator[Path]:
-    """Lock `out` and give an empty folder in it, which is gone afterwards."""
-    created = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
-    folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if not hold(folder, out):
-            raise UserError(f"{out}: another build is writing there; wait for its end")
-        _undo_half_publish(out)
-        existing = [name for name in _ENTRIES if os.path.lexists(out / name)]
-        if existing and not force:
-            raise UserError(f"{out}: holds {', '.join(existing)} already; --force replaces them")
-        stage = out / _STAGE
-        _remove(stage)
-        stage.mkdir()
-        try:
-            yield stage
-        finally:
-            _undo_half_publish(out)
-            _remove(stage)
-    finally:
-        os.close(folder)
-        if created and not any(out.iterdir()):
-            out.rmdir()
-
-
-def _publish(stage: Path, out: Path) -> None:
-    """Put the finished entries of `stage` in the place of those of `out`."""
-    for name in _ENTRIES:
-        flush_to_disk(stage / name if name != MANIFEST else stage)
-    replaced = out / _REPLACED
-    replaced.mkdir()
-    for name in reversed(_ENTRIES):  # the manifest goes first and comes last
-        if os.path.lexists(out / name):
-            os.rename(out / name, replaced / name)
-    for name in _ENTRIES:
-        os.rename(stage / name, out / name)
-    flush_to_disk(out)
-    _remove(replaced)
-
-
-def _undo_half_publish(out: Path) -> None:
-    """Bring back the former entries when `_publish` was stopped before the new manifest stood."""
-    replaced = out / _REPLACED
-    if not replaced.is_dir():
-        return
-    if not (out / MANIFEST).exists():
-        for name in _ENTRIES:
-            if os.path.lexists(replaced / name):
-                _remove(out / name)
-                os.rename(replaced / name, out / name)
-    _remove(replaced)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir() and not path.is_symlink():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

@@ -1,26 +1,15 @@
 """Decodes many images in several processes and hands the faces over in order.
 
-Each worker has its own pipe, and nobody else holds its other end: when the main process ends,
-however it ends, every worker reads an end of file and leaves. Pixels do not go through the pipes
-but lie in memory that all share, in which a chunk in work has a slot of its own.
-
-`concurrent.futures` was tried in place of this module, with Python 3.11: its ProcessPoolExecutor
-decodes as fast (900 to 1,200 images/s with two workers on two busy cores, as here). It is left out
-because its workers stay when the main process is killed (they were still there ten minutes later),
-and because it takes all chunks at once, however far that runs ahead of who reads the faces.
+Pixels do not go through the workers' pipes but lie in memory that all share, in which a chunk in
+work has a slot of its own.
 """
 
 import math
 import mmap
 import os
-import signal
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
-from itertools import chain
-from multiprocessing import get_context, resource_tracker
-from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from multiprocessing.reduction import DupFd
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,15 +17,14 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-from colorgan.errors import UserError
 from colorgan.faces.celeba import FaceDecoder, UnusableImageError
 from colorgan.faces.images import ImageReader
+from colorgan.faces.workers import TASKS_AHEAD_PER_WORKER, working_in_order
 
 _CHUNK_IMAGES = 64
-_TASKS_PER_WORKER = 2
-"""One in work and one in the pipe, so that a worker never waits for its next task."""
-_CHUNKS_AHEAD_PER_WORKER = 4
-"""How far decoding may run ahead of the slowest chunk; bounds the memory."""
+
+Defects = dict[int, tuple[str, str]]
+"""By place in a chunk: kind and detail of what is wrong with the image there."""
 
 
 class Decoded(NamedTuple):
@@ -63,52 +51,41 @@ def decoding_in_order(
     iterator over one result for each, in their order, which raises `UserError` when a worker dies.
     """
     chunks = [entries[at : at + _CHUNK_IMAGES] for at in range(0, len(entries), _CHUNK_IMAGES)]
-    context = get_context("forkserver")  # forks a clean process: no LMDB, no Caffe, no threads
-    context.set_forkserver_preload(["__main__", __name__])  # or each worker imports them anew
-    count = min(workers, len(chunks))
-    slots = _SharedSlots(count * _CHUNKS_AHEAD_PER_WORKER, size)
-    with _interrupts_held_back():
-        pool = [_Worker(context, containers, slots, size) for _ in range(count)]
-    try:
-        yield chain.from_iterable(_in_order(pool, chunks))
-    finally:
-        for worker in pool:
-            worker.stop()
+    slots = _SharedSlots(min(workers, len(chunks)) * TASKS_AHEAD_PER_WORKER, size)
+    start = partial(_decoder, containers, slots, size)
+    with working_in_order(start, chunks, workers, __name__) as answers:
+        yield _results(chunks, answers, slots)
+
+
+def _results(
+    chunks: list[np.ndarray], answers: Iterator[Defects], slots: "_SharedSlots"
+) -> Iterator[Decoded]:
+    for place, (chunk, defects) in enumerate(zip(chunks, answers, strict=True)):
+        faces = slots.faces(place)
+        names = [os.fsdecode(path).rpartition("/")[2] for path in chunk["path"].tolist()]
+        for at, (number, name) in enumerate(zip(chunk["number"].tolist(), names, strict=True)):
+            pixels = None if at in defects else faces[at]
+            yield Decoded(number, name, pixels, *defects.get(at, ("", "")))
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
-    """Let Ctrl-C wait until the block ends, and for ever in the processes started in it.
+def _decoder(
+    containers: Sequence[Path], slots: "_SharedSlots", size: int
+) -> Iterator[Callable[[int, np.ndarray], Defects]]:
+    """What a worker does with a chunk: its faces go into a shared slot, the answer is the rest."""
+    cv2.setNumThreads(1)
+    with FaceDecoder(size) as decoder, ImageReader(containers) as reader:
 
-    A terminal sends it to all processes, but it is the main process's to handle.
-    """
-    resource_tracker.ensure_running()  # the first forkserver would start it, which lets Ctrl-C in
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        def decode(place: int, chunk: np.ndarray) -> Defects:
+            faces, defects = slots.faces(place), {}
+            for at, entry in enumerate(chunk.tolist()):
+                try:
+                    decoder.decode(reader.read(entry), faces[at])
+                except UnusableImageError as defect:
+                    defects[at] = defect.kind, str(defect)
+            return defects
 
-
-def _in_order(pool: list["_Worker"], chunks: list[np.ndarray]) -> Iterator[list[Decoded]]:
-    by_connection = {worker.connection: worker for worker in pool}
-    finished: dict[int, list[Decoded]] = {}
-    sent = handed_over = 0
-    while handed_over < len(chunks):
-        # no further ahead than there are slots: a slot is free once its chunk is handed over
-        limit = min(len(chunks), handed_over + _CHUNKS_AHEAD_PER_WORKER * len(pool))
-        while sent < limit:
-            worker = min(pool, key=lambda worker: len(worker.tasks))
-            if len(worker.tasks) == _TASKS_PER_WORKER:
-                break
-            worker.send(sent, chunks[sent])
-            sent += 1
-        for connection in wait(by_connection):
-            ordinal, results = by_connection[connection].receive()
-            finished[ordinal] = results
-        while handed_over in finished:
-            yield finished.pop(handed_over)
-            handed_over += 1
+        yield decode
 
 
 class _SharedSlots:
@@ -129,81 +106,11 @@ class _SharedSlots:
     def __del__(self) -> None:
         os.close(self._file)
 
-    def faces(self, ordinal: int) -> np.ndarray:
+    def faces(self, place: int) -> np.ndarray:
         """Return the slot of a chunk, uint8 `(images in a chunk, 3, size, size)`."""
-        return self._faces[ordinal % len(self._faces)]
+        return self._faces[place % len(self._faces)]
 
 
 def _share_slots(count: int, size: int, file: Any) -> _SharedSlots:
     """Share the slots of the process that `file`, a DupFd, comes from."""
     return _SharedSlots(count, size, file.detach())
-
-
-class _Worker:
-    """The main process's view of one decoding process."""
-
-    def __init__(
-        self, context: BaseContext, containers: Sequence[Path], slots: _SharedSlots, size: int
-    ) -> None:
-        self._slots = slots
-        self.tasks: deque[tuple[int, np.ndarray]] = deque()
-        self.connection, theirs = context.Pipe()
-        arguments = (theirs, containers, slots, size)
-        self._process = context.Process(target=_work, args=arguments, daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def send(self, ordinal: int, chunk: np.ndarray) -> None:
-        self.tasks.append((ordinal, chunk))
-        with suppress(BrokenPipeError):  # a dead worker is reported by `receive`
-            self.connection.send((ordinal, chunk))
-
-    def receive(self) -> tuple[int, list[Decoded]]:
-        """Return the ordinal and the results of the oldest task."""
-        try:
-            defects = self.connection.recv()
-        except (EOFError, ConnectionResetError):
-            self._process.join()
-            raise UserError(
-                f"a decoding process ended with exit code {self._process.exitcode}; "
-                "if memory ran out, try fewer --workers"
-            ) from None
-        ordinal, chunk = self.tasks.popleft()
-        faces = self._slots.faces(ordinal)
-        names = [os.fsdecode(path).rpartition("/")[2] for path in chunk["path"].tolist()]
-        results = [
-            Decoded(number, name, None if at in defects else faces[at], *defects.get(at, ("", "")))
-            for at, (number, name) in enumerate(zip(chunk["number"].tolist(), names, strict=True))
-        ]
-        return ordinal, results
-
-    def stop(self) -> None:
-        self.connection.close()
-        self._process.terminate()
-        self._process.join()
-
-
-def _work(
-    connection: Connection, containers: Sequence[Path], slots: _SharedSlots, size: int
-) -> None:
-    """Decode chunks until the main process closes the pipe.
-
-    Their faces go into the shared slots. The answer to a chunk is a dict: place in the chunk, and
-    kind and detail of the defect there.
-    """
-    cv2.setNumThreads(1)
-    with (
-        FaceDecoder(size) as decoder,
-        ImageReader(containers) as reader,
-        suppress(EOFError, BrokenPipeError, ConnectionResetError),
-    ):
-        while True:
-            ordinal, chunk = connection.recv()
-            faces = slots.faces(ordinal)
-            defects = {}
-            for at, entry in enumerate(chunk.tolist()):
-                try:
-                    decoder.decode(reader.read(entry), faces[at])
-                except UnusableImageError as defect:
-                    defects[at] = defect.kind, str(defect)
-            connection.send(defects)

@@ -18,6 +18,7 @@ import numpy as np
 from PIL import Image
 
 from colorgan.errors import UserError
+from colorgan.luminance import eight_bits
 from colorgan.photos.formats import Decoded, decode, is_known, why_not_read
 from colorgan.photos.metadata import QUARTER_TURNS, Metadata
 from colorgan.photos.tiff import TooLargeError, at_full_range
@@ -59,16 +60,22 @@ def read_picture(source: Path | bytes, name: str, max_pixels: int) -> Picture:
     turns here; what others write to standard error meanwhile is lost. Raises `UserError` for all
     that cannot be read; damaged metadata spoil no picture.
     """
-    if isinstance(source, bytes):
-        content, modified = source, None
-    else:
-        content, modified = _file_content(source, name, max_pixels)
-    _refuse_large(len(content), name, max_pixels)
-    if not content:
-        raise UserError(f"{name}: empty; copy it again")
-    with _tamed_libraries(max_pixels):
-        decoded = _decode_or_refuse(content, name, max_pixels)
-    return _picture(decoded, modified)
+    return _picture(*_read(source, name, max_pixels))
+
+
+def read_color(path: Path, max_pixels: int) -> np.ndarray | None:
+    """Read a picture's colours, as `read_picture` reads its gray: uint8 BGR `(h, w, 3)`, upright.
+
+    None for a picture in gray; what is transparent has the colour that is stored.
+    """
+    decoded, _ = _read(path, str(path), max_pixels)
+    pixels, _ = _at_full_range(decoded.pixels, decoded.bits)
+    if pixels.ndim == 2 or pixels.shape[2] < 3:
+        return None
+    color = eight_bits(pixels[..., :3])
+    if (color == color[..., :1]).all():
+        return None
+    return _upright(color, decoded.orientation)
 
 
 def largest_file(max_pixels: int) -> int:
@@ -96,6 +103,19 @@ def _file_content(path: Path, name: str, max_pixels: int) -> tuple[bytes, int]:
         return path.read_bytes(), status.st_mtime_ns
     except OSError as error:
         raise UserError(f"{name}: cannot be read ({error.strerror})") from None
+
+
+def _read(source: Path | bytes, name: str, max_pixels: int) -> tuple[Decoded, int | None]:
+    """What a file holds, and when it was changed, as a count of nanoseconds; None of bytes."""
+    if isinstance(source, bytes):
+        content, modified = source, None
+    else:
+        content, modified = _file_content(source, name, max_pixels)
+    _refuse_large(len(content), name, max_pixels)
+    if not content:
+        raise UserError(f"{name}: empty; copy it again")
+    with _tamed_libraries(max_pixels):
+        return _decode_or_refuse(content, name, max_pixels), modified
 
 
 _LIBRARIES = threading.Lock()
@@ -193,7 +213,10 @@ def _at_full_range(pixels: np.ndarray, bits: int | None) -> tuple[np.ndarray, in
 
 
 def _upright(plane: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn a plane `(h, w)` stored in one of EXIF's eight orientations, into contiguous memory."""
+    """Turn pixels `(h, w)` or `(h, w, 3)` stored in one of EXIF's eight orientations.
+
+    Into contiguous memory.
+    """
     if orientation in QUARTER_TURNS:
         plane = cv2.transpose(plane)
     mirrored = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)

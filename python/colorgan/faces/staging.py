@@ -1,0 +1,120 @@
+"""How a data set comes to stand where it was asked for: whole, or not at all.
+
+Everything is built in a hidden folder inside the target and then renamed into place, so an
+interrupted build leaves the target as it was. The manifest arrives last: a folder without one
+is not a finished data set.
+"""
+
+import json
+import os
+import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import lmdb
+
+from colorgan.errors import UserError
+from colorgan.files import flush_to_disk, hold
+
+MANIFEST = "manifest.json"
+_ENTRIES = ("train_lmdb", "test_lmdb", MANIFEST)
+_STAGE = ".building"
+_REPLACED = ".replaced"
+_PACKAGES = ("lmdb", "numpy", "opencv-python-headless", "protobuf")
+
+
+@contextmanager
+def building(out: Path, force: bool) -> Iterator[Path]:
+    """Give an empty folder, what the block leaves in which takes its place in `out` at the end.
+
+    The block leaves `train_lmdb`, `test_lmdb` and, by `write_manifest`, `manifest.json`. Raises
+    `UserError` for a target that exists (without `force`), is being built by another process or
+    cannot be written. Until the last moment its former data stay in place and unharmed.
+    """
+    try:
+        with _staging(out, force) as stage:
+            yield stage
+            _publish(stage, out)
+    except (OSError, lmdb.Error) as error:
+        raise UserError(f"{out}: cannot be written: {error}") from None
+
+
+def write_manifest(stage: Path, manifest: dict[str, Any]) -> None:
+    """Write the manifest into the folder that `building` gave."""
+    (stage / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
+    flush_to_disk(stage / MANIFEST)
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """The versions of what a data set is built with, `packages` among it."""
+    built_with = sorted({*_PACKAGES, *packages})
+    return {
+        "python": platform.python_version(),
+        **{package: version(package) for package in built_with},
+    }
+
+
+@contextmanager
+def _staging(out: Path, force: bool) -> Iterator[Path]:
+    """Lock `out` and give an empty folder in it, which is gone afterwards."""
+    created = not out.exists()
+    out.mkdir(parents=True, exist_ok=True)
+    folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if not hold(folder, out):
+            raise UserError(f"{out}: another build is writing there; wait for its end")
+        _undo_half_publish(out)
+        existing = [name for name in _ENTRIES if os.path.lexists(out / name)]
+        if existing and not force:
+            raise UserError(f"{out}: holds {', '.join(existing)} already; --force replaces them")
+        stage = out / _STAGE
+        _remove(stage)
+        stage.mkdir()
+        try:
+            yield stage
+        finally:
+            _undo_half_publish(out)
+            _remove(stage)
+    finally:
+        os.close(folder)
+        if created and not any(out.iterdir()):
+            out.rmdir()
+
+
+def _publish(stage: Path, out: Path) -> None:
+    """Put the finished entries of `stage` in the place of those of `out`."""
+    for name in _ENTRIES:
+        flush_to_disk(stage / name if name != MANIFEST else stage)
+    replaced = out / _REPLACED
+    replaced.mkdir()
+    for name in reversed(_ENTRIES):  # the manifest goes first and comes last
+        if os.path.lexists(out / name):
+            os.rename(out / name, replaced / name)
+    for name in _ENTRIES:
+        os.rename(stage / name, out / name)
+    flush_to_disk(out)
+    _remove(replaced)
+
+
+def _undo_half_publish(out: Path) -> None:
+    """Bring back the former entries when `_publish` was stopped before the new manifest stood."""
+    replaced = out / _REPLACED
+    if not replaced.is_dir():
+        return
+    if not (out / MANIFEST).exists():
+        for name in _ENTRIES:
+            if os.path.lexists(replaced / name):
+                _remove(out / name)
+                os.rename(replaced / name, out / name)
+    _remove(replaced)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
