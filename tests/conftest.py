@@ -4,12 +4,14 @@ The faces are real ones of CelebA where CELEBA, or ../shared/celeba, has it; oth
 drawn by `colorgan make-sample-faces`.
 """
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
+import textwrap
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import cv2
@@ -61,6 +63,30 @@ def run_python(*words: object, **options: object) -> subprocess.CompletedProcess
 def run_program(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
     """Run `colorgan COMMAND`; its output is kept, its exit code not judged."""
     return run_python("-m", "colorgan", *command, **options)
+
+
+def run_commands(
+    name: str, cases: Iterable[Sequence[object]]
+) -> list[subprocess.CompletedProcess[str]]:
+    """Run `colorgan NAME` for each of many lists of words, one after the other in one process.
+
+    For words that are refused: to start a process takes longer than that.
+    """
+    code = """
+        import contextlib, io, json, sys
+        from colorgan.commands.front_door import main
+        for words in json.load(sys.stdin):
+            out, err = io.StringIO(), io.StringIO()
+            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+                try:
+                    code = main(words)
+                except SystemExit as end:
+                    code = end.code
+            print(json.dumps([words, code, out.getvalue(), err.getvalue()]))"""
+    given = json.dumps([[name, *map(str, words)] for words in cases])
+    done = run_python("-c", textwrap.dedent(code), input=given)
+    assert done.returncode == 0, done.stderr
+    return [subprocess.CompletedProcess(*json.loads(line)) for line in done.stdout.splitlines()]
 
 
 def skip_in_image() -> None:

@@ -20,7 +20,7 @@ from colorgan.measuring import metrics
 from colorgan.measuring.log import read_log
 from colorgan.nets.deployed import DeployedGenerator, read_weights, to_uint8
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT, PAPERS_SOLVERS, read_solver
-from conftest import ROOT, run_program
+from conftest import ROOT, run_commands, run_program
 
 SMALL = ROOT / "prototxt" / "generator_small.prototxt"
 PAPERS = GENERATOR_PROTOTXT.relative_to(ROOT)
@@ -405,5 +405,6 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", faces, *new, "--average", "1"), "not between 0 and 1"),
         (("--data", faces, *new, "--generator-solver", SMALL), "not a Caffe prototxt"),
     ]
-    for words, complaint in cases:
-        assert_refused(train(*words), complaint)
+    results = run_commands("train", [words for words, _ in cases])
+    for result, (_, complaint) in zip(results, cases, strict=True):
+        assert_refused(result, complaint)

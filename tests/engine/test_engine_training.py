@@ -49,7 +49,7 @@ def train(faces: Path, generator: Path, tmp_path: Path) -> Callable[..., Losses]
         out = Path(tempfile.mkdtemp(dir=tmp_path)) / "run"
         run_under(
             engine, "-m", "colorgan", "train", "--data", faces, "--out", out,
-            "--generator", generator, "--mode", mode, "--batch-size", 4,
+            "--generator", generator, "--mode", mode, "--batch-size", 2,
             "--iterations", iterations, "--validate-every", iterations, "--validation-faces", 8,
             *options, threads=threads,
         )  # fmt: skip
