@@ -35,6 +35,24 @@ def in_unit_range(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32) / np.iinfo(image.dtype).max
 
 
+FULL_CONTRAST = 160
+"""Levels between the darkest and the brightest 200th of a photo, above which it is not faded."""
+
+
+def stretched(gray: np.ndarray) -> np.ndarray:
+    """A faded or dark photo, gray `(h, w)` uint8, with full contrast; any other as it is.
+
+    What is between the darkest and the brightest 200th of the pixels then fills the range of
+    levels.
+    """
+    counts = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel()
+    darkest, brightest = np.searchsorted(counts.cumsum() / gray.size, (0.005, 0.995))
+    if not 0 < brightest - darkest < FULL_CONTRAST:
+        return gray
+    table = np.interp(np.arange(256), (darkest, brightest), (0, 255))
+    return cv2.LUT(gray, np.rint(table).astype(np.uint8))
+
+
 def with_luminance(bgr: np.ndarray, gray: np.ndarray) -> np.ndarray:
     """Give coloured images the luminance of gray ones, and keep their chroma where it fits.
 

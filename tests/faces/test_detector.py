@@ -139,6 +139,40 @@ def test_a_small_face_in_a_photo_of_12_megapixels_is_found(detector, drawn):
     assert np.linalg.norm(middles - [3548, 250], axis=1).min() < 12
 
 
+def test_every_small_face_of_a_large_group_is_found_on_its_side_too(detector, drawn):
+    """Eyes are 14 pixels apart, of 4,000."""
+    photo = np.full((2600, 4000), 120, np.uint8)
+    corners = [(x, y) for x in range(40, 3900, 640) for y in range(30, 2500, 800)]
+    for at, (x, y) in enumerate(corners):
+        photo[y : y + 64, x : x + 64] = drawn[at % len(drawn)]
+    found = detector.detect(photo).landmarks.mean(axis=1)
+    near = [np.linalg.norm(found - [x + 32, y + 40], axis=1).min() < 10 for x, y in corners]
+    assert np.mean(near) >= 0.96 and len(found) <= len(corners)
+    turned = detector.detect(np.rot90(photo)).landmarks
+    assert len(turned) == pytest.approx(len(found), abs=1)
+
+
+def spoilt(gray: np.ndarray, how: str) -> np.ndarray:
+    random = np.random.default_rng(0)
+    if how == "faded":
+        return cv2.convertScaleAbs(gray, alpha=0.08, beta=150)
+    if how == "dark":
+        return gray // 20
+    if how == "grain":
+        noise = cv2.GaussianBlur(random.standard_normal(gray.shape), (0, 0), 0.8)
+        return np.clip(gray + noise * (20 / noise.std()), 0, 255).astype(np.uint8)
+    y, x = np.indices(gray.shape) * (2 * np.pi / 4)
+    return np.uint8(255 * (gray / 255 > (np.cos(x + y) + np.cos(x - y)) / 4 + 0.5))  # dots of print
+
+
+@pytest.mark.parametrize("how", ["faded", "dark", "grain", "print"])
+def test_a_face_is_found_in_a_photo_that_is(detector, photo, how):
+    (expected,) = detector.detect(photo).landmarks
+    found = detector.detect(spoilt(photo, how)).landmarks
+    assert len(found) == 1
+    assert np.linalg.norm(found[0] - expected, axis=1).mean() < 8, "of 41 from eye to eye"
+
+
 def laid(gray: np.ndarray, degrees: float, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """A frame with a picture turned about its middle, and what takes the picture's points there."""
     turn = np.exp(1j * np.deg2rad(degrees))

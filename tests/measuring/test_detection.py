@@ -2,11 +2,14 @@
 
 import json
 
+import cv2
 import numpy as np
 import pytest
 
 from colorgan.faces.landmarks import CELEBA_POINTS
-from colorgan.measuring.detection import AS_IT_IS, EYES, Case, measure_case, tiles_of
+from colorgan.measuring.aging import AGINGS
+from colorgan.measuring.detection import SEED, measure_aging, measure_case, measure_crowd
+from colorgan.measuring.detection_frames import AS_IT_IS, EYES, Case, Crowd, tiles_of
 from conftest import ROOT
 
 
@@ -37,6 +40,38 @@ def test_a_face_counts_as_found_where_eyes_are_near_and_the_rest_as_others():
     measured = measure_case(case, images, lambda frame: next(answers))
     assert (measured["found"], measured["others"]) == (0.5, 2)
     assert measured["eye_error_median"] == pytest.approx(0.1)
+
+
+def test_the_faces_of_a_crowd_lie_where_their_eyes_are_said_to_be():
+    marked = np.zeros((218, 178), np.uint8)
+    marked[106:118, 64:76] = marked[106:118, 102:114] = 255  # about both eyes
+    faces = [(eyes, turn) for eyes in (12, 38.5, 60) for turn in range(4)]
+    frame, eyes = Crowd("", (1600, 1300), faces).lay([marked], np.random.default_rng(0))
+    assert eyes.shape == (12, 2, 2)
+    assert (frame[eyes[..., 1].astype(int), eyes[..., 0].astype(int)] > 200).all()
+    for (apart, turn), (left, right) in zip(faces, eyes, strict=True):
+        way = {0: (1, 0), 1: (0, 1), 2: (-1, 0), 3: (0, -1)}[turn]
+        assert right - left == pytest.approx(np.multiply(way, apart))
+
+
+def test_of_a_crowd_each_face_counts_once_and_the_rest_as_others():
+    crowd = Crowd("", (800, 300), [(20, 0), (20, 1)])
+    images = [np.zeros((218, 178), np.uint8)]
+    _, eyes = crowd.lay(images, np.random.default_rng(SEED))
+    answer = np.zeros((3, 5, 2))
+    answer[0, :2], answer[1, :2], answer[2, :2] = eyes[0] + [3, 0], eyes[0], eyes[1] + [0, 30]
+    measured = measure_crowd(crowd, images, lambda frame: answer)
+    assert (measured["faces"], measured["found"], measured["others"]) == (2, 0.5, 1)
+
+
+def test_an_aged_photo_is_colored_and_a_face_that_is_not_found_counts_as_gray(colorizer, truth):
+    portrait = [cv2.resize(truth[20:240, 120:300], (178, 218))]
+    sides = {"all": lambda gray: colorizer.find_faces(gray), "none": lambda _: np.empty((0, 5, 2))}
+    seen = measure_aging(AGINGS["as it is"], portrait, sides, colorizer)
+    assert seen["found"] == {"all": 1, "none": 0}
+    assert seen["color_error"] < seen["color_error_of_gray"]
+    black = measure_aging(lambda gray, random: gray * 0, portrait, sides, colorizer)
+    assert black["color_error"] == pytest.approx(black["color_error_of_gray"])
 
 
 def test_tiles_keep_what_is_in_them_and_lose_their_order():

