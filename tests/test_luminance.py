@@ -4,7 +4,13 @@ import cv2
 import numpy as np
 import pytest
 
-from colorgan.luminance import chroma_of, gray_from_bgr, with_chroma, with_luminance
+from colorgan.luminance import (
+    chroma_of,
+    gray_from_bgr,
+    stretched,
+    with_chroma,
+    with_luminance,
+)
 
 
 def test_gray_is_bt601_as_opencv_rounds_it() -> None:
@@ -115,3 +121,24 @@ def test_chroma_that_does_not_fit_shrinks_and_keeps_its_hue() -> None:
     wanted = np.array([-0.2 * 1.772, 0.2 * 0.344136 - 0.3 * 0.714136, 0.3 * 1.402])
     assert colored[2] == 5  # red, the largest, comes to 255
     np.testing.assert_allclose(colored, wanted * 5 / wanted[2], atol=0.6)
+
+
+def test_a_faded_photo_is_stretched_to_all_levels_and_its_order_is_kept(photo: np.ndarray) -> None:
+    faded = cv2.convertScaleAbs(photo, alpha=0.3, beta=100)
+    full = stretched(faded)
+    assert np.ptp(np.percentile(full, (1, 99))) > 240
+    assert (np.diff(full.ravel()[np.argsort(faded, axis=None)].astype(int)) >= 0).all()
+
+
+def test_what_has_contrast_or_is_blank_stays_the_very_array(photo: np.ndarray) -> None:
+    blank = np.full((5, 7), 90, np.uint8)
+    assert stretched(photo) is photo
+    assert stretched(blank) is blank
+
+
+def test_a_little_more_contrast_never_makes_a_jump(photo: np.ndarray) -> None:
+    spans = [
+        np.ptp(np.percentile(stretched(cv2.convertScaleAbs(photo, alpha=a)), (1, 99)))
+        for a in np.linspace(0.3, 0.9, 121)
+    ]
+    assert np.abs(np.diff(spans)).max() < 12

@@ -35,21 +35,24 @@ def in_unit_range(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32) / np.iinfo(image.dtype).max
 
 
-FULL_CONTRAST = 160
-"""Levels between the darkest and the brightest 200th of a photo, above which it is not faded."""
+FADED, FULL_CONTRAST = 100, 160
+"""Levels between the darkest and the brightest 200th of a photo: fewer, and it is faded; more, and
+it is not (assumed)."""
 
 
 def stretched(gray: np.ndarray) -> np.ndarray:
     """A faded or dark photo, gray `(h, w)` uint8, with full contrast; any other as it is.
 
     What is between the darkest and the brightest 200th of the pixels then fills the range of
-    levels.
+    levels; less so where the photo is but a little faded, so that a film does not flicker.
     """
     counts = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel()
-    darkest, brightest = np.searchsorted(counts.cumsum() / gray.size, (0.005, 0.995))
-    if not 0 < brightest - darkest < FULL_CONTRAST:
+    ends = np.searchsorted(counts.cumsum() / gray.size, (0.005, 0.995))
+    contrast = int(np.ptp(ends))
+    if not 0 < contrast < FULL_CONTRAST:
         return gray
-    table = np.interp(np.arange(256), (darkest, brightest), (0, 255))
+    kept = np.interp(contrast, (FADED, FULL_CONTRAST), (0, 1))
+    table = np.interp(np.arange(256), ends, kept * ends + (1 - kept) * np.array([0, 255]))
     return cv2.LUT(gray, np.rint(table).astype(np.uint8))
 
 

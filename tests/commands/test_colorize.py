@@ -196,6 +196,7 @@ def test_faces_only_gives_each_face_as_the_paper_has_it(
     both = tmp_path / "both.png"
     cv2.imwrite(str(both), np.hstack([photo, hopper[:512]]))
     done = run(PROGRAM, both, "--faces-only")
+    assert f"{both}: 2 faces" in done.stderr
     assert done.returncode == 0, done.stderr
     names = ["both_face1_colorized.png", "both_face2_colorized.png"]
     assert [Path(line).name for line in done.stdout.split()] == names

@@ -14,7 +14,7 @@ from colorgan.faces.alignment import cut_crop, face_similarity, scale_of
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.detector import FaceDetector
 from colorgan.files import sha256
-from colorgan.luminance import chroma_of, eight_bits, in_unit_range, with_chroma
+from colorgan.luminance import chroma_of, eight_bits, in_unit_range, stretched, with_chroma
 from colorgan.nets.generators import BEST_WEIGHTS, open_generator
 from colorgan.photos.painting import Layer, face_opacity, paint, refined_layer
 
@@ -80,9 +80,11 @@ class Colorizer:
     def predict_chroma(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Cb and Cr that the generator gives to each face: float32 `(k, 2, 64, 64)`.
 
-        In [-0.5, 0.5], on the aligned face. `gray` is `(h, w)`, `faces` `(k, 5, 2)`.
+        In [-0.5, 0.5], on the aligned face. `gray` is `(h, w)`, `faces` `(k, 5, 2)`. It sees faded
+        and dark faces at full contrast, as those of CelebA are.
         """
-        return self._chroma(eight_bits(self.cut_faces(gray, faces)))
+        seen = [stretched(face) for face in eight_bits(self.cut_faces(gray, faces))]
+        return self._chroma(np.array(seen, np.uint8).reshape(-1, FACE_SIDE, FACE_SIDE))
 
     def predict_frame(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Cb and Cr that the generator gives to a whole photo: float32 `(2, h, w)`, small.
@@ -96,7 +98,7 @@ class Colorizer:
         bounds = np.sqrt(LARGEST_FRAME / size.prod()), LONGEST_FRAME / size.max()
         shrink = min(FACE_SIDE / side, *bounds)
         seen = np.maximum(np.rint(size * shrink), 1).astype(int)
-        return self._chroma(_shrunk(eight_bits(gray), seen)[np.newaxis])[0]
+        return self._chroma(stretched(_shrunk(eight_bits(gray), seen))[np.newaxis])[0]
 
     def paint(
         self,

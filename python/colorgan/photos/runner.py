@@ -99,6 +99,8 @@ class JobRunner:
         if not len(faces) and (self._wishes.faces_only or not self._wishes.whole):
             note(f"{job.name}: no face found, nothing written (--whole colours all of a picture)")
             return NO_FACE
+        if len(faces) > 1:
+            note(f"{job.name}: {len(faces):,} faces")
         if self._wishes.faces_only:
             return self._color_crops(self._colorizer.cut_faces(gray, faces), picture, job.target)
         with phase("colour faces"):
