@@ -8,7 +8,13 @@ import pytest
 
 from colorgan.faces.landmarks import CELEBA_POINTS
 from colorgan.measuring.aging import AGINGS
-from colorgan.measuring.detection import SEED, measure_aging, measure_case, measure_crowd
+from colorgan.measuring.detection import (
+    OURS,
+    SEED,
+    measure_aging,
+    measure_case,
+    measure_crowd,
+)
 from colorgan.measuring.detection_frames import AS_IT_IS, EYES, Case, Crowd, tiles_of
 from conftest import ROOT
 
@@ -66,9 +72,9 @@ def test_of_a_crowd_each_face_counts_once_and_the_rest_as_others():
 
 def test_an_aged_photo_is_colored_and_a_face_that_is_not_found_counts_as_gray(colorizer, truth):
     portrait = [cv2.resize(truth[20:240, 120:300], (178, 218))]
-    sides = {"all": lambda gray: colorizer.find_faces(gray), "none": lambda _: np.empty((0, 5, 2))}
+    sides = {OURS: colorizer.find_faces, "none": lambda gray: np.empty((0, 5, 2))}
     seen = measure_aging(AGINGS["as it is"], portrait, sides, colorizer)
-    assert seen["found"] == {"all": 1, "none": 0}
+    assert seen["found"] == {OURS: 1, "none": 0}
     assert seen["color_error"] < seen["color_error_of_gray"]
     black = measure_aging(lambda gray, random: gray * 0, portrait, sides, colorizer)
     assert black["color_error"] == pytest.approx(black["color_error_of_gray"])

@@ -15,7 +15,8 @@ from colorgan.faces.albums import PhotoReader, build_album
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.dataset import BuildOptions, build_dataset
 from colorgan.faces.downloads import partition_lists
-from colorgan.photos.pictures import READABLE_SUFFIXES, read_color
+from colorgan.photos.formats import READABLE_SUFFIXES
+from colorgan.photos.pictures import read_color
 
 _PHOTOS = PhotoReader(READABLE_SUFFIXES, partial(read_color, max_pixels=100_000_000))
 

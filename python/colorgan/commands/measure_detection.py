@@ -1,4 +1,4 @@
-"""Measure how reliably faces are found: small, large, tilted, cut off; and where none are.
+"""Measure how reliably faces are found: small, tilted, in crowds, on old scans; and where none are.
 
 CelebA's faces, gray, are laid into frames at a known size and tilt. Three sides look at each:
 

@@ -98,7 +98,8 @@ def all_looks() -> Find:
     return lambda gray: detector.detect(gray).landmarks
 
 
-SIDES = {"detector": all_looks, "yunet": one_look_of_yunet, "centerface": one_look_of_centerface}
+OURS = "detector"
+SIDES = {OURS: all_looks, "yunet": one_look_of_yunet, "centerface": one_look_of_centerface}
 
 
 # ----------------------------------------------------------------------------- measuring
@@ -151,8 +152,8 @@ def measure_aging(
     """How many faces each side finds in aged photos, and how far off the faces' colours are.
 
     The error is in levels of 255: the root of the mean square of the distance in Cb and Cr, within
-    1.35 eye distances from the face's middle; of faces that are not found it is that of gray.
-    `images` are aligned, BGR.
+    1.35 eye distances from the face's middle; of faces that our side does not find it is that of
+    gray. `images` are aligned, BGR.
     """
     case = Case("", eyes=40)
     found, errors, gray_errors = {side: 0 for side in sides}, [], []
@@ -163,12 +164,15 @@ def measure_aging(
         frame, eyes = case.lay(image)
         gray = cv2.cvtColor(frame, cv2.COLOR_BGR2GRAY)
         aged = aging(gray, np.random.default_rng([SEED, at]))
-        for side, find in sides.items():
-            off = np.linalg.norm(find(aged)[:, :2] - eyes, axis=2).mean(axis=1) / case.eyes
+        landmarks = {side: find(aged) for side, find in sides.items()}
+        for side, points in landmarks.items():
+            off = np.linalg.norm(points[:, :2] - eyes, axis=2).mean(axis=1) / case.eyes
             found[side] += bool((off < FOUND).any())
+        faces = landmarks[OURS]
+        colored = colorizer.paint(aged, faces, colorizer.predict_chroma(aged, faces))
         truth, colored = (
             chroma_of(in_unit_range(bgr).transpose(2, 0, 1)[np.newaxis])[0][:, inside == 1]
-            for bgr in (frame, colorizer.colorize(aged))
+            for bgr in (frame, colored)
         )
         errors.append(np.sqrt(((colored - truth) ** 2).sum(axis=0).mean()))
         gray_errors.append(np.sqrt((truth**2).sum(axis=0).mean()))
@@ -237,9 +241,10 @@ def measure_detection(
 ) -> dict[str, Any]:
     """Measure case after case, and print a table meanwhile; what is kept as detection.json.
 
-    `faces` of CelebA's `images` are laid into each case, `point_faces` make the mean points.
+    `faces` of CelebA's `images` are laid into each case, `point_faces` make the mean points. Our
+    own side is always one of them.
     """
-    sides = {name: SIDES[name]() for name in side_names}
+    sides = {name: SIDES[name]() for name in dict.fromkeys([OURS, *side_names])}
     colored = list(color_images(images, faces))
     grays = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in colored]
     result = {"faces": len(grays), "seed": SEED, "versions": versions()}
