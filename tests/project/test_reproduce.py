@@ -84,9 +84,9 @@ def test_a_second_call_keeps_what_is_done(out: Path, data: Path) -> None:
     assert len(files) == 1 + 2 + len(RELEASED)
 
 
-def test_celeba_as_it_was_downloaded_is_enough(data: Path, tmp_path: Path) -> None:
+def test_celeba_as_it_was_downloaded_is_enough(out: Path, data: Path, tmp_path: Path) -> None:
     """Its folder alone is named; the training of a second call goes on with what is packed."""
-    download, drawn = tmp_path / "Müllers CelebA", data / "sample_faces"
+    download, drawn = tmp_path / "Müllers CelebA", data / "sample_faces"  # that `out` has drawn
     (download / "Eval").mkdir(parents=True)
     shutil.make_archive(str(download / "Img/img_align_celeba"), "zip", drawn / "img_align_celeba")
     shutil.copy(drawn / "list_eval_partition.txt", download / "Eval")
