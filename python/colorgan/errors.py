@@ -16,8 +16,8 @@ def run_program(name: str, work: Callable[[], int | None]) -> int:
 
     0 (or what `work` returns) on success, 2 after a `UserError` (its text goes to standard error)
     and where standard output cannot be written to, 130 after Ctrl-C, as shells expect, 143 after
-    SIGTERM and 129 after SIGHUP, which comes where the terminal closes; what is unfinished is
-    removed first. Every other exception is a bug and keeps its traceback.
+    SIGTERM and 129 after SIGHUP, which comes where the terminal closes; what is of no
+    further use is removed first. Every other exception is a bug and keeps its traceback.
     """
     make_safe()
     for number in (signal.SIGTERM, signal.SIGHUP):

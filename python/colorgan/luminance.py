@@ -35,7 +35,7 @@ def in_unit_range(image: np.ndarray) -> np.ndarray:
     return image.astype(np.float32) / np.iinfo(image.dtype).max
 
 
-FADED, FULL_CONTRAST = 100, 160
+FADED, FULL_CONTRAST = 80, 120
 """Levels between the darkest and the brightest 200th of a photo: fewer, and it is faded; more, and
 it is not (assumed)."""
 

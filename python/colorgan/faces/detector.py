@@ -62,7 +62,7 @@ class FaceDetector:
     used. YuNet knows faces that stand upright and whose eyes are 8 to 200 pixels apart, in photos
     of full contrast; where one is tilted, its points lean back to the upright. So the photo is
     searched in several sizes, in tiles where it is large; the small sizes turned in steps of 45
-    degrees. What is faded or dark is looked at with its contrast stretched, too. Each face is then
+    degrees. What is faded or dark is searched with its contrast stretched, too. Each face is then
     looked at by itself, set upright, roughly and then closely, until it stays in place: from there
     its points and score are, and what is no face there, in that place and the right way up, is
     dropped.
@@ -74,13 +74,12 @@ class FaceDetector:
     LARGE, MOST_ENLARGED = 1600, 2.0  # longer side up to which photos are enlarged, by so much
     MIDDLE, SMALL = 640, 320  # longer sides, in pixels, that are searched in all turns
     STEP = 4.5  # at most, from one size to the next
-    TURNS = tuple(range(0, 360, 45))  # degrees
-    QUARTERS = (90, 180, 270)  # at sizes above the middle one, and only if there is cause
+    QUARTERS, DIAGONALS = (90, 180, 270), (45, 135, 225, 315)  # degrees
     SMOOTHINGS = (1.5, 3.0)  # standard deviations, in pixels of the middle size
-    SEARCH_SCORE, SCORE = 0.4, 0.7  # that earns a closer look; that counts there
+    SEARCH_SCORE, SCORE = 0.4, 0.75  # that earns a closer look; that two looks need on average
     ROUGH, CLOSE = _CloseUp(120, 30), _CloseUp(320, 80)
-    MOST_LOOKS = 4
-    FARTHEST, STEADY = 0.75, 0.2  # eye distances that a face moves in a look at most, in the last
+    MOST_LOOKS = 3  # close ones
+    FARTHEST, STEADY = 0.75, 0.15  # eye distances that a face moves in a look at most, in the last
     OVERLAP = 0.3  # intersection over union above which two faces are one
 
     def __init__(self) -> None:
@@ -94,14 +93,17 @@ class FaceDetector:
 
         Colour is not used. Sizes above the middle one are searched upright, and in the quarter
         turns in which some face was found; where none stands upright, in all: scans may lie on
-        their side. Where no face is found at all, one is looked for under grain, scratches or the
-        dots of print.
+        their side. In large photos, faces that lean by half a right angle are looked for at the
+        smallest size alone. Where no face is found at all, one is looked for under grain, scratches
+        or the dots of print.
         """
         gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         levels = self._levels(gray)
         large = [level for level in levels if max(level.image.shape) > self.MIDDLE]
         small = levels[len(large) :]
-        faces = self._find(levels, [*product(large, (0,)), *product(small, self.TURNS)])
+        leaning = product(small[-1:] if max(gray.shape) > self.LARGE else small, self.DIAGONALS)
+        sights = [*product(large, (0,)), *product(small, (0, *self.QUARTERS)), *leaning]
+        faces = self._find(levels, sights)
         quarters = faces.quarters()
         turns = set(quarters) if 0 in quarters else set(self.QUARTERS)
         turned = self._find(levels, list(product(large, sorted(turns - {0}))))
@@ -110,7 +112,7 @@ class FaceDetector:
             if not len(faces):
                 image = cv2.GaussianBlur(small[0].image, (0, 0), deviation)
                 smooth = [Level.resized(image, level.scale, gray.shape) for level in small]
-                faces = self._find(smooth, list(product(smooth, self.TURNS)))
+                faces = self._find(smooth, list(product(smooth, (0, *self.QUARTERS))))
         return faces.detections(gray.shape)
 
     def _levels(self, gray: np.ndarray) -> list[Level]:
@@ -130,8 +132,11 @@ class FaceDetector:
 
     def _find(self, levels: list[Level], sights: list[tuple[Level, int]]) -> "_Faces":
         """The faces in levels turned by degrees, each as a closer look shows it."""
-        views = (view for level, degrees in sights for view in level.turned(degrees))
+        views = [view for level, degrees in sights for view in level.turned(degrees)]
         seen = [self._look(*view) for view in views]
+        full = stretched(levels[-1].image)
+        if full is not levels[-1].image:
+            seen += [self._look(stretched(view), to_photo) for view, to_photo in views]
         candidates = _Faces.joined(seen).without_doubles(self.OVERLAP)
         closer = [self._look_closer(levels, landmarks) for landmarks in candidates.landmarks]
         return _Faces.joined(closer).without_doubles(self.OVERLAP)
@@ -142,16 +147,15 @@ class FaceDetector:
         It is looked at until it stays where it was: of a face that leans, or is turned aside, the
         first look tells no more than that.
         """
-        how, moved = self.ROUGH, math.inf
+        rough, moved = self._look_at(levels, landmarks, self.ROUGH)
+        face = rough
         for _ in range(self.MOST_LOOKS):
-            face, moved = self._look_at(levels, landmarks, how)
             if not len(face):
-                break
-            landmarks = face.landmarks[0]
-            if how is self.CLOSE and moved < self.STEADY:
-                break
-            how = self.CLOSE
-        return face[(face.scores > self.SCORE) & (moved < self.STEADY)]
+                return face
+            face, moved = self._look_at(levels, face.landmarks[0], self.CLOSE)
+            if moved < self.STEADY:
+                return face[(face.scores + rough.scores) / 2 > self.SCORE]
+        return face[[]]
 
     def _look_at(
         self, levels: list[Level], landmarks: np.ndarray, how: _CloseUp
@@ -165,7 +169,7 @@ class FaceDetector:
         expected = transformed(how.points, to_photo)
         eyes = _eye_distance(expected)
         level = min(levels, key=lambda level: abs(math.log(level.scale * eyes / how.eyes)))
-        seen = self._look(level.cut(to_photo, how.side), to_photo)
+        seen = self._look(stretched(level.cut(to_photo, how.side)), to_photo)
         fits = [nearest_similarity(how.points, points) for points in seen.landmarks]
         places = np.array([transformed(how.points, fit) for fit in fits]).reshape(-1, 5, 2)
         moved = np.linalg.norm(places - expected, axis=2).mean(axis=1) / eyes
@@ -176,26 +180,15 @@ class FaceDetector:
         return seen[[surest]], float(moved[surest])
 
     def _look(self, view: np.ndarray, to_photo: np.ndarray) -> "_Faces":
-        """The upright faces in a view of the photo, gray; `to_photo` takes its points there.
-
-        Those of a faded view may be there twice: stretched, it loses what is much brighter or
-        darker than the most of it, as a good print on faded paper.
-        """
-        full = stretched(view)
-        seen = [self._rows(image) for image in ([view] if full is view else [view, full])]
-        rows = np.concatenate(seen)
+        """The upright faces in a view of the photo, gray; `to_photo` takes its points there."""
+        self._network.setInputSize(view.shape[::-1])
+        rows = self._network.detect(cv2.cvtColor(view, cv2.COLOR_GRAY2BGR))[1]
+        rows = np.empty((0, 15), np.float32) if rows is None else rows
+        rows = rows[np.isfinite(rows).all(axis=1)]  # of images a pixel thin, sizes overflow
         corners = rows[:, np.newaxis, :2] + rows[:, np.newaxis, 2:4] * _UNIT_SQUARE
         # The network's order is that of POINTS: the subject's right eye is the viewer's left.
         landmarks = rows[:, 4:14].reshape(-1, len(POINTS), 2)
         return _Faces(rows[:, 14], transformed(corners, to_photo), transformed(landmarks, to_photo))
-
-    def _rows(self, view: np.ndarray) -> np.ndarray:
-        """What the network sees in a view: of each face left, top, width, height, points, score."""
-        self._network.setInputSize(view.shape[::-1])
-        rows = self._network.detect(cv2.cvtColor(view, cv2.COLOR_GRAY2BGR))[1]
-        if rows is None:
-            return np.empty((0, 15), np.float32)
-        return rows[np.isfinite(rows).all(axis=1)]  # of images a pixel thin, sizes overflow
 
 
 _UNIT_SQUARE = np.float32([[0, 0], [1, 0], [1, 1], [0, 1]])

@@ -6,7 +6,6 @@ last. It goes when the result is written; when the film, the options or the prog
 and when the work is stopped so early that to keep it is of little use.
 """
 
-import fcntl
 import io
 import os
 import shutil
@@ -19,7 +18,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from colorgan.errors import UserError
-from colorgan.files import flush_to_disk, shortened, write_whole
+from colorgan.files import flush_to_disk, hold, shortened, write_whole
 
 WORTH_KEEPING = 60
 """Seconds of work; less is thrown away when it is stopped."""
@@ -142,13 +141,8 @@ def _locked(folder: Path, target: Path) -> Iterator[None]:
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror}") from None
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise UserError(f"{target}: another process is writing it; wait for its end") from None
-    except OSError:  # a file system without locks
-        pass
-    try:
+        if not hold(descriptor, folder):
+            raise UserError(f"{target}: another process is writing it; wait for its end")
         yield
     finally:
         os.close(descriptor)
