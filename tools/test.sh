@@ -12,10 +12,10 @@ cd "$root"
 bash tools/setup.sh
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
+# One process more than there are cores: some tests wait, for a signal or a server.
+processes=$(($(nproc) < 4 ? $(nproc) + 1 : 4)) # nproc goes by OMP_NUM_THREADS, too
 # Files of tests run side by side, each in one process, so each process computes with one thread.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 export OMP_WAIT_POLICY=passive # those that use several must not spin on the other processes' cores
 export OPENCV_FOR_THREADS_NUM=${OPENCV_FOR_THREADS_NUM:-1}
-# One more than there are cores: some tests wait, for a signal or a server.
-processes=$(($(nproc) < 4 ? $(nproc) + 1 : 4))
 exec .venv/bin/python -m pytest -n "$processes" --dist loadfile --no-loadscope-reorder "$@"

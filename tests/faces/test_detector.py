@@ -104,7 +104,7 @@ def test_a_face_is_found_however_it_is_tilted_and_its_points_go_with_it(detector
         found = detector.detect(frame)
         assert len(found) == 1
         points = transformed(surest(detector, large), to_frame)
-        assert found.landmarks[0] == pytest.approx(points, abs=3), "of about 45 from eye to eye"
+        assert found.landmarks[0] == pytest.approx(points, abs=3.5), "of about 45 from eye to eye"
 
 
 def test_one_tilted_face_is_found_among_upright_ones(detector, drawn):

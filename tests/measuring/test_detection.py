@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from colorgan.faces.landmarks import CELEBA_POINTS
+from colorgan.faces.similarity import nearest_similarity, warped
 from colorgan.measuring.aging import AGINGS
 from colorgan.measuring.detection import (
     OURS,
@@ -71,7 +72,8 @@ def test_of_a_crowd_each_face_counts_once_and_the_rest_as_others():
 
 
 def test_an_aged_photo_is_colored_and_a_face_that_is_not_found_counts_as_gray(colorizer, truth):
-    portrait = [cv2.resize(truth[20:240, 120:300], (178, 218))]
+    (face,) = colorizer.find_faces(cv2.cvtColor(truth, cv2.COLOR_BGR2GRAY))
+    portrait = [warped(truth, nearest_similarity(EYES, face[:2]), (178, 218))]
     sides = {OURS: colorizer.find_faces, "none": lambda gray: np.empty((0, 5, 2))}
     seen = measure_aging(AGINGS["as it is"], portrait, sides, colorizer)
     assert seen["found"] == {OURS: 1, "none": 0}

@@ -214,11 +214,11 @@ def test_a_named_video_is_known_by_its_content_where_its_name_does_not_tell(tmp_
         (tmp_path / name).write_bytes(b"\x1a\x45\xdf\xa3 and so on")
     (tmp_path / "photo.jpg").write_bytes(b"\xff\xd8\xff")
     names = ["film", "film.dat", "film.jpg", "photo.jpg"]
-    jobs, errors = plan_jobs([str(tmp_path / name) for name in names], None, ".png")
-    assert not errors
-    assert [job.is_video for job in jobs] == [True, True, True, False]
+    plan = plan_jobs([str(tmp_path / name) for name in names], None, ".png")
+    assert not plan.errors
+    assert [job.is_video for job in plan.jobs] == [True, True, True, False]
     targets = ["film", "film_dat", "film_jpg"]
-    assert [job.target.name for job in jobs] == [
+    assert [job.target.name for job in plan.jobs] == [
         *(f"{stem}_colorized.mp4" for stem in targets),
         "photo_colorized.png",
     ]

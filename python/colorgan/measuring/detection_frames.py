@@ -31,8 +31,8 @@ class Case:
     middle: tuple[float, float] = (0.5, 0.5)
     """Where in the frame the middle of the face is."""
 
-    def lay(self, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A frame with the face of an aligned image, and where its eyes are, `(2, 2)`."""
+    def lay(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A frame with the face of an aligned image, gray or BGR; where its eyes are, `(2, 2)`."""
         turn = self.eyes / np.ptp(EYES[:, 0]) * np.exp(1j * np.deg2rad(self.degrees))
         place = np.multiply(self.middle, self.size)
         ends = (FACE_MIDDLE + [1, 0], FACE_MIDDLE)
@@ -40,9 +40,9 @@ class Case:
             np.array(ends), np.array([place + [turn.real, turn.imag], place])
         )
         shrink = min(1, abs(turn))
-        small = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
+        small = cv2.resize(image, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA)
         from_small = to_frame.copy()
-        from_small[:, :2] *= np.divide(gray.shape[::-1], small.shape[::-1])
+        from_small[:, :2] *= np.divide(image.shape[1::-1], small.shape[1::-1])
         center = np.full(2, 0.5)
         of_pixels = np.c_[from_small[:, :2], transformed(center, from_small) - center]
         border = cv2.BORDER_REPLICATE
