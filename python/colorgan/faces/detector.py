@@ -76,7 +76,7 @@ class FaceDetector:
     STEP = 4.5  # at most, from one size to the next
     QUARTERS, DIAGONALS = (90, 180, 270), (45, 135, 225, 315)  # degrees
     SMOOTHINGS = (1.5, 3.0)  # standard deviations, in pixels of the middle size
-    SEARCH_SCORE, SCORE = 0.4, 0.75  # that earns a closer look; that two looks need on average
+    SEARCH_SCORE, SCORE = 0.3, 0.83  # that earns a closer look; that two looks need on average
     ROUGH, CLOSE = _CloseUp(120, 30), _CloseUp(320, 80)
     MOST_LOOKS = 3  # close ones
     FARTHEST, STEADY = 0.75, 0.15  # eye distances that a face moves in a look at most, in the last
