@@ -49,8 +49,7 @@ def make_safe() -> None:
                 outlet,
                 encoding=stream.encoding,
                 errors=stream.errors,
-                line_buffering=stream.line_buffering,
-                write_through=stream.write_through,
+                line_buffering=True,  # whoever reads a result's path can take the result
             )
             setattr(sys, name, safe)
 
