@@ -6,13 +6,17 @@ import itertools
 import json
 import os
 import select
+import shutil
 import signal
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+import pytest
 
 SECONDS = 30  # within which all that is waited for must come
 
@@ -184,3 +188,17 @@ class Browser:
             self.complaints.append(parameters)
         else:
             self.events.append(event)
+
+
+@contextmanager
+def browsing(folder: Path, *flags: str) -> Iterator[Browser]:
+    """A browser while the block lasts, which has nothing to complain of at its end.
+
+    Without one, the test is skipped. The folder, which must not exist, is for its profile.
+    """
+    if shutil.which("chromium") is None:
+        pytest.skip("no chromium: apt-get install chromium")
+    browser = Browser(folder, *flags)
+    yield browser
+    browser.close()
+    assert browser.complaints == []

@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from email.message import EmailMessage
 from pathlib import Path
@@ -92,6 +93,14 @@ def stop(server: Server, how: signal.Signals = signal.SIGTERM) -> tuple[int, str
     server.process.send_signal(how)
     out, err = server.process.communicate(timeout=SECONDS)
     return server.process.returncode, out, err
+
+
+@contextmanager
+def serving_page(folder: Path, *options: object) -> Iterator[Server]:
+    """The page while the block lasts, of which nothing but the address is printed."""
+    server = start(folder, *options)
+    yield server
+    assert stop(server) == (0, "", "")
 
 
 def ask(

@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections import Counter
 from collections.abc import Callable
 
 from colorgan.streams import lost_output, make_safe
@@ -49,8 +50,13 @@ def _end(number: int, _frame: object) -> None:
     raise SystemExit(128 + number)
 
 
-def note(text: str) -> None:
+def note(text: str, program: str = "colorgan") -> None:
     """Tell, in one line on standard error, of something that does not end the work."""
     from tqdm import tqdm  # late: most commands have nothing to tell
 
-    tqdm.write(f"colorgan: {text}", file=sys.stderr)  # above a progress bar, if there is one
+    tqdm.write(f"{program}: {text}", file=sys.stderr)  # above a progress bar, if there is one
+
+
+def counted(kinds: Counter[str]) -> str:
+    """Counts as messages tell them, the highest first: "8 .cr2, 3 .docx"; nothing of none."""
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())

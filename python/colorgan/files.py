@@ -24,6 +24,11 @@ def is_hidden(name: str) -> bool:
     return name.startswith(".") or name in _MADE_BY_PROGRAMS
 
 
+def ending_of(path: Path) -> str:
+    """The ending of a file's name, in lower case, as messages call it."""
+    return path.suffix.lower() or "without an ending"
+
+
 def files_below(
     folder: str | Path, wanted: Callable[[str], bool], refuse: Callable[[OSError], None]
 ) -> Iterator[os.DirEntry]:

@@ -33,6 +33,7 @@ from served_page import (
     most_color,
     post,
     send_raw,
+    serving_page,
     start,
     stop,
     until,
@@ -43,9 +44,8 @@ LIMIT_MB = 2
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = start(tmp_path_factory.mktemp("demo"), "--max-upload-mb", LIMIT_MB)
-    yield running
-    assert stop(running) == (0, "", "")
+    with serving_page(tmp_path_factory.mktemp("demo"), "--max-upload-mb", LIMIT_MB) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

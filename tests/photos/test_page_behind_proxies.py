@@ -10,11 +10,22 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from browser import Browser
+from browser import Browser, browsing
 from colorgan.photos.page.senders import PublicUrl
 from conftest import Run
 from reverse_proxy import Proxy, make_certificate, proxying
-from served_page import SECONDS, Answer, Server, ask, encoded, gray_of, post, start, stop
+from served_page import (
+    SECONDS,
+    Answer,
+    Server,
+    ask,
+    encoded,
+    gray_of,
+    post,
+    serving_page,
+    start,
+    stop,
+)
 
 PUBLIC = "https://photos.example/colour/"
 ORIGIN = "https://photos.example"
@@ -23,17 +34,15 @@ ORIGIN = "https://photos.example"
 @pytest.fixture(scope="module")
 def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A page of this machine alone, that knows of no proxy."""
-    running = start(tmp_path_factory.mktemp("local"))
-    yield running
-    assert stop(running) == (0, "", "")
+    with serving_page(tmp_path_factory.mktemp("local")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def public(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """A page that knows its public address."""
-    running = start(tmp_path_factory.mktemp("public"), "--public-url", PUBLIC)
-    yield running
-    assert stop(running) == (0, "", "")
+    with serving_page(tmp_path_factory.mktemp("public"), "--public-url", PUBLIC) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -177,13 +186,9 @@ def test_the_page_is_found_without_its_last_slash(public: Server) -> None:
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
     """A browser that takes this machine for photos.example, and its certificate for true."""
-    if shutil.which("chromium") is None:
-        pytest.skip("no chromium: apt-get install chromium")
     flags = ("--host-resolver-rules=MAP photos.example 127.0.0.1", "--ignore-certificate-errors")
-    running = Browser(tmp_path / "profile", *flags)
-    yield running
-    running.close()
-    assert running.complaints == []
+    with browsing(tmp_path / "profile", *flags) as running:
+        yield running
 
 
 def test_the_page_works_in_a_browser_behind_a_proxy(

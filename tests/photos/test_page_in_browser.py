@@ -1,7 +1,6 @@
 """How the local page works in a browser."""
 
 import json
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +9,14 @@ import numpy as np
 import pytest
 import skimage.data
 
-from browser import Browser
-from served_page import Server, encoded, gray_of, post, start, stop
+from browser import Browser, browsing
+from served_page import Server, encoded, gray_of, post, serving_page
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = start(tmp_path_factory.mktemp("demo"))
-    yield running
-    assert stop(running) == (0, "", "")
+    with serving_page(tmp_path_factory.mktemp("demo")) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -29,12 +27,8 @@ def faceless() -> np.ndarray:
 
 @pytest.fixture
 def browser(tmp_path: Path) -> Iterator[Browser]:
-    if shutil.which("chromium") is None:
-        pytest.skip("no chromium: apt-get install chromium")
-    running = Browser(tmp_path / "profile")
-    yield running
-    running.close()
-    assert running.complaints == []
+    with browsing(tmp_path / "profile") as running:
+        yield running
 
 
 STATE = "document.querySelector('main').dataset.state"

@@ -132,41 +132,39 @@ def test_the_time_for_a_request_is_not_the_photos(
         assert answer_to(connected)[0] == 415
 
 
+@pytest.fixture
+def asking(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Iterator[socket.socket]:
+    """A client that has asked for a large answer, of which each part must be taken in a second."""
+    monkeypatch.setattr(workshop, "_colorize", lambda file, whole: LARGE)
+    monkeypatch.setattr(connection, "PART_SECONDS", 1)
+    with (
+        serving(workshop) as server,
+        client(server.port, UPLOAD.replace("{length}", "0")) as connected,
+    ):
+        yield connected
+
+
 def test_who_stops_taking_an_answer_is_cut_off_and_gives_its_place_back(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, asking: socket.socket
 ) -> None:
-    monkeypatch.setattr(workshop, "_colorize", lambda file, whole: LARGE)
-    monkeypatch.setattr(connection, "PART_SECONDS", 1)
-    with (
-        serving(workshop) as server,
-        client(server.port, UPLOAD.replace("{length}", "0")) as connected,
-    ):
-        assert b" 200 " in connected.recv(20)
-        assert free_places(workshop) == WAITING
-        until(lambda: free_places(workshop) == 1 + WAITING)
-        taken = 0
-        with suppress(ConnectionResetError):
-            while part := connected.recv(1 << 20):
-                taken += len(part)
-        assert taken < len(LARGE.content)
-
-
-def test_an_answer_may_be_taken_slowly_however_long_it_takes(
-    workshop: Workshop, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(workshop, "_colorize", lambda file, whole: LARGE)
-    monkeypatch.setattr(connection, "PART_SECONDS", 1)
-    with (
-        serving(workshop) as server,
-        client(server.port, UPLOAD.replace("{length}", "0")) as connected,
-    ):
-        response = http.client.HTTPResponse(connected)
-        response.begin()
-        taken = 0
-        while part := response.read(3_000_000):
+    assert b" 200 " in asking.recv(20)
+    assert free_places(workshop) == WAITING
+    until(lambda: free_places(workshop) == 1 + WAITING)
+    taken = 0
+    with suppress(ConnectionResetError):
+        while part := asking.recv(1 << 20):
             taken += len(part)
-            time.sleep(0.3)  # 3 s in all
-        assert taken == len(LARGE.content)
+    assert taken < len(LARGE.content)
+
+
+def test_an_answer_may_be_taken_slowly_however_long_it_takes(asking: socket.socket) -> None:
+    response = http.client.HTTPResponse(asking)
+    response.begin()
+    taken = 0
+    while part := response.read(3_000_000):
+        taken += len(part)
+        time.sleep(0.3)  # 3 s in all
+    assert taken == len(LARGE.content)
 
 
 def test_a_refused_client_that_neither_sends_nor_goes_is_let_go(

@@ -13,30 +13,36 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from browser import Browser
+from browser import Browser, browsing
 from colorgan.photos.page.workshop import WAITING
-from served_page import SECONDS, Server, decoded, encoded, gray_of, post, start, stop, until
+from served_page import (
+    SECONDS,
+    Server,
+    decoded,
+    encoded,
+    gray_of,
+    post,
+    serving_page,
+    start,
+    stop,
+    until,
+)
 
 LIMIT_MB = 1
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    running = start(tmp_path_factory.mktemp("demo"), "--max-upload-mb", LIMIT_MB)
-    yield running
-    assert stop(running) == (0, "", "")
+    with serving_page(tmp_path_factory.mktemp("demo"), "--max-upload-mb", LIMIT_MB) as running:
+        yield running
 
 
 @pytest.fixture
 def browser(tmp_path: Path, server: Server) -> Iterator[Browser]:
     """A browser that shows the page, in which nothing goes wrong but what is cleared away."""
-    if shutil.which("chromium") is None:
-        pytest.skip("no chromium: apt-get install chromium")
-    running = Browser(tmp_path / "profile")
-    open_page(running, server)
-    yield running
-    running.close()
-    assert running.complaints == []
+    with browsing(tmp_path / "profile") as running:
+        open_page(running, server)
+        yield running
 
 
 def open_page(browser: Browser, server: Server) -> None:

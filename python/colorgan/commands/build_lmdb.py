@@ -11,14 +11,9 @@ from pathlib import Path
 
 from colorgan.commands.arguments import positive_int
 from colorgan.errors import UserError
-from colorgan.faces.albums import PhotoReader, build_album
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.dataset import BuildOptions, build_dataset
 from colorgan.faces.downloads import partition_lists
-from colorgan.photos.formats import READABLE_SUFFIXES
-from colorgan.photos.pictures import read_color
-
-_PHOTOS = PhotoReader(READABLE_SUFFIXES, partial(read_color, max_pixels=100_000_000))
 
 
 def _face_size(text: str) -> int:
@@ -119,9 +114,19 @@ def run(options: Namespace) -> None:
     if any_photos:
         if options.partition or options.test_partition:
             raise UserError("--partition and --test-partition are CelebA's: not with --any-photos")
-        print(build_album(BuildOptions(**given), _PHOTOS).summary())
+        print(_album_summary(BuildOptions(**given)))
     else:
         given["partition"] = partition_lists(options.images, options.partition)
         for split in build_dataset(BuildOptions(**given)):
             print(split.summary())
     print(f"written: {options.out}")
+
+
+def _album_summary(options: BuildOptions) -> str:
+    """Build the data set of photos. What reads them is imported late: CelebA does without it."""
+    from colorgan.faces.albums import PhotoReader, build_album
+    from colorgan.photos.formats import READABLE_SUFFIXES
+    from colorgan.photos.pictures import read_color
+
+    photos = PhotoReader(READABLE_SUFFIXES, partial(read_color, max_pixels=100_000_000))
+    return build_album(options, photos).summary()

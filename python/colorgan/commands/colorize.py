@@ -7,7 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 from colorgan.commands.arguments import add_coloring_arguments, percentage
-from colorgan.errors import UserError
+from colorgan.errors import UserError, counted
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.jobs import Job, plan_jobs
@@ -69,9 +69,8 @@ def check_standard_streams(options: Namespace, jobs: list[Job]) -> None:
 
 def passed_by_line(endings: Counter[str]) -> str:
     """Tell which files of folders were left alone: the most frequent endings first."""
-    counts = ", ".join(f"{count} {ending}" for ending, count in endings.most_common())
     total = endings.total()
-    return f"{total} file{'s' * (total > 1)} passed by: {counts}"
+    return f"{total} file{'s' * (total > 1)} passed by: {counted(endings)}"
 
 
 def run(options: Namespace) -> int:

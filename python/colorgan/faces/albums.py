@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from colorgan.errors import UserError, note
+from colorgan.errors import UserError, counted, note
 from colorgan.faces.alignment import cut_crop, face_similarity, scale_of
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.database import Face, FaceWriter
@@ -33,7 +33,7 @@ from colorgan.faces.dataset import BuildOptions, joined, one_or_all
 from colorgan.faces.detector import FaceDetector
 from colorgan.faces.staging import building, versions, write_manifest
 from colorgan.faces.workers import working_in_order
-from colorgan.files import files_below, out_of_reach, sha256
+from colorgan.files import ending_of, files_below, out_of_reach, sha256
 
 SEED = 2018
 """Of the order in which photos are looked at."""
@@ -86,14 +86,11 @@ class Album:
 
     def summary(self) -> str:
         """Return the lines for the screen."""
-        reasons = Counter(photo["reason"] for photo in self.unused)
-        photos = ", ".join(f"{count} {reason}" for reason, count in reasons.most_common())
-        kinds = self.faces_left_out.most_common()
-        faces = ", ".join(f"{count} {kind}" for kind, count in kinds)
+        photos = counted(Counter(photo["reason"] for photo in self.unused))
         return "\n".join([
             *(split.summary() for split in self.splits),
             f"photos: {self.found}, not used: {photos or 'none'}",
-            f"faces left out: {faces or 'none'}",
+            f"faces left out: {counted(self.faces_left_out) or 'none'}",
         ])  # fmt: skip
 
 
@@ -130,12 +127,11 @@ def find_photos(folders: tuple[Path, ...], suffixes: tuple[str, ...]) -> list[Pa
             if path.suffix.lower() in suffixes:
                 found[path] = None
             else:
-                others[path.suffix.lower() or "without an ending"] += 1
+                others[ending_of(path)] += 1
     if refused:
         note(f"{out_of_reach(refused)}: left out")
     if others:
-        kinds = ", ".join(f"{count} {ending}" for ending, count in others.most_common())
-        note(f"{joined(folders)}: left out, as no photos by their names: {kinds}")
+        note(f"{joined(folders)}: left out, as no photos by their names: {counted(others)}")
     if not found:
         raise UserError(f"{joined(folders)}: no photo there; they end in {', '.join(suffixes)}")
     return list(found)

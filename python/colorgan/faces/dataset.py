@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from colorgan.errors import UserError
+from colorgan.errors import UserError, counted
 from colorgan.faces.celeba import (
     CROP_LEFT,
     CROP_SIDE,
@@ -70,8 +70,7 @@ class Split:
 
     def summary(self) -> str:
         """Return one line for the screen."""
-        kinds = Counter(image.kind for image in self.skipped)
-        skipped = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+        skipped = counted(Counter(image.kind for image in self.skipped))
         fewer = f" (asked for {self.asked})" if self.available < self.asked else ""
         return (
             f"{self.name}: {self.written} faces of {self.available} available images{fewer}, "
@@ -151,11 +150,11 @@ class _DefectLimit:
             return
         self._kinds[image.kind] += 1
         if self._kinds.total() > self._options.max_bad * self._chosen:
-            kinds = ", ".join(f"{count} {kind}" for kind, count in self._kinds.most_common())
             raise UserError(
                 f"{joined(self._options.images)}: more than --max-bad "
                 f"{self._options.max_bad:g} of the {self._chosen} chosen images are unusable; "
-                f"so far: {kinds} (the last: {image.name}, {image.detail}); nothing was replaced"
+                f"so far: {counted(self._kinds)} (the last: {image.name}, {image.detail}); "
+                "nothing was replaced"
             )
 
 

@@ -132,11 +132,13 @@ class FaceDetector:
 
     def _find(self, levels: list[Level], sights: list[tuple[Level, int]]) -> "_Faces":
         """The faces in levels turned by degrees, each as a closer look shows it."""
-        views = [view for level, degrees in sights for view in level.turned(degrees)]
-        seen = [self._look(*view) for view in views]
-        full = stretched(levels[-1].image)
-        if full is not levels[-1].image:
-            seen += [self._look(stretched(view), to_photo) for view, to_photo in views]
+        is_faded = stretched(levels[-1].image) is not levels[-1].image
+        seen = []
+        for view, to_photo in (view for level, turn in sights for view in level.turned(turn)):
+            seen.append(self._look(view, to_photo))
+            full = stretched(view) if is_faded else view
+            if full is not view:
+                seen.append(self._look(full, to_photo))
         candidates = _Faces.joined(seen).without_doubles(self.OVERLAP)
         closer = [self._look_closer(levels, landmarks) for landmarks in candidates.landmarks]
         return _Faces.joined(closer).without_doubles(self.OVERLAP)
@@ -147,7 +149,7 @@ class FaceDetector:
         It is looked at until it stays where it was: of a face that leans, or is turned aside, the
         first look tells no more than that.
         """
-        rough, moved = self._look_at(levels, landmarks, self.ROUGH)
+        rough, _ = self._look_at(levels, landmarks, self.ROUGH)
         face = rough
         for _ in range(self.MOST_LOOKS):
             if not len(face):

@@ -125,23 +125,25 @@ def open_encoder(
     arguments = ("-v", "error", *raw, "-vf", filters, *encoder, "-f", "mp4", f"file:{path}")
     with running_ffmpeg(*arguments, stdin=subprocess.PIPE) as (child, log):
 
+        def gave_up() -> UserError:
+            child.wait()
+            return unwritable(target, log())
+
         def write(bgr: np.ndarray) -> None:
             if any(beyond):
                 bgr = cv2.copyMakeBorder(bgr, 0, beyond[0], 0, beyond[1], cv2.BORDER_REPLICATE)
             try:
                 child.stdin.write(np.ascontiguousarray(bgr))
             except BrokenPipeError:
-                child.wait()
-                raise unwritable(target, log()) from None
+                raise gave_up() from None
 
         yield write
         try:
             child.stdin.close()
         except BrokenPipeError:
-            child.wait()
-            raise unwritable(target, log()) from None
+            raise gave_up() from None
         if child.wait():
-            raise unwritable(target, log())
+            raise gave_up()
 
 
 def no_video_in(source: Path) -> UserError:

@@ -10,7 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from colorgan.errors import UserError
-from colorgan.files import is_hidden, shortened
+from colorgan.files import ending_of, is_hidden, shortened
 from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES, is_video
 from colorgan.photos.encoding import WRITABLE_SUFFIXES
 from colorgan.photos.formats import READABLE_SUFFIXES
@@ -71,7 +71,7 @@ def plan_jobs(inputs: Iterable[str], out: Path | None, suffix: str) -> Plan:
             search.errors.append(error)
         except OSError as error:
             search.refuse(text, error)
-    passed_by = Counter(_ending(path) for path in search.passed_by)
+    passed_by = Counter(map(ending_of, search.passed_by))
     if _is_file_name(out):
         if len(found) > 1:
             raise UserError(f"-o {out}: is one file for {len(found)} inputs; name a folder")
@@ -81,10 +81,6 @@ def plan_jobs(inputs: Iterable[str], out: Path | None, suffix: str) -> Plan:
         target = next(t for t in _targets(source, below, out, suffix) if t not in jobs)
         jobs[target] = Job(source, target)
     return Plan(list(jobs.values()), search.errors, passed_by)
-
-
-def _ending(path: Path) -> str:
-    return path.suffix.lower() or "without an ending"
 
 
 def _is_file_name(out: Path | None) -> bool:

@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from colorgan import errors
 from colorgan.errors import UserError
 from colorgan.files import make_folder
 from colorgan.phases import PhaseTimes
@@ -212,5 +213,5 @@ def _send(content: bytes) -> None:
 
 
 def note(line: str) -> None:
-    """Tell what is no result: on standard error, above the progress bar."""
-    tqdm.write(f"colorgan colorize: {line}", file=sys.stderr)
+    """Tell what is no result."""
+    errors.note(line, "colorgan colorize")

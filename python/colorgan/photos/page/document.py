@@ -14,29 +14,17 @@ from colorgan.photos.formats import READABLE_SUFFIXES
 _FOLDER = Path(__file__).with_name("browser")
 _SCRIPTS = ("photos.js", "stage.js", "album.js", "zip.js", "choosing.js")
 
-_NAMES = {
-    ".jpg": "JPEG",
-    ".png": "PNG",
-    ".tif": "TIFF",
-    ".webp": "WebP",
-    ".heic": "HEIC",
-    ".avif": "AVIF",
-    ".jp2": "JPEG 2000",
-    ".bmp": "BMP",
-    ".gif": "GIF",
-    ".pdf": "PDF",
-}
-"""What people call formats, by their usual endings; rare ones are read without being named."""
+_FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF, JPEG 2000, BMP or GIF"
+"""What is read, as people call it; rare formats are read without being named."""
 
 
 def page_document(max_bytes: int) -> bytes:
     """The page, which lets nobody send files of more than `max_bytes`."""
-    *names, last = [name for suffix, name in _NAMES.items() if suffix in READABLE_SUFFIXES]
     page = Template(_text("page.html")).substitute(
         style=_text("page.css"),
         script="\n".join(map(_text, _SCRIPTS)),
         accept=",".join(["image/*", *READABLE_SUFFIXES]),
-        formats=f"{', '.join(names)} or {last}",
+        formats=_FORMATS,
         most=max_bytes,
     )
     return page.encode()
