@@ -4,14 +4,11 @@ The faces are real ones of CelebA where CELEBA, or ../shared/celeba, has it; oth
 drawn by `colorgan make-sample-faces`.
 """
 
-import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
-import textwrap
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -24,6 +21,7 @@ from colorgan.faces.downloads import PARTITION, find_lists
 from colorgan.luminance import chroma_of, in_unit_range
 from colorgan.nets.runtime import use_device
 from colorgan.photos.colorizer import Colorizer
+from programs import run_program
 
 ROOT = Path(__file__).resolve().parents[1]
 CELEBA = Path(os.environ.get("CELEBA") or ROOT.parent / "shared/celeba/img_align_celeba.zip")
@@ -52,41 +50,6 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that the processes that run them side by side end together."""
     items.sort(key=lambda item: item.path.parent.name not in ("project", "engine", "commands"))
-
-
-def run_python(*words: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run Python; its output is kept, its exit code not judged."""
-    command = [sys.executable, *map(str, words)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, **options)
-
-
-def run_program(*command: object, **options: object) -> subprocess.CompletedProcess[str]:
-    """Run `colorgan COMMAND`; its output is kept, its exit code not judged."""
-    return run_python("-m", "colorgan", *command, **options)
-
-
-def run_commands(
-    name: str, cases: Iterable[Sequence[object]]
-) -> list[subprocess.CompletedProcess[str]]:
-    """Run `colorgan NAME` for each of many lists of words, one after the other in one process.
-
-    For words that are refused: to start a process takes longer than that.
-    """
-    code = """
-        import contextlib, io, json, sys
-        from colorgan.commands.front_door import main
-        for words in json.load(sys.stdin):
-            out, err = io.StringIO(), io.StringIO()
-            with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-                try:
-                    code = main(words)
-                except SystemExit as end:
-                    code = end.code
-            print(json.dumps([words, code, out.getvalue(), err.getvalue()]))"""
-    given = json.dumps([[name, *map(str, words)] for words in cases])
-    done = run_python("-c", textwrap.dedent(code), input=given)
-    assert done.returncode == 0, done.stderr
-    return [subprocess.CompletedProcess(*json.loads(line)) for line in done.stdout.splitlines()]
 
 
 def skip_in_image() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from colorgan.errors import UserError
 from colorgan.files import hold, write_whole
-from conftest import run_python
+from programs import run_python
 
 SIZE = 1 << 20
 

@@ -12,7 +12,8 @@ import pytest
 
 from colorgan.faces.database import FaceDatabase
 from colorgan.faces.drawn.portrait import draw_face
-from conftest import ROOT, run_program
+from conftest import ROOT
+from programs import run_program
 
 PHOTOS = 3
 CROPS = [draw_face(7, number)[20:198] for number in range(2 * PHOTOS)]

@@ -10,7 +10,8 @@ import pytest
 
 import colorgan
 from colorgan.commands.front_door import COMMANDS
-from conftest import ROOT, run_program, run_python
+from conftest import ROOT
+from programs import run_program, run_python
 
 HEAVY = {"caffe", "google.protobuf", "lmdb", "matplotlib", "scipy", "skimage", "starlette"}
 FILES = {

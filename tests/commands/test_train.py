@@ -20,7 +20,8 @@ from colorgan.measuring import metrics
 from colorgan.measuring.log import read_log
 from colorgan.nets.deployed import DeployedGenerator, read_weights, to_uint8
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT, PAPERS_SOLVERS, read_solver
-from conftest import ROOT, run_commands, run_program
+from conftest import ROOT
+from programs import run_program, run_python
 
 SMALL = ROOT / "prototxt" / "generator_small.prototxt"
 PAPERS = GENERATOR_PROTOTXT.relative_to(ROOT)
@@ -42,7 +43,7 @@ def command(*words: object) -> list[str]:
 
 
 def train(*words: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*words), capture_output=True, text=True, check=False, cwd=ROOT)
+    return run_program("train", *words)
 
 
 def assert_refused(result: subprocess.CompletedProcess[str], complaint: str) -> None:
@@ -315,7 +316,7 @@ def test_a_run_goes_on_where_folders_cannot_be_held(
 ) -> None:
     new = ("--data", faces, "--out", tmp_path, "--iterations", 5, *QUICK)
     for words in (new, ("--out", tmp_path, "--resume")):
-        done = run_program("train", *words, env=without_locks(errno.ENOSYS))
+        done = run_python("-m", "colorgan", "train", *words, env=without_locks(errno.ENOSYS))
         assert done.returncode == 0, done.stderr
         assert f"{tmp_path}: on a file system without locks" in done.stderr
     assert (tmp_path / "snapshots/iter_00000005/generator.caffemodel").exists()
@@ -405,6 +406,5 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", faces, *new, "--average", "1"), "not between 0 and 1"),
         (("--data", faces, *new, "--generator-solver", SMALL), "not a Caffe prototxt"),
     ]
-    results = run_commands("train", [words for words, _ in cases])
-    for result, (_, complaint) in zip(results, cases, strict=True):
-        assert_refused(result, complaint)
+    for words, complaint in cases:
+        assert_refused(train(*words), complaint)

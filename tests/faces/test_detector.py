@@ -15,7 +15,7 @@ from colorgan.faces.drawn.traits import sample_traits
 from colorgan.faces.images import ImageReader, open_source
 from colorgan.faces.landmarks import CELEBA_POINTS, yaw
 from colorgan.faces.similarity import transformed
-from conftest import run_python
+from programs import run_python
 
 SIZE = 64
 

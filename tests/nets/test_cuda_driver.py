@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from colorgan.nets import cuda_driver
-from conftest import run_python
+from programs import run_python
 
 ASK = """
 from colorgan.nets.cuda_driver import *

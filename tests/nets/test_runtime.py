@@ -54,6 +54,13 @@ def test_an_absent_caffe_ends_the_program_with_one_line_naming_the_remedy() -> N
     assert "bash tools/setup.sh" in line
 
 
+def test_caffe_brings_no_image_libraries_along() -> None:
+    """To import them takes three times as long as Caffe itself: photos need to wait for neither."""
+    code = "import caffe; print(sorted({'matplotlib', 'scipy', 'skimage'} & set(sys.modules)))"
+    done = python(code, site_packages())
+    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
+
+
 def test_an_empty_package_of_the_same_name_is_told_from_caffe(tmp_path: Path) -> None:
     (tmp_path / "caffe").mkdir()
     (tmp_path / "caffe" / "__init__.py").write_text("__version__ = '0.0.1'\n")

@@ -8,8 +8,8 @@ import pytest
 import mutants
 from colorgan.errors import UserError
 from colorgan.photos.pictures import read_picture
-from conftest import run_python
 from mutants import MAX_PIXELS, MUTANTS, seeds
+from programs import run_python
 
 
 def test_damaged_files_are_read_or_refused_in_one_line() -> None:

@@ -16,7 +16,8 @@ import pytest
 
 from colorgan import __version__
 from colorgan.nets.runtime import load_caffe
-from conftest import ROOT, run_program
+from conftest import ROOT
+from programs import run_program
 
 ENTRY_POINT = ROOT / "tools/docker/entrypoint.sh"
 DOCKERFILE = ROOT / "Dockerfile"

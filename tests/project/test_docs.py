@@ -16,8 +16,9 @@ import cv2
 import numpy as np
 import pytest
 
-from conftest import ROOT, run_python
+from conftest import ROOT
 from films import RATE
+from programs import run_python
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "data/weights/README.md"])
 BLOCK = re.compile(r"^```(\w+(?: \w+)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)

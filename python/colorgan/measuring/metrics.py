@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from skimage.color import deltaE_ciede2000, rgb2lab
-from skimage.metrics import structural_similarity
+import skimage  # whose parts load when they are used
 
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
@@ -92,7 +91,7 @@ def ssim(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
     """
     return np.array(
         [
-            structural_similarity(
+            skimage.metrics.structural_similarity(
                 one_fake,
                 one_real,
                 channel_axis=0,
@@ -108,12 +107,12 @@ def ssim(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
 
 def lab_from_bgr(bgr: np.ndarray) -> np.ndarray:
     """CIE Lab (sRGB, D65, 2 degrees), float64 `(n, h, w, 3)`, L in [0, 100]."""
-    return rgb2lab(np.moveaxis(bgr[:, ::-1], 1, -1))
+    return skimage.color.rgb2lab(np.moveaxis(bgr[:, ::-1], 1, -1))
 
 
 def ciede2000(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
     """CIEDE2000 colour difference (Sharma et al. 2005), the mean over an image's pixels."""
-    return _mean_in_lab(deltaE_ciede2000, fake, real)
+    return _mean_in_lab(skimage.color.deltaE_ciede2000, fake, real)
 
 
 def ab_error(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
