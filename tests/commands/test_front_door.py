@@ -13,7 +13,7 @@ from colorgan.commands.front_door import COMMANDS
 from conftest import ROOT
 from programs import run_program, run_python
 
-HEAVY = {"caffe", "google.protobuf", "lmdb", "matplotlib", "scipy", "skimage", "starlette"}
+HEAVY = {"caffe", "google.protobuf", "lmdb", "matplotlib", "skimage", "starlette"}
 FILES = {
     "python/train_gan.py": "train",
     "python/evaluate.py": "evaluate",

@@ -101,6 +101,20 @@ def test_all_faces_of_a_photo_are_colored(
     assert strength(colored[230:330, 512 + 200 : 512 + 300]).mean() > 0.03
 
 
+def test_colors_end_with_the_head_and_in_films_in_an_oval(
+    colorizer: Colorizer, hopper: np.ndarray
+) -> None:
+    neck, wall = np.s_[375:385, 235:285], np.s_[170:210, 404:414]
+    faces = colorizer.find_faces(hopper)
+    chroma = colorizer.predict_chroma(hopper, faces)
+    head, oval = (
+        strength(colorizer.paint(hopper, faces, chroma, steady=steady)) for steady in (False, True)
+    )
+    assert head[neck].mean() > 0.04 > 0.01 > oval[neck].mean()
+    assert head[wall].mean() < 0.01 < 0.02 < oval[wall].mean()
+    np.testing.assert_array_equal(head, strength(colorizer.colorize(hopper)))
+
+
 @pytest.mark.parametrize("turn", [cv2.ROTATE_90_CLOCKWISE, cv2.ROTATE_180])
 def test_a_face_is_colored_alike_however_the_photo_lies(
     colorizer: Colorizer, photo: np.ndarray, turn: int

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from colorgan.faces.celeba import CROP_SIDE
-from colorgan.photos.painting import Layer, face_opacity, paint, refined_layer
+from colorgan.photos.painting import Layer, paint, refined_layer, trimmed
 from conftest import chroma_in
 
 IDENTITY = np.eye(2, 3)
@@ -75,15 +75,21 @@ def test_the_later_layer_is_in_front_as_far_as_it_is_opaque() -> None:
     assert np.abs(cr - 0.05).max() < 0.005
 
 
-def test_a_faces_opacity_is_whole_on_the_face_and_nothing_at_the_border() -> None:
-    opacity = face_opacity()
-    assert opacity.min() >= 0 and opacity.max() == 1
-    assert (opacity[60:140, 50:128] == 1).all()  # brows to chin, cheek to cheek
-    border = np.concatenate([opacity[0], opacity[-1], opacity[:, 0], opacity[:, -1]])
-    assert border.max() < 0.01
-    assert np.abs(np.diff(opacity, axis=0)).max() < 0.12
-
-
 def test_no_layer_no_color() -> None:
     gray = np.arange(64, dtype=np.uint8).reshape(8, 8)
     np.testing.assert_array_equal(paint(gray, []), cv2.merge([gray] * 3))
+
+
+@pytest.mark.parametrize("place", [IDENTITY, placed(3, -7, 12)], ids=["as it is", "enlarged"])
+def test_the_part_of_a_layer_that_is_seen_looks_like_all_of_it(place: np.ndarray) -> None:
+    random = np.random.default_rng(2)
+    maps = random.normal(0, 0.1, (40, 60, 4)).astype(np.float32)
+    opacity = np.zeros((40, 60), np.float32)
+    opacity[10:20, 30:60] = random.uniform(0.1, 1, (10, 30))
+    layer = Layer(maps, opacity, place)
+    part = trimmed(layer)
+    assert part.maps.shape[:2] == part.opacity.shape == (12, 31)
+    gray = random.integers(0, 256, (130, 190)).astype(np.uint8)
+    assert cv2.absdiff(paint(gray, [part]), paint(gray, [layer])).max() <= 1
+    unseen = even_layer(0.1, 0.1, 0, 9, IDENTITY)
+    assert trimmed(unseen) is unseen

@@ -1,16 +1,24 @@
 """Colour the faces in gray photographs and videos, at full resolution."""
 
+import os
+import re
 import sys
 import time
 from argparse import ArgumentParser, Namespace
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from colorgan.commands.arguments import add_coloring_arguments, percentage
 from colorgan.errors import UserError, counted
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import Colorizer
+from colorgan.photos.hints import Point
 from colorgan.photos.jobs import Job, plan_jobs
+from colorgan.photos.pictures import read_color, read_strokes
+from colorgan.photos.reference import Reference
 from colorgan.photos.runner import JobRunner, Wishes, note
 
 EPILOG = """\
@@ -29,6 +37,25 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("inputs", nargs="+", metavar="IN", help="file, folder, pattern, or - for standard input")
     add("-o", "--out", type=Path, help="folder, or file for a single input (beside the input)")
     add("--whole", action="store_true", help="colour what is outside of faces, too")
+    add(
+        "--hints",
+        type=Path,
+        metavar="STROKES",
+        help="strokes of colour for one photo: a picture of its proportions, transparent elsewhere",
+    )
+    add(
+        "--hint",
+        action="append",
+        default=[],
+        metavar="X,Y,#RRGGBB",
+        help="the colour at a pixel of one photo, upright; may be given again",
+    )
+    add(
+        "--reference",
+        type=Path,
+        metavar="PHOTO",
+        help="a photo in colour, whose colours all photos get outside of faces",
+    )
     add("--grid", action="store_true", help="write gray and coloured picture side by side")
     add("--faces-only", action="store_true", help="write each face alone, 64 x 64, as the paper")
     add(
@@ -42,8 +69,56 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--profile", action="store_true", help="print where the time went")
 
 
+def point_of(text: str) -> Point:
+    """The X,Y,#RRGGBB of a --hint; UserError for anything else."""
+    match = re.fullmatch(r"(\d{1,9}),(\d{1,9}),#([0-9a-fA-F]{6})", text, re.ASCII)
+    if match is None:
+        raise UserError(f"--hint {text}: is not X,Y,#RRGGBB, such as 120,80,#7a2b2b")
+    red, green, blue = bytes.fromhex(match[3])
+    return Point(int(match[1]), int(match[2]), (blue, green, red))
+
+
+def strokes_in(path: Path, max_pixels: int) -> np.ndarray:
+    """The picture of a --hints: BGRA `(h, w, 4)`, upright; UserError where it is none."""
+    return read_strokes(path, f"--hints {path}", max_pixels)
+
+
+def colors_in(path: Path, max_pixels: int) -> np.ndarray:
+    """The photo of a --reference: BGR `(h, w, 3)`, upright; UserError for one in gray."""
+    color = read_color(path, max_pixels, f"--reference {path}")
+    if color is None:
+        raise UserError(f"--reference {path}: has no colour; take a coloured photo")
+    return color
+
+
+def reference_of(colorizer: Colorizer, color: np.ndarray) -> Reference:
+    """Look at a --reference; UserError where its colours are too faint to be any."""
+    try:
+        return colorizer.reference_of(color)
+    except ValueError as error:
+        raise UserError(f"--reference: {error}") from None
+
+
+def check_hints(options: Namespace, jobs: list[Job]) -> None:
+    """UserError where strokes or points are for more than one photo, or for none."""
+    option = "--hints" if options.hints else "--hint"
+    if not (options.hints or options.hint):
+        return
+    if len(jobs) > 1 or any(map(os.path.isdir, options.inputs)):
+        raise UserError(f"{option}: is for one photo; name just one, and no folder")
+    if any(job.is_video for job in jobs):
+        raise UserError(f"{option}: is for one photo, which {jobs[0].name}, a film, is not")
+
+
+def check_faces_only(options: Namespace) -> None:
+    """UserError where faces alone are to have other colours than the net's."""
+    if options.faces_only and (options.hints or options.hint or options.reference):
+        raise UserError("--faces-only: takes no --hints, --hint or --reference; leave them out")
+
+
 def wishes_of(options: Namespace) -> Wishes:
-    """What the options ask of the results."""
+    """What the options ask of the results, but for the reference."""
+    max_pixels = int(options.max_megapixels * 1e6)
     return Wishes(
         whole=options.whole,
         grid=options.grid,
@@ -51,7 +126,9 @@ def wishes_of(options: Namespace) -> Wishes:
         suffix=f".{options.format}",
         quality=options.quality,
         overwrite=options.overwrite,
-        max_pixels=int(options.max_megapixels * 1e6),
+        max_pixels=max_pixels,
+        strokes=strokes_in(options.hints, max_pixels) if options.hints else None,
+        points=tuple(map(point_of, options.hint)),
     )
 
 
@@ -78,9 +155,16 @@ def run(options: Namespace) -> int:
     begun, times = time.perf_counter(), PhaseTimes()
     plan = plan_jobs(options.inputs, options.out, f".{options.format}")
     check_standard_streams(options, plan.jobs)
+    check_hints(options, plan.jobs)
+    check_faces_only(options)
+    wishes = wishes_of(options)
+    example = colors_in(options.reference, wishes.max_pixels) if options.reference else None
     with times.phase("load the nets"):
         colorizer = Colorizer(options.weights, options.device)
-    runner = JobRunner(colorizer, wishes_of(options), times)
+    if example is not None:
+        with times.phase("look at the reference"):
+            wishes = replace(wishes, reference=reference_of(colorizer, example))
+    runner = JobRunner(colorizer, wishes, times)
     for error in plan.errors:
         runner.refuse(error)
     try:

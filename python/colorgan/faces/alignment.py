@@ -25,28 +25,37 @@ def face_similarity(landmarks: np.ndarray) -> np.ndarray:
     return nearest_similarity(CROP_POINTS, landmarks)
 
 
+def points_in_crop(side: int) -> np.ndarray:
+    """The five points of a face that is already cut out as CelebA's crop: float32 `(1, 5, 2)`.
+
+    In pixels of the crop, shrunk to `side` of them each way.
+    """
+    return CROP_POINTS[np.newaxis] * np.float32(side / CROP_SIDE)
+
+
 def scale_of(similarity: np.ndarray) -> float:
     """How many pixels of the photo a pixel of the crop is wide."""
     return float(np.hypot(*similarity[:, 0]))
 
 
-def cut_crop(photo: np.ndarray, similarity: np.ndarray) -> np.ndarray:
+def cut_crop(photo: np.ndarray, similarity: np.ndarray, side: int = CROP_SIDE) -> np.ndarray:
     """Cut a face out of a photo, `(h, w)` or BGR `(h, w, 3)`, as CelebA's crop, of the same type.
 
-    Beyond the photo its border is repeated, as in CelebA's own images.
+    Another `side` than the crop's takes more or less to the right and below. Beyond the photo its
+    border is repeated, as in CelebA's own images.
     """
-    corner, far = bounds(similarity, (CROP_SIDE, CROP_SIDE), photo.shape[:2])
+    corner, far = bounds(similarity, (side, side), photo.shape[:2])
     part = photo[corner[1] : far[1], corner[0] : far[0]]
     # The warp below looks at four pixels only: a larger photo is first averaged down.
     shrink = max(1, int(scale_of(similarity)))
     if shrink > 1:
-        size = [max(1, round(side / shrink)) for side in part.shape[1::-1]]
+        size = [max(1, round(pixels / shrink)) for pixels in part.shape[1::-1]]
         part = cv2.resize(part, size, interpolation=cv2.INTER_AREA)
         shrunk = np.divide(size, far - corner)
     else:
         shrunk = np.ones(2)
     to_part = (similarity - np.c_[np.zeros((2, 2)), corner]) * shrunk[:, np.newaxis]
-    return warped(part, to_part, (CROP_SIDE, CROP_SIDE))
+    return warped(part, to_part, (side, side))
 
 
 def bounds(

@@ -5,6 +5,7 @@ taken as chroma alone; the detail, to the last bit of luminance, stays the photo
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -14,9 +15,13 @@ from colorgan.faces.alignment import cut_crop, face_similarity, scale_of
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.detector import FaceDetector
 from colorgan.files import sha256
-from colorgan.luminance import chroma_of, eight_bits, in_unit_range, stretched, with_chroma
+from colorgan.luminance import chroma_of, eight_bits, stretched, with_chroma
 from colorgan.nets.generators import BEST_WEIGHTS, open_generator
-from colorgan.photos.painting import Layer, face_opacity, paint, refined_layer
+from colorgan.photos.heads import head_layer, oval_layer
+from colorgan.photos.hints import Hints
+from colorgan.photos.painting import Layer, paint, photo_layer
+from colorgan.photos.reference import Reference, check_colored
+from colorgan.photos.sitting import Sitting
 
 FACE_SIDE = 64  # pixels of the faces that the released weights were trained on
 FACES_A_BATCH = 16  # the nets' maps take about 10 MB a face
@@ -46,23 +51,46 @@ class Colorizer:
         """What tells colours that are the same to the bit from others: weights, what runs them."""
         return f"{sha256(self._weights)} {type(self._generator).__name__}"
 
-    def colorize(self, gray: np.ndarray, whole: bool = False) -> np.ndarray:
+    def colorize(
+        self,
+        gray: np.ndarray,
+        whole: bool = False,
+        hints: Hints | np.ndarray | None = None,
+        reference: np.ndarray | None = None,
+    ) -> np.ndarray:
         """Colour one photo `(h, w)` or several of a size `(n, h, w)`, uint8 or uint16.
 
         Returns BGR, as OpenCV has it, of the same type: `(h, w, 3)` or `(n, h, w, 3)`. Where no
         face is found the photo stays gray, unless `whole` asks to colour what is outside of faces,
-        too. Photos of 64 x 64 are faces in the paper's format, already aligned: each is coloured
-        as it stands. Raises ValueError for anything else.
+        too, or there is a `reference`: another photo, BGR `(h, w, 3)`, uint8 or uint16, whose
+        colours what is outside of faces gets. `hints` are strokes over one photo, whose colours
+        spread up to edges and win over all else: `Hints`, or BGRA `(h, w, 4)`, see
+        `Hints.of_picture`.
+
+        Photos of 64 x 64 are faces in the paper's format, already aligned: each is coloured as it
+        stands. Raises ValueError for anything else.
         """
         _check_gray(gray)
-        if gray.shape[-2:] == (FACE_SIDE, FACE_SIDE):
+        said = None if hints is None else _hints_for(gray, hints)
+        example = None if reference is None else self.reference_of(reference)
+        if said is None and self.is_aligned(gray):
             colored = self._colorize_aligned(gray.reshape(-1, FACE_SIDE, FACE_SIDE))
             return colored.reshape(*gray.shape, 3)
         if gray.ndim == 3:
-            return np.stack([self.colorize(photo, whole) for photo in gray])
-        faces = self.find_faces(gray)
-        frame = self.predict_frame(gray, faces) if whole else None
-        return self.paint(gray, faces, self.predict_chroma(gray, faces), frame=frame)
+            return np.stack([Sitting(self, one).colorize(whole, None, example) for one in gray])
+        return Sitting(self, gray).colorize(whole, said, example)
+
+    def is_aligned(self, gray: np.ndarray) -> bool:
+        """Whether photos `(..., h, w)` are faces in the paper's format, 64 x 64."""
+        return gray.shape[-2:] == (FACE_SIDE, FACE_SIDE)
+
+    def reference_of(self, bgr: np.ndarray) -> Reference:
+        """Look at a photo whose colours others are to get: BGR `(h, w, 3)`, uint8 or uint16.
+
+        ValueError for anything else, and for a photo without colour.
+        """
+        check_colored(bgr)
+        return Reference(bgr, self.find_faces(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)))
 
     def find_faces(self, gray: np.ndarray) -> np.ndarray:
         """The five points of each face in a photo `(h, w)`, the surest first: float32 `(k, 5, 2)`.
@@ -107,21 +135,53 @@ class Colorizer:
         chroma: np.ndarray,
         opacity: np.ndarray | None = None,
         frame: np.ndarray | None = None,
+        steady: bool = False,
     ) -> np.ndarray:
         """Lay the chroma of faces over a photo: BGR `(h, w, 3)` of gray's luminance and type.
 
         `chroma` is that of `predict_chroma`; `opacity` `(k,)` in [0, 1] fades faces. Of faces that
         overlap the larger is in front. `frame`, of `predict_frame`, colours what is outside of
-        faces, which stays gray without it.
+        faces, which stays gray without it, and a face's colour then ends where its head does. With
+        `steady`, for frames of a film, it ends in an oval, which is quick and does not flicker.
+        """
+        if frame is None:
+            return paint(gray, self.face_layers(gray, faces, chroma, opacity, ovals=steady))
+        ovals = self.face_layers(gray, faces, chroma, opacity, ovals=True)
+        return paint(gray, [_frame_layer(gray, frame), *ovals])
+
+    def face_layers(
+        self,
+        gray: np.ndarray,
+        faces: np.ndarray,
+        chroma: np.ndarray,
+        opacity: np.ndarray | None = None,
+        ovals: bool = False,
+    ) -> list[Layer]:
+        """The layers of faces that `paint` lays over a photo, the smallest face first.
+
+        Each ends where its head does, or in an oval: over what G gives to a whole photo, which goes
+        on with the same colours, edges would be seen and no error is less (measured).
         """
         strengths = np.ones(len(faces)) if opacity is None else opacity
         similarities = [face_similarity(face) for face in faces]
-        layers = [] if frame is None else [_frame_layer(gray, frame)]
+        seen = eight_bits(gray)
+        layers = []
         for at in np.argsort([scale_of(similarity) for similarity in similarities]):
-            guide = in_unit_range(cut_crop(gray, similarities[at]))
-            fading = face_opacity() * np.float32(strengths[at])
-            layers.append(refined_layer(chroma[at], guide, fading, similarities[at]))
-        return paint(gray, layers)
+            here, others = similarities[at], similarities[:at] + similarities[at + 1 :]
+            if ovals:
+                layer = oval_layer(seen, chroma[at], here)
+            else:
+                layer = head_layer(seen, chroma[at], here, others)
+            layers.append(replace(layer, opacity=layer.opacity * np.float32(strengths[at])))
+        return layers
+
+    def frame_layer(self, gray: np.ndarray, faces: np.ndarray) -> Layer:
+        """The layer of a whole photo that `paint` lays below its faces."""
+        return _frame_layer(gray, self.predict_frame(gray, faces))
+
+    def predict_aligned(self, faces: np.ndarray) -> np.ndarray:
+        """Cb and Cr of faces in the paper's format, `(n, 64, 64)`: float32 `(n, 2, 64, 64)`."""
+        return self._chroma(eight_bits(faces))
 
     def _chroma(self, gray: np.ndarray) -> np.ndarray:
         """Cb and Cr that G gives to gray images, uint8 `(n, h, w)`: float32 `(n, 2, h, w)`."""
@@ -132,17 +192,13 @@ class Colorizer:
         return chroma
 
     def _colorize_aligned(self, faces: np.ndarray) -> np.ndarray:
-        chroma = self._chroma(eight_bits(faces))
+        chroma = self.predict_aligned(faces)
         return np.stack([with_chroma(*pair) for pair in zip(faces, chroma, strict=True)])
 
 
 def _frame_layer(gray: np.ndarray, chroma: np.ndarray) -> Layer:
     """The chroma of a whole photo, laid over all of it."""
-    size, seen = np.array(gray.shape[::-1]), np.array(chroma.shape[:0:-1])
-    guide_size = np.maximum(np.rint(seen * (CROP_SIDE / FACE_SIDE)), 1).astype(int)
-    guide = in_unit_range(_shrunk(gray, guide_size))
-    to_photo = np.c_[np.diag(size / guide_size), np.zeros(2)]
-    return refined_layer(chroma, guide, np.ones_like(guide), to_photo)
+    return photo_layer(gray, chroma, finer=CROP_SIDE / FACE_SIDE)
 
 
 def _shrunk(gray: np.ndarray, size: Sequence[int]) -> np.ndarray:
@@ -158,3 +214,14 @@ def _check_gray(gray: object) -> None:
         raise ValueError(f"{found}; take its gray image, as by cv2.cvtColor")
     if gray.dtype not in (np.uint8, np.uint16) or gray.ndim not in (2, 3) or not gray.size:
         raise ValueError(found)
+
+
+def _hints_for(gray: np.ndarray, hints: object) -> Hints:
+    """Hints for one photo; ValueError, which names shape and type, for anything else."""
+    if gray.ndim == 3:
+        raise ValueError(f"got hints for {gray.dtype} {gray.shape}, not for one photo (h, w)")
+    if isinstance(hints, Hints):
+        return hints
+    if not isinstance(hints, np.ndarray):
+        raise ValueError(f"got {type(hints).__name__} as hints, not Hints or a NumPy array, BGRA")
+    return Hints.of_picture(hints, gray.shape)

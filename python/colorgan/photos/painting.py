@@ -1,4 +1,4 @@
-"""Lays predicted chroma over a photo: refined along the photo's edges, faded out at the face's.
+"""Lays predicted chroma over a photo: refined along the photo's edges, faded out at the layer's.
 
 The chroma of a face is a map of 64 x 64; the photo may have a thousand times its pixels. A guided
 filter (He, Sun and Tang 2010, "Guided Image Filtering") ties the two: in every small window chroma
@@ -9,13 +9,11 @@ at a low resolution and applied to the photo's own luminance at full resolution 
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
 
 import cv2
 import numpy as np
 
 from colorgan.faces.alignment import bounds, spread
-from colorgan.faces.celeba import CROP_SIDE
 from colorgan.luminance import in_unit_range, with_chroma
 
 # Side of the filter's window in pixels of the guide, and what counts as flat in squares of [0, 1]:
@@ -47,11 +45,38 @@ def refined_layer(
     """
     size = guide.shape[::-1]
     enlarged = cv2.resize(chroma.transpose(1, 2, 0), size, interpolation=cv2.INTER_CUBIC)
-    slope, offset = _guided_filter(guide[..., np.newaxis], enlarged)
+    slope, offset = guided_filter(guide[..., np.newaxis], enlarged)
     return Layer(np.concatenate([slope, offset], axis=2), opacity, similarity)
 
 
-def _guided_filter(guide: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def photo_layer(gray: np.ndarray, chroma: np.ndarray, finer: float) -> Layer:
+    """The chroma `(2, h, w)` of a whole photo, laid over all of it; its guide is `finer` times."""
+    size, seen = np.array(gray.shape[::-1]), np.array(chroma.shape[:0:-1])
+    guide_size = np.maximum(np.rint(seen * finer), 1).astype(int)
+    guide = in_unit_range(cv2.resize(gray, guide_size.tolist(), interpolation=cv2.INTER_AREA))
+    to_photo = np.c_[np.diag(size / guide_size), np.zeros(2)]
+    return refined_layer(chroma, guide, np.ones_like(guide), to_photo)
+
+
+def even_layer(chroma: np.ndarray) -> Layer:
+    """The chroma `(2, h, w)` of a photo of this very size, as it is."""
+    maps = np.zeros((*chroma.shape[1:], 4), np.float32)
+    maps[..., 2:] = chroma.transpose(1, 2, 0)
+    return Layer(maps, np.ones(chroma.shape[1:], np.float32), np.eye(2, 3))
+
+
+def trimmed(layer: Layer) -> Layer:
+    """The part of a layer that can be seen: the rest of the photo then need not be painted."""
+    rows, columns = (np.flatnonzero(layer.opacity.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return layer
+    top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
+    window = slice(top, rows[-1] + 2), slice(left, columns[-1] + 2)
+    from_part = np.array([[1, 0, left], [0, 1, top], [0, 0, 1]])
+    return Layer(layer.maps[window], layer.opacity[window], layer.similarity @ from_part)
+
+
+def guided_filter(guide: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Slopes and offsets, `(h, w, c)` each, of `target` as a function of `guide`, `(h, w, 1)`."""
 
     def mean(image: np.ndarray) -> np.ndarray:
@@ -63,21 +88,6 @@ def _guided_filter(guide: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, n
     covariance = mean(guide * target) - mean_guide * mean_target
     slope = covariance / (variance + EPSILON)
     return mean(slope), mean(mean_target - slope * mean_guide)
-
-
-@cache
-def face_opacity() -> np.ndarray:
-    """Where a face's crop is coloured: float32 `(178, 178)`, 1 on the head, 0 at the border.
-
-    Assumed, by looks: an ellipse over eyes and hair, and below, where neck and shoulders are, a
-    shape that is closer to the crop's corners. Both fade out over a fifth of their radius.
-    """
-    y, x = np.mgrid[:CROP_SIDE, :CROP_SIDE] + 0.5
-    across, down = np.abs(x - 89) / 85, np.abs(y - 95)
-    above = np.hypot(across, down / 93)
-    below = np.cbrt(across**3 + (down / 83) ** 3)
-    inside = np.clip((1 - np.where(y < 95, above, below)) / 0.2, 0, 1)
-    return (inside**2 * (3 - 2 * inside)).astype(np.float32)
 
 
 def paint(gray: np.ndarray, layers: Sequence[Layer]) -> np.ndarray:

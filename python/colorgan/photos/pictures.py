@@ -63,12 +63,13 @@ def read_picture(source: Path | bytes, name: str, max_pixels: int) -> Picture:
     return _picture(*_read(source, name, max_pixels))
 
 
-def read_color(path: Path, max_pixels: int) -> np.ndarray | None:
+def read_color(source: Path | bytes, max_pixels: int, name: str | None = None) -> np.ndarray | None:
     """Read a picture's colours, as `read_picture` reads its gray: uint8 BGR `(h, w, 3)`, upright.
 
-    None for a picture in gray; what is transparent has the colour that is stored.
+    None for a picture in gray; what is transparent has the colour that is stored. `name` is the
+    path, unless it is given.
     """
-    decoded, _ = _read(path, str(path), max_pixels)
+    decoded, _ = _read(source, name or str(source), max_pixels)
     pixels, _ = _at_full_range(decoded.pixels, decoded.bits)
     if pixels.ndim == 2 or pixels.shape[2] < 3:
         return None
@@ -76,6 +77,20 @@ def read_color(path: Path, max_pixels: int) -> np.ndarray | None:
     if (color == color[..., :1]).all():
         return None
     return _upright(color, decoded.orientation)
+
+
+def read_strokes(source: Path | bytes, name: str, max_pixels: int) -> np.ndarray:
+    """Read a picture with transparency: BGRA `(h, w, 4)`, uint8 or uint16, upright.
+
+    See `read_picture`. UserError for one without transparency.
+    """
+    decoded, _ = _read(source, name, max_pixels)
+    pixels, _ = _at_full_range(decoded.pixels, decoded.bits)
+    if pixels.ndim == 3 and pixels.shape[2] == 2:  # gray ones
+        pixels = cv2.merge([pixels[..., 0]] * 3 + [pixels[..., 1]])
+    if pixels.ndim == 2 or pixels.shape[2] != 4:
+        raise UserError(f"{name}: has no transparency; strokes leave the rest of it transparent")
+    return _upright(pixels, decoded.orientation)
 
 
 def largest_file(max_pixels: int) -> int:

@@ -14,10 +14,13 @@ from colorgan import errors
 from colorgan.errors import UserError
 from colorgan.files import make_folder
 from colorgan.phases import PhaseTimes
-from colorgan.photos.colorizer import FACE_SIDE, Colorizer
+from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.encoding import encode_picture, write_picture
+from colorgan.photos.hints import Hints, Point
 from colorgan.photos.jobs import MARK, Job
 from colorgan.photos.pictures import Picture, largest_file, read_picture
+from colorgan.photos.reference import Reference
+from colorgan.photos.sitting import Sitting
 from colorgan.photos.sound import Sound
 from colorgan.photos.video import colorize_video
 
@@ -44,6 +47,18 @@ class Wishes:
     """Replace results that are there already."""
     max_pixels: int
     """Refuse larger pictures and frames."""
+    strokes: np.ndarray | None = None
+    """Colours painted over the one photo there is, BGRA; see `Hints.of_picture`."""
+    points: tuple[Point, ...] = ()
+    """Colours at places of the one photo there is."""
+    reference: Reference | None = None
+    """A photo whose colours others get outside of faces."""
+
+    @property
+    def beyond_faces(self) -> bool:
+        """Whether there is something to colour in a photo without a face."""
+        said = self.strokes is not None or self.points
+        return self.whole or self.reference is not None or bool(said)
 
 
 class JobRunner:
@@ -89,28 +104,37 @@ class JobRunner:
         return self._do_video(job) if job.is_video else self._do_picture(job)
 
     def _do_picture(self, job: Job) -> str:
-        picture = self._read(job)
-        gray, phase = picture.gray, self.times.phase
-        if gray.shape == (FACE_SIDE, FACE_SIDE):  # a face in the paper's format, aligned already
-            with phase("colour faces"):
-                colored = self._colorizer.colorize(gray)
-            return self._write(colored, picture, job.target)
+        picture, wishes, phase = self._read(job), self._wishes, self.times.phase
+        hints = self._hints_for(picture.gray, job.name)
         with phase("find faces"):
-            faces = self._colorizer.find_faces(gray)
-        if not len(faces) and (self._wishes.faces_only or not self._wishes.whole):
+            sitting = Sitting(self._colorizer, picture.gray)
+        if not sitting.has_faces and (wishes.faces_only or not wishes.beyond_faces):
             note(f"{job.name}: no face found, nothing written (--whole colours all of a picture)")
             return NO_FACE
-        if len(faces) > 1:
-            note(f"{job.name}: {len(faces):,} faces")
-        if self._wishes.faces_only:
-            return self._color_crops(self._colorizer.cut_faces(gray, faces), picture, job.target)
+        if len(sitting.faces) > 1:
+            note(f"{job.name}: {len(sitting.faces):,} faces")
+        if wishes.faces_only and not sitting.is_aligned:
+            crops = self._colorizer.cut_faces(picture.gray, sitting.faces)
+            return self._color_crops(crops, picture, job.target)
         with phase("colour faces"):
-            chroma = self._colorizer.predict_chroma(gray, faces)
-            whole = self._wishes.whole
-            frame = self._colorizer.predict_frame(gray, faces) if whole else None
+            sitting.prepare(wishes.whole, wishes.reference)
         with phase("paint"):
-            colored = self._colorizer.paint(gray, faces, chroma, frame=frame)
+            colored = sitting.colorize(wishes.whole, hints, wishes.reference)
         return self._write(colored, picture, job.target)
+
+    def _hints_for(self, gray: np.ndarray, name: str) -> Hints | None:
+        """What is said of a photo's colours, if anything; UserError where that does not fit it."""
+        strokes, points = self._wishes.strokes, self._wishes.points
+        several = []
+        try:
+            if strokes is not None:
+                several.append(Hints.of_picture(strokes, gray.shape))
+            if points:
+                several.append(Hints.of_points(points, gray.shape))
+        except ValueError as error:
+            option = "--hint" if several or strokes is None else "--hints"
+            raise UserError(f"{name}: {option}: {error}") from None
+        return Hints.joined(several) if several else None
 
     def _read(self, job: Job) -> Picture:
         with self.times.phase("decode"):
@@ -162,6 +186,8 @@ class JobRunner:
     def _do_video(self, job: Job) -> str:
         if job.target is None or self._wishes.grid or self._wishes.faces_only:
             raise UserError(f"{job.name}: of a video, only a whole video file can be made")
+        if self._wishes.reference is not None:
+            raise UserError(f"{job.name}: a film takes no colours from a --reference; leave it out")
         with tqdm(unit="frame", leave=False, disable=None) as bar:
 
             def progress(done: int, expected: int) -> None:

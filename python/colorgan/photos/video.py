@@ -140,7 +140,7 @@ class FilmColorizer:
                 seen = colorizer.predict_frame(gray, faces[:0])
                 frame = self._view.smooth(gray, seen, tracker.is_cut)
         with phase("paint"):
-            colored = colorizer.paint(gray, faces, chroma, tracker.opacity(), frame)
+            colored = colorizer.paint(gray, faces, chroma, tracker.opacity(), frame, steady=True)
         return colored, len(faces) > 0
 
     def state(self) -> dict[str, np.ndarray]:

@@ -1,0 +1,149 @@
+"""Where a face's colours end in a photo: where the head does, or at an oval.
+
+A face's crop holds more than the head: wall, hat, shoulders, the next person. What surely is head,
+an oval from the hair to the neck, is 1, what surely is not is 0, and in between the photo's own
+edges decide, see `smoothness`. So hair and neck are coloured beyond the crop as well, in colours
+that spread from the oval. In a film that would flicker: an oval of the crop is coloured there.
+"""
+
+from collections.abc import Sequence
+from functools import cache
+
+import cv2
+import numpy as np
+
+from colorgan.faces.alignment import cut_crop, scale_of
+from colorgan.faces.celeba import CROP_SIDE
+from colorgan.faces.similarity import of_pixels, transformed
+from colorgan.luminance import in_unit_range
+from colorgan.photos.painting import Layer, refined_layer, trimmed
+from colorgan.photos.smoothness import SmoothField
+
+# The part of the photo that is looked at: its first x and y in the crop, and its side in pixels of
+# the crop; edges are looked for at half of that resolution.
+LEFT, TOP, SIDE = -46, -36, 270
+GRID = SIDE // 2
+
+# In pixels of the crop, chosen by the chroma's error on CelebA's images, and by looks.
+CENTER, RADII = (89, 90), (46, 72)  # of the oval that surely is head
+NECK, NECK_END = 16, 165  # half of the neck's width, and how far down it surely goes
+BROW = 50  # above it hair and what is behind it
+FAR = 1.4  # what surely is not head: further out than this, see `_distance`
+NEAR, OUT = 0.8, 1.1  # G's colours hold up to here, and the oval's from there on
+SHOULDERS = (150, 40)  # from here on down and to the sides
+
+# Each pixel is drawn to "not head" a little, so that there is an end where no edge makes one.
+LEAK = 2e-6  # from a distance of 1 on
+SHOULDERS_LEAK = 3e-4  # over 20 pixels of the crop
+FAINT, STRONG = 0.1, 0.5  # less head than this is none, and more is all
+
+
+def head_layer(
+    gray: np.ndarray, chroma: np.ndarray, similarity: np.ndarray, others: Sequence[np.ndarray] = ()
+) -> Layer:
+    """Lay a face's chroma, float32 `(2, h, w)` over its crop, on the whole head and no further.
+
+    `gray` is the photo, uint8 `(h, w)`; `similarity` takes points of the crop to the photo's, and
+    so does each of `others` for other faces, which are not part of this head.
+    """
+    to_photo = np.c_[similarity[:, :2], transformed(np.array([LEFT, TOP]), similarity)]
+    view = cut_crop(gray, to_photo, SIDE)
+    small = cv2.resize(view, (GRID, GRID), interpolation=cv2.INTER_AREA)
+    predicted, coarse = _in_view(chroma, SIDE), _in_view(chroma, GRID)
+    head, beyond, leak = _surely(gray.shape, to_photo, others)
+    seeds = np.dstack([coarse, np.ones_like(small)]) * head[..., np.newaxis]
+    solved = SmoothField(small).solve(seeds.transpose(2, 0, 1), head | beyond, leak)
+    share = solved[2]
+    outward = _rising(_distance(_grid()), NEAR, OUT)
+    parts = [*solved[:2] / np.maximum(share, 1e-9), outward, _rising(share, FAINT, STRONG)]
+    *spread, outward, opacity = (
+        cv2.resize(part.astype(np.float32), (SIDE, SIDE)) for part in parts
+    )
+    mixed = predicted.transpose(2, 0, 1) * (1 - outward) + np.stack(spread) * outward
+    return trimmed(refined_layer(mixed, in_unit_range(view), opacity, to_photo))
+
+
+def oval_layer(gray: np.ndarray, chroma: np.ndarray, similarity: np.ndarray) -> Layer:
+    """Lay a face's chroma on an oval of its crop, whatever the photo shows."""
+    return refined_layer(
+        chroma, in_unit_range(cut_crop(gray, similarity)), oval_opacity(), similarity
+    )
+
+
+@cache
+def oval_opacity() -> np.ndarray:
+    """The oval: float32 `(178, 178)`, 1 on the face, and 0 at the crop's border."""
+    y, x = np.mgrid[:CROP_SIDE, :CROP_SIDE] + 0.5
+    return (1 - _rising(_distance(np.stack([x, y], axis=2)), NEAR, 1)).astype(np.float32)
+
+
+def _in_view(chroma: np.ndarray, side: int) -> np.ndarray:
+    """Chroma `(2, h, w)` of a crop as the view has it, `(side, side, 2)`: beyond, its border."""
+    to_view = np.diag(np.divide(CROP_SIDE, chroma.shape[:0:-1]))
+    return cv2.warpAffine(
+        chroma.transpose(1, 2, 0),
+        of_pixels(np.c_[to_view, (-LEFT, -TOP)] * (side / SIDE)),
+        (side, side),
+        flags=cv2.INTER_CUBIC,
+        borderMode=cv2.BORDER_REPLICATE,
+    )
+
+
+def _surely(
+    shape: tuple[int, int], to_photo: np.ndarray, others: Sequence[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What surely is head and what is not, bool `(GRID, GRID)`, and how strongly the rest leaks.
+
+    `shape` is the photo's; `to_photo` takes points of the view there.
+    """
+    in_crop = _grid()
+    in_photo = transformed(in_crop - (LEFT, TOP), to_photo)
+    distance, head = _distance(in_crop), _in_oval(in_crop)
+    within = ((in_photo >= 0) & (in_photo < shape[::-1])).all(axis=2)
+    beyond = within & (distance > FAR)
+    # In a photo that is cut close to the head, its upper corners are the wall behind it.
+    above = within & (in_crop[..., 1] < BROW)
+    beyond |= above & (distance > 0.92 * distance[above].max(initial=0))
+    middle = transformed(np.full(2, SIDE / 2), to_photo)
+    for other in others:
+        apart = np.hypot(*(transformed(np.array(CENTER), other) - middle))
+        if apart > max(RADII) * scale_of(other) + SIDE * scale_of(to_photo):
+            continue  # a crowd has thousands of pairs of faces
+        beyond |= _in_oval(transformed(in_photo, cv2.invertAffineTransform(other)))
+    x, y = np.moveaxis(in_crop, -1, 0)
+    down, aside = ((y, np.abs(x - CENTER[0])) - np.reshape(SHOULDERS, (2, 1, 1))) / 20
+    shoulders = np.clip(down, 0, 1) * np.clip(aside, 0, 1)
+    leak = LEAK * np.clip((distance - NEAR) / (1 - NEAR), 0, 1) ** 2 + SHOULDERS_LEAK * shoulders
+    return head, beyond & ~head, leak
+
+
+def _rising(values: np.ndarray, start: float, end: float) -> np.ndarray:
+    """0 up to a start, 1 from an end on, and smooth in between."""
+    share = np.clip((values - start) / (end - start), 0, 1)
+    return share * share * (3 - 2 * share)
+
+
+@cache
+def _grid() -> np.ndarray:
+    """Points of the crop at which heads are told: `(GRID, GRID, 2)`, x and y."""
+    y, x = np.mgrid[:GRID, :GRID] + 0.5
+    return np.stack([x, y], axis=2) * (SIDE / GRID) + (LEFT, TOP)
+
+
+def _in_oval(points: np.ndarray) -> np.ndarray:
+    """Which points `(..., 2)` of the crop surely are head."""
+    x, y = np.moveaxis(points, -1, 0)
+    oval = np.hypot((x - CENTER[0]) / RADII[0], (y - CENTER[1]) / RADII[1]) < 1
+    return oval | (np.abs(x - CENTER[0]) < NECK) & (y > CENTER[1]) & (y < NECK_END)
+
+
+def _distance(points: np.ndarray) -> np.ndarray:
+    """How far points of the crop are from the face: 1 on a line around head and neck.
+
+    Assumed, by looks: an ellipse over eyes and hair, and below, where neck and shoulders are, a
+    shape that is closer to the crop's corners.
+    """
+    x, y = np.moveaxis(points, -1, 0)
+    across, down = np.abs(x - 89) / 85, np.abs(y - 95)
+    below = np.cbrt(across**3 + (down / 83) ** 3)
+    return np.where(y < 95, np.hypot(across, down / 93), below)

@@ -1,0 +1,94 @@
+"""One photo at work: what was found out about it is kept, so that a new stroke shows at once."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from colorgan.photos.hints import Hints
+from colorgan.photos.painting import Layer, even_layer, paint, photo_layer, trimmed
+from colorgan.photos.reference import Reference
+from colorgan.photos.strokes import StrokeSpreader
+
+if TYPE_CHECKING:
+    from colorgan.photos.colorizer import Colorizer
+
+
+class Sitting:
+    """Colours one gray photo, as often as a person says something new about it.
+
+    Outside of faces lies the chroma of a reference or, with `whole`, of the net; above it that of
+    the faces; and above both the strokes, as far as they reach.
+    """
+
+    def __init__(self, colorizer: "Colorizer", gray: np.ndarray) -> None:
+        """Find the faces in a photo `(h, w)`, uint8 or uint16.
+
+        One of 64 x 64 is a face in the paper's format, which is coloured as it stands.
+        """
+        self.gray = gray
+        self.is_aligned = colorizer.is_aligned(gray)
+        """Whether it is a face in the paper's format."""
+        self.faces = np.empty((0, 5, 2)) if self.is_aligned else colorizer.find_faces(gray)
+        """The five points of each face that was found, `(k, 5, 2)`, the surest first."""
+        self._colorizer = colorizer
+        self._below: tuple[bool, Reference | None] | None = None
+        self._layers: list[Layer] = []
+
+    @property
+    def has_faces(self) -> bool:
+        """Whether there is a face in it, or it is one."""
+        return self.is_aligned or len(self.faces) > 0
+
+    def prepare(self, whole: bool = False, reference: Reference | None = None) -> None:
+        """Work out what lies below all strokes, unless that was done before."""
+        if self._below == (whole, reference):
+            return
+        if self.is_aligned:
+            self._layers = [even_layer(self._chroma[0])]
+        elif reference is not None:
+            chroma = reference.chroma_for(self.gray, self.faces)
+            self._layers = [photo_layer(self.gray, chroma, finer=1), *self._face_layers()]
+        elif whole:
+            frame = self._colorizer.frame_layer(self.gray, self.faces)
+            self._layers = [frame, *self._face_layers(ovals=True)]
+        else:
+            self._layers = self._face_layers()
+        self._below = (whole, reference)
+
+    def expect_strokes(self) -> None:
+        """Work out what all strokes need, unless that was done before."""
+        self._spreader  # noqa: B018
+
+    def colorize(
+        self,
+        whole: bool = False,
+        hints: Hints | None = None,
+        reference: Reference | None = None,
+    ) -> np.ndarray:
+        """Colour the photo: BGR `(h, w, 3)` of its luminance and type.
+
+        ValueError for hints of other proportions than the photo's.
+        """
+        self.prepare(whole, reference)
+        if hints is None:
+            return paint(self.gray, self._layers)
+        if not hints.fit(self.gray.shape):
+            shape = hints.mask.shape
+            raise ValueError(f"got hints {shape}, not of the photo's proportions {self.gray.shape}")
+        strokes = self._spreader.layer(hints.chroma, hints.mask)
+        return paint(self.gray, [*self._layers, trimmed(strokes)])
+
+    def _face_layers(self, ovals: bool = False) -> list[Layer]:
+        return self._colorizer.face_layers(self.gray, self.faces, self._chroma, ovals=ovals)
+
+    @cached_property
+    def _chroma(self) -> np.ndarray:
+        """Of each face, or of the one that the photo is: `(k, 2, 64, 64)`."""
+        if self.is_aligned:
+            return self._colorizer.predict_aligned(self.gray[np.newaxis])
+        return self._colorizer.predict_chroma(self.gray, self.faces)
+
+    @cached_property
+    def _spreader(self) -> StrokeSpreader:
+        return StrokeSpreader(self.gray)

@@ -1,0 +1,177 @@
+"""`colorgan colorize` with strokes, points and reference photos, run as a user runs it."""
+
+import subprocess
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import skimage.data
+
+from colorgan.luminance import chroma_of, in_unit_range
+from conftest import Run, chroma_in, run_commands
+from films import RATE
+
+PROGRAM = "colorize"
+COAT, WALL = (slice(380, 500), slice(30, 150)), (slice(20, 100), slice(10, 60))  # of the astronaut
+BLUE = "#2050c8"
+
+
+@pytest.fixture
+def old(tmp_path: Path, photo: np.ndarray) -> Path:
+    path = tmp_path / "old.png"
+    cv2.imwrite(str(path), photo)
+    return path
+
+
+@pytest.fixture
+def coins(tmp_path: Path) -> Path:
+    """A photo without a face, 384 x 303 pixels."""
+    path = tmp_path / "coins.png"
+    cv2.imwrite(str(path), skimage.data.coins())
+    return path
+
+
+@pytest.fixture
+def coffee(tmp_path: Path) -> Path:
+    """A photo in colour, brown all over, without a face."""
+    path = tmp_path / "coffee.jpg"
+    cv2.imwrite(str(path), skimage.data.coffee()[..., ::-1])
+    return path
+
+
+def strokes_file(path: Path, size: tuple[int, int], *lines: tuple[int, int, int, int]) -> Path:
+    """A picture `(h, w)` with blue strokes, each from one point to another: x, y, x, y."""
+    picture = np.zeros((*size, 4), np.uint8)
+    for x1, y1, x2, y2 in lines:
+        cv2.line(picture, (x1, y1), (x2, y2), (200, 80, 32, 255), 9)
+    cv2.imwrite(str(path), picture)
+    return path
+
+
+def chroma_at(path: Path, place: tuple[slice, slice]) -> np.ndarray:
+    """Mean Cb and Cr of a part of a picture."""
+    return chroma_in(cv2.imread(str(path))[place]).mean(axis=(1, 2))
+
+
+def chroma_of_hex(color: str) -> np.ndarray:
+    rgb = np.frombuffer(bytes.fromhex(color[1:]), np.uint8)
+    return chroma_of(in_unit_range(rgb[::-1].reshape(1, 3, 1, 1)))[0, :, 0, 0]
+
+
+def error_line(done: subprocess.CompletedProcess[str]) -> str:
+    """The one line that a refused command prints before the last, which counts."""
+    assert done.returncode == 2, done.stderr
+    assert "Traceback" not in done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "error:" in line]
+    return line
+
+
+def test_strokes_color_their_place_and_keep_the_luminance(
+    run: Run, old: Path, photo: np.ndarray, tmp_path: Path
+) -> None:
+    strokes = strokes_file(tmp_path / "strokes.png", (256, 256), (30, 210, 60, 240))
+    done = run(PROGRAM, old, "--hints", strokes)
+    assert done.returncode == 0, done.stderr
+    result = old.with_name("old_colorized.png")
+    painted = slice(442, 462), slice(82, 102)  # on the stroke, which is of half the photo's size
+    np.testing.assert_allclose(chroma_at(result, painted), chroma_of_hex(BLUE), atol=0.05)
+    assert np.abs(chroma_at(result, WALL)).max() < 0.02
+    gray = cv2.cvtColor(cv2.imread(str(result)), cv2.COLOR_BGR2GRAY)
+    np.testing.assert_array_equal(gray, photo)
+
+
+def test_points_and_strokes_color_a_photo_without_a_face(
+    run: Run, coins: Path, tmp_path: Path
+) -> None:
+    assert run(PROGRAM, coins).returncode == 1
+    strokes = strokes_file(tmp_path / "strokes.png", (303, 384), (40, 250, 90, 250))
+    out = tmp_path / "out.png"
+    done = run(PROGRAM, coins, "--hint", f"300,60,{BLUE}", "--hints", strokes, "-o", out)
+    assert done.returncode == 0, done.stderr
+    for place in ((slice(59, 62), slice(299, 302)), (slice(248, 253), slice(50, 80))):
+        np.testing.assert_allclose(chroma_at(out, place), chroma_of_hex(BLUE), atol=0.06)
+
+
+def test_a_point_is_where_it_is_in_the_upright_photo(run: Run, coins: Path, tmp_path: Path) -> None:
+    turned, out = tmp_path / "turned.jpg", tmp_path / "out.png"
+    gray = cv2.rotate(cv2.imread(str(coins), cv2.IMREAD_GRAYSCALE), cv2.ROTATE_90_CLOCKWISE)
+    exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0\0\0\0\0"
+    content = cv2.imencode(".jpg", gray)[1].tobytes()
+    block = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
+    turned.write_bytes(content[:2] + block + content[2:])
+    done = run(PROGRAM, turned, "--hint", f"300,60,{BLUE}", "-o", out)
+    assert done.returncode == 0, done.stderr
+    assert cv2.imread(str(out)).shape[:2] == (303, 384)
+    place = slice(59, 62), slice(299, 302)
+    np.testing.assert_allclose(chroma_at(out, place), chroma_of_hex(BLUE), atol=0.06)
+
+
+def test_a_reference_gives_its_colors_to_all_photos(
+    run: Run, old: Path, coins: Path, coffee: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    done = run(PROGRAM, old, coins, "--reference", coffee, "-o", out)
+    assert done.returncode == 0, done.stderr
+    for name, place in (("old_colorized.png", COAT), ("coins_colorized.png", COAT[::-1])):
+        cb, cr = chroma_at(out / name, place)
+        assert cb < -0.005 and cr > 0.005, name  # brown
+
+
+def test_films_of_a_folder_are_refused_a_reference_and_photos_colored(
+    run: Run, old: Path, coffee: Path, photo: np.ndarray, tmp_path: Path
+) -> None:
+    album = tmp_path / "album"
+    album.mkdir()
+    old.rename(album / "old.png")
+    film_of(photo, album / "film.avi")
+    done = run(PROGRAM, album, "--reference", coffee)
+    assert "film.avi: a film takes no colours from a --reference" in error_line(done)
+    assert (album / "old_colorized.png").exists()
+
+
+def film_of(photo: np.ndarray, path: Path) -> Path:
+    code, size = cv2.VideoWriter.fourcc(*"MJPG"), photo.shape[::-1]
+    film = cv2.VideoWriter(str(path), code, RATE, size, isColor=False)
+    for _ in range(3):
+        film.write(photo)
+    film.release()
+    return path
+
+
+def test_what_is_no_hint_or_reference_for_a_photo_is_one_line(
+    old: Path, coins: Path, photo: np.ndarray, tmp_path: Path
+) -> None:
+    film = film_of(photo, tmp_path / "film.avi")
+    strokes = strokes_file(tmp_path / "strokes.png", (512, 512), (60, 420, 120, 480))
+    tall = strokes_file(tmp_path / "tall.png", (512, 300), (60, 420, 120, 480))
+    empty = strokes_file(tmp_path / "empty.png", (512, 512))
+    text = tmp_path / "text.png"
+    text.write_text("no picture\n")
+    missing = tmp_path / "missing.png"
+    cases = [
+        ([old, "--hint", f"512,0,{BLUE}"], "512,0 is outside of the photo, 512 x 512 pixels"),
+        ([old, "--hint", "1,1,blue"], "--hint 1,1,blue: is not X,Y,#RRGGBB"),
+        ([old, "--hint", "1.5,1,#000000"], "--hint 1.5,1,#000000: is not X,Y,#RRGGBB"),
+        ([old, "--hint", "1,1,#12345"], "is not X,Y,#RRGGBB"),
+        ([old, "--hints", tall], "300 x 512 pixels are not of the proportions of the photo"),
+        ([old, "--hints", empty], "holds no stroke"),
+        ([old, "--hints", old], f"--hints {old}: has no transparency"),
+        ([old, "--hints", text], f"--hints {text}: not a picture"),
+        ([old, "--hints", missing], f"--hints {missing}: cannot be read"),
+        ([old, coins, "--hints", strokes], "--hints: is for one photo"),
+        ([old, coins, "--hint", f"1,1,{BLUE}"], "--hint: is for one photo"),
+        ([tmp_path, "--hints", strokes], "--hints: is for one photo"),
+        ([film, "--hints", strokes], "film.avi, a film, is not"),
+        ([film, "--hint", f"1,1,{BLUE}"], "film.avi, a film, is not"),
+        ([film, "--reference", strokes], "film.avi: a film takes no colours from a --reference"),
+        ([old, "--reference", coins], f"--reference {coins}: has no colour"),
+        ([old, "--reference", text], f"--reference {text}: not a picture"),
+        ([old, "--reference", missing], f"--reference {missing}: cannot be read"),
+        ([old, "--faces-only", "--hints", strokes], "--faces-only: takes no --hints"),
+        ([old, "--faces-only", "--reference", strokes], "--faces-only: takes no --hints"),
+    ]
+    refused = run_commands(PROGRAM, [words for words, _ in cases])
+    for (_, told), done in zip(cases, refused, strict=True):
+        assert told in error_line(done)
+    assert not list(tmp_path.glob("*_colorized*"))
