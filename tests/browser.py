@@ -122,9 +122,9 @@ class Browser:
             f"(document.querySelector('{selector}').getBoundingClientRect())"
         )
 
-    def choose(self, *paths: Path) -> None:
-        """Give the page's file input files."""
-        found = self.do("Runtime.evaluate", expression="document.querySelector('#file')")
+    def choose(self, *paths: Path, selector: str = "#file") -> None:
+        """Give a file input of the page files."""
+        found = self.do("Runtime.evaluate", expression=f"document.querySelector('{selector}')")
         handle = found["result"]["objectId"]
         self.do("DOM.setFileInputFiles", files=[str(path) for path in paths], objectId=handle)
 
@@ -147,13 +147,19 @@ class Browser:
         (path,) = set(folder.glob("*")) - before
         return path
 
-    def press(self, key: str) -> None:
-        codes = {"ArrowRight": 39, "ArrowLeft": 37, "Home": 36, "End": 35, "Tab": 9, "Space": 32}
+    def press(self, key: str, modifiers: int = 0) -> None:
+        """Press a key and release it; modifiers are 2 for Ctrl and 8 for Shift."""
+        codes = {
+            "ArrowLeft": 37, "ArrowUp": 38, "ArrowRight": 39, "ArrowDown": 40, "Home": 36,
+            "End": 35, "Tab": 9, "Space": 32, "Escape": 27, "Shift": 16,
+        }  # fmt: skip
+        is_named = key in codes
         named = {"key": " ", "text": " "} if key == "Space" else {"key": key}
         for kind in ("keyDown", "keyUp"):
             self.do(
                 "Input.dispatchKeyEvent",
-                type=kind, code=key, windowsVirtualKeyCode=codes[key], **named,
+                type=kind, code=key if is_named else f"Key{key.upper()}", modifiers=modifiers,
+                windowsVirtualKeyCode=codes[key] if is_named else ord(key.upper()), **named,
             )  # fmt: skip
 
     def drag(self, *points: tuple[float, float]) -> None:

@@ -170,7 +170,9 @@ def test_photos_of_a_phone_are_upright(browser: Browser, tmp_path: Path, photo: 
     for name, content in zipped(browser, tmp_path / "downloads").items():
         picture = decoded(content)
         assert cv2.absdiff(gray_of(picture), upright).mean() < 2, name
-    sizes = "[...document.querySelectorAll('canvas')].map(({width, height}) => width < height)"
+    sizes = (
+        "[...document.querySelectorAll('.tile canvas')].map(({width, height}) => width < height)"
+    )
     assert browser.run(sizes) == [True] * 8
 
 

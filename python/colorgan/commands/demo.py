@@ -11,8 +11,9 @@ from colorgan.photos.page.workshop import Workshop
 
 EPILOG = """\
 The page's address is printed; Ctrl-C ends it. Photos are kept in memory only, while they are
-coloured. With --host 0.0.0.0 everyone who reaches this machine can use the page. Behind a proxy,
-say with --public-url where browsers find it; a tunnel as of ssh -L needs no option.
+coloured, and a few for some minutes while they are painted on. With --host 0.0.0.0 everyone who
+reaches this machine can use the page. Behind a proxy, say with --public-url where browsers find
+it; a tunnel as of ssh -L needs no option.
 """
 
 

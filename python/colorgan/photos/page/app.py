@@ -1,15 +1,22 @@
 """The web application: what is answered to whom.
 
-It has two addresses: `GET /` is the page, `POST /colorize` takes a picture file as its body and
-answers with one of the same format or, where that is only read, with a PNG. Both are found below
-the path of the public address, too, which some proxies cut off and others do not. All else is
-refused with `{"error": one line}`. Nothing touches the disk and nothing is logged. Other web sites,
-which the user's browser may have open, cannot use it.
+`GET /` is the page. `POST /colorize` takes a picture file as its body and answers with one of the
+same format or, where that is only read, with a PNG.
+
+Photos that are painted on are kept for a while. `POST /photos` takes one and answers with its name,
+`{"photo": NAME}`. `POST /photos/NAME` takes a picture of strokes, or nothing, and answers as
+`/colorize` does; `POST /photos/NAME/reference` takes a photo whose colours it is to get, or
+nothing; `POST /photos/NAME/forget` ends it.
+
+All is found below the path of the public address, too, which some proxies cut off and others do
+not. All else is refused with `{"error": one line}`. Nothing touches the disk and nothing is logged.
+Other web sites, which the user's browser may have open, cannot use it.
 """
 
 import asyncio
 import re
 import secrets
+from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 
 from starlette.applications import Starlette
@@ -23,7 +30,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from colorgan.errors import UserError
 from colorgan.photos.page.document import content_security_policy, page_document
 from colorgan.photos.page.senders import Senders
-from colorgan.photos.page.workshop import BusyError, ColoredPhoto, Workshop
+from colorgan.photos.page.workshop import BusyError, ColoredPhoto, GoneError, Workshop
 
 SILENCE_SECONDS = 20  # without a byte, after which an upload is given up
 # A drip would hold a place for as long as it liked. The slowest lines that people have, old mobile
@@ -55,13 +62,25 @@ def make_app(workshop: Workshop, max_bytes: int, senders: Senders) -> Starlette:
     """
     page = Route("/", _page(max_bytes), methods=["GET"])
     page.methods = {"GET"}  # without the HEAD that comes with it, for which nobody asks
+    addresses = {
+        "/colorize": _colorize,
+        "/photos": _keep,
+        "/photos/{name}": _paint,
+        "/photos/{name}/reference": _refer,
+        "/photos/{name}/forget": _forget,
+    }
+    works = [
+        Route(path, _Work(workshop, max_bytes, work), methods=["POST"])
+        for path, work in addresses.items()
+    ]
     app = Starlette(
-        routes=[page, Route("/colorize", _Colorize(workshop, max_bytes), methods=["POST"])],
+        routes=[page, *works],
         middleware=[Middleware(_SenderCheck, senders=senders)],
         exception_handlers={
             HTTPException: _refuse,
             UserError: _refuse_picture,
             BusyError: _refuse_for_now,
+            GoneError: _refuse_for_good,
             Exception: _excuse,
         },
     )
@@ -69,7 +88,7 @@ def make_app(workshop: Workshop, max_bytes: int, senders: Senders) -> Starlette:
     return app
 
 
-# ----------------------------------------------------------------------------- the two addresses
+# ----------------------------------------------------------------------------- the addresses
 
 
 def _page(max_bytes: int) -> Response:
@@ -78,11 +97,42 @@ def _page(max_bytes: int) -> Response:
     return Response(page, headers=headers, media_type="text/html")
 
 
-class _Colorize:
-    """Answers with a coloured photo. It sends it, too, so as to hold its place until then."""
+async def _colorize(workshop: Workshop, request: Request, file: bytes, whole: bool) -> Response:
+    return _answer_with(await workshop.colorize(file, whole), request)
 
-    def __init__(self, workshop: Workshop, max_bytes: int) -> None:
-        self._workshop, self._max_bytes = workshop, max_bytes
+
+async def _keep(workshop: Workshop, request: Request, file: bytes, whole: bool) -> Response:
+    name = await workshop.keep(file)
+    return JSONResponse({"photo": name}, HTTPStatus.CREATED, _GUARDS)
+
+
+async def _paint(workshop: Workshop, request: Request, file: bytes, whole: bool) -> Response:
+    photo = await workshop.paint(request.path_params["name"], file, whole)
+    return _answer_with(photo, request)
+
+
+async def _refer(workshop: Workshop, request: Request, file: bytes, whole: bool) -> Response:
+    await workshop.refer(request.path_params["name"], file)
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=_GUARDS)
+
+
+async def _forget(workshop: Workshop, request: Request, file: bytes, whole: bool) -> Response:
+    workshop.forget(request.path_params["name"])
+    return Response(status_code=HTTPStatus.NO_CONTENT, headers=_GUARDS)
+
+
+class _Work:
+    """Takes a file and answers with what comes of it. It sends the answer, too, so as to hold its
+    place until then.
+    """
+
+    def __init__(
+        self,
+        workshop: Workshop,
+        max_bytes: int,
+        work: Callable[[Workshop, Request, bytes, bool], Awaitable[Response]],
+    ) -> None:
+        self._workshop, self._max_bytes, self._work = workshop, max_bytes, work
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
@@ -94,9 +144,8 @@ class _Colorize:
         length = _content_length(request, self._max_bytes)
         with self._workshop.place():
             file = await _read_body(request, length)
-            photo = await self._workshop.colorize(file, WHOLE[query])
-            in_parts = "multipart/form-data" in request.headers.get("Accept", "")
-            await _answer_with(photo, in_parts)(scope, receive, send)
+            answer = await self._work(self._workshop, request, file, WHOLE[query])
+            await answer(scope, receive, send)
 
 
 def _content_length(request: Request, most: int) -> int:
@@ -135,8 +184,9 @@ async def _read_body(request: Request, length: int) -> bytes:
     return bytes(body)
 
 
-def _answer_with(photo: ColoredPhoto, in_parts: bool) -> Response:
-    """The coloured photo; or, `in_parts`, this as "picture", and "preview" where there is one."""
+def _answer_with(photo: ColoredPhoto, request: Request) -> Response:
+    """The coloured photo; or, asked for in parts, as "picture", with "preview" if there is one."""
+    in_parts = "multipart/form-data" in request.headers.get("Accept", "")
     found = {
         "X-Faces": str(photo.faces),
         "X-Was-Color": str(int(photo.was_color)),
@@ -210,6 +260,10 @@ async def _refuse_picture(request: Request, error: UserError) -> Response:
 
 async def _refuse_for_now(request: Request, error: BusyError) -> Response:
     return _refusal(HTTPStatus.SERVICE_UNAVAILABLE, str(error), Retry_After="5")
+
+
+async def _refuse_for_good(request: Request, error: GoneError) -> Response:
+    return _refusal(HTTPStatus.GONE, str(error))
 
 
 async def _excuse(request: Request, error: Exception) -> Response:

@@ -12,7 +12,11 @@ from string import Template
 from colorgan.photos.formats import READABLE_SUFFIXES
 
 _FOLDER = Path(__file__).with_name("browser")
-_SCRIPTS = ("photos.js", "stage.js", "album.js", "zip.js", "choosing.js")
+_PALETTE = Path(__file__).with_name("palette.json")  # of `colorgan measure-palette`
+_SCRIPTS = (
+    *("photos.js", "asking.js", "stage.js", "album.js", "zip.js", "choosing.js"),
+    *("strokes.js", "palette.js", "brush.js"),
+)
 
 _FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF, JPEG 2000, BMP or GIF"
 """What is read, as people call it; rare formats are read without being named."""
@@ -22,7 +26,7 @@ def page_document(max_bytes: int) -> bytes:
     """The page, which lets nobody send files of more than `max_bytes`."""
     page = Template(_text("page.html")).substitute(
         style=_text("page.css"),
-        script="\n".join(map(_text, _SCRIPTS)),
+        script="\n".join([*map(_text, _SCRIPTS), _palette()]),
         accept=",".join(["image/*", *READABLE_SUFFIXES]),
         formats=_FORMATS,
         most=max_bytes,
@@ -48,6 +52,11 @@ def content_security_policy(page: bytes) -> str:
             "frame-ancestors 'none'",
         ]
     )
+
+
+def _palette() -> str:
+    """The colours of each step of luminance, for the scripts."""
+    return f"const PALETTE = {_PALETTE.read_text(encoding='utf-8')};"
 
 
 def _text(name: str) -> str:

@@ -1,21 +1,28 @@
-"""The one Colorizer behind the page, in a thread of its own, and the photos that wait for it."""
+"""The one Colorizer behind the page, in a thread of its own, and the photos that wait for it, or
+that are kept to be painted on.
+"""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 import cv2
 import numpy as np
 
-from colorgan.photos.colorizer import FACE_SIDE, Colorizer
+from colorgan.errors import UserError
+from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.encoding import encode_picture
-from colorgan.photos.pictures import read_picture
+from colorgan.photos.hints import Hints
+from colorgan.photos.page.kept import KeptPhoto, KeptPhotos
+from colorgan.photos.pictures import read_color, read_picture, read_strokes
+from colorgan.photos.reference import Reference
+from colorgan.photos.sitting import Sitting
 
 WAITING = 4  # photos that may wait while another is coloured
 
@@ -24,8 +31,15 @@ _UNSHOWN = (".tif",)  # formats that browsers cannot show
 _PREVIEW_SIDE = 2048  # pixels: more than most screens have
 
 
+_Result = TypeVar("_Result")
+
+
 class BusyError(Exception):
     """No photo can be taken now; the text is one line for the page to show."""
+
+
+class GoneError(Exception):
+    """A photo is kept no longer; the text is one line for the page to show."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +76,7 @@ class Workshop:
         self._places = BoundedSemaphore(1 + WAITING)
         self._worker = ThreadPoolExecutor(max_workers=1)
         self._colorizer = self._worker.submit(Colorizer, weights, device).result()
+        self._kept = KeptPhotos(max_pixels)
 
     def __enter__(self) -> Self:
         return self
@@ -98,9 +113,39 @@ class Workshop:
         `whole` colours what is outside of the faces, too. Raises `UserError` for a file that
         cannot be read, `BusyError` where the program ends first.
         """
+        return await self._done(self._colorize, file, whole)
+
+    async def keep(self, file: bytes) -> str:
+        """Keep a picture file for a while, to paint on; returns its name. Raises as `colorize`."""
+        return self._kept.add(await self._done(self._prepare, file))
+
+    async def paint(self, name: str, strokes: bytes, whole: bool) -> ColoredPhoto:
+        """Colour a photo that is kept, by a picture of strokes, or by none if that is empty.
+
+        Raises as `colorize`, and `GoneError` where the photo is kept no longer.
+        """
+        return await self._done(self._paint, self._kept_photo(name), strokes, whole)
+
+    async def refer(self, name: str, file: bytes) -> None:
+        """Give a photo that is kept a reference; none if the file is empty. Raises as `paint`."""
+        photo = self._kept_photo(name)
+        photo.reference = await self._done(self._reference_in, file) if file else None
+
+    def forget(self, name: str) -> None:
+        """Keep a photo no longer."""
+        self._kept.remove(name)
+
+    def _kept_photo(self, name: str) -> KeptPhoto:
+        photo = self._kept.get(name)
+        if photo is None:
+            raise GoneError("This photo is kept no longer; send it again.")
+        return photo
+
+    async def _done(self, work: Callable[..., _Result], *given: object) -> _Result:
+        """What comes of some work in the thread, after what came before."""
         ending = BusyError("The program is being ended.")
         try:
-            job = self._worker.submit(self._colorize, file, whole)
+            job = self._worker.submit(work, *given)
         except RuntimeError:  # what submit raises from the shutdown on
             raise ending from None
         (done,), _ = await asyncio.wait([asyncio.wrap_future(job)])
@@ -109,36 +154,63 @@ class Workshop:
         return done.result()
 
     def _colorize(self, file: bytes, whole: bool) -> ColoredPhoto:
+        photo = self._sit(file)
+        return _result(photo, photo.sitting.colorize(whole))
+
+    def _sit(self, file: bytes) -> KeptPhoto:
         picture = read_picture(file, "This file", self._max_pixels)
-        gray = picture.gray
-        count, middle = 1, 0.5
-        if gray.shape == (FACE_SIDE, FACE_SIDE):  # a face in the paper's format, aligned already
-            colored = self._colorizer.colorize(gray)
-        else:
-            faces = self._colorizer.find_faces(gray)
-            chroma = self._colorizer.predict_chroma(gray, faces)
-            frame = self._colorizer.predict_frame(gray, faces) if whole else None
-            colored = self._colorizer.paint(gray, faces, chroma, frame=frame)
-            count = len(faces)
-            if count:
-                middle = float(np.clip(faces[0, :, 0].mean() / gray.shape[1], 0, 1))
-        suffix = picture.suffix
-        return ColoredPhoto(
-            content=encode_picture(
-                colored,
-                picture.alpha,
-                suffix,
-                _WEBP_QUALITY if suffix == ".webp" else None,
-                picture.metadata,
-            ),
-            suffix=suffix,
-            preview=_preview(colored, picture.alpha) if suffix in _UNSHOWN else None,
-            faces=count,
-            was_color=picture.was_color,
-            frames=picture.frames,
-            bits=picture.bits,
-            middle=middle,
-        )
+        return KeptPhoto(picture, Sitting(self._colorizer, picture.gray))
+
+    def _prepare(self, file: bytes) -> KeptPhoto:
+        photo = self._sit(file)
+        photo.sitting.prepare()
+        photo.sitting.expect_strokes()
+        return photo
+
+    def _paint(self, photo: KeptPhoto, strokes: bytes, whole: bool) -> ColoredPhoto:
+        hints = self._hints_in(strokes, photo.picture.gray.shape) if strokes else None
+        return _result(photo, photo.sitting.colorize(whole, hints, photo.reference))
+
+    def _hints_in(self, strokes: bytes, shape: tuple[int, int]) -> Hints:
+        name = "This picture of strokes"
+        try:
+            return Hints.of_picture(read_strokes(strokes, name, self._max_pixels), shape)
+        except ValueError as error:
+            raise UserError(f"{name}: {error}") from None
+
+    def _reference_in(self, file: bytes) -> Reference:
+        color = read_color(file, self._max_pixels, "This file")
+        if color is None:
+            raise UserError("This file has no colour; take a coloured photo")
+        try:
+            return self._colorizer.reference_of(color)
+        except ValueError as error:  # colours too faint to be any
+            raise UserError(f"This file: {error}") from None
+
+
+def _result(photo: KeptPhoto, colored: np.ndarray) -> ColoredPhoto:
+    """A photo that was coloured, BGR `(h, w, 3)`, as it is answered with."""
+    picture, faces = photo.picture, photo.sitting.faces
+    middle = 0.5
+    if len(faces):
+        middle = float(np.clip(faces[0, :, 0].mean() / picture.gray.shape[1], 0, 1))
+    suffix = picture.suffix
+    return ColoredPhoto(
+        content=encode_picture(
+            colored,
+            picture.alpha,
+            suffix,
+            _WEBP_QUALITY if suffix == ".webp" else None,
+            picture.metadata,
+        ),
+        suffix=suffix,
+        preview=_preview(colored, picture.alpha) if suffix in _UNSHOWN else None,
+        faces=1 if photo.sitting.is_aligned else len(faces),
+        was_color=picture.was_color,
+        frames=picture.frames,
+        bits=picture.bits,
+        middle=middle,
+    )
 
 
 def _preview(bgr: np.ndarray, alpha: np.ndarray | None) -> bytes:

@@ -26,6 +26,7 @@ function tellOfChosen() {
   const { state, result, note, name } = chosen;
   say(status, { waiting: "This photo waits for its turn.", working: note }[state] ?? result?.line ?? "");
   download.hidden = !result?.isColoured;
+  tellOfPainting();
   if (!result) return;
   download.href = result.address;
   download.download = name.replace(/.*\//, "");

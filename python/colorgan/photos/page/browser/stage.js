@@ -8,6 +8,7 @@ let looks = 0; // how often another picture was asked for
 async function choose(photo) {
   chosen = photo ?? null;
   const look = ++looks;
+  if (!photo?.result) paintOn(false);
   tell();
   if (!photo) return;
   photo.tile.querySelector("input").checked = true;
@@ -15,7 +16,7 @@ async function choose(photo) {
   const picture = await loaded(photo.url);
   if (look !== looks) return;
   show(picture, photo);
-  moveSplit(photo.result?.isColoured ? photo.result.middle : 1);
+  moveSplit(isPainting() ? 0 : photo.result?.isColoured ? photo.result.middle : 1);
 }
 
 /** Take what came of a photo, and show it among the others and, if it is looked at, on the stage. */
@@ -23,13 +24,13 @@ async function present(photo, result) {
   const url = URL.createObjectURL(result.shown);
   const picture = await loaded(url);
   release(photo);
-  Object.assign(photo, { result, url });
+  Object.assign(photo, { result, url, size: { width: picture.naturalWidth, height: picture.naturalHeight } });
   photo.name ??= nameFor(photo.path, result.picture.name);
   drawTile(photo, picture);
   if (photo !== chosen) return;
   looks += 1;
   show(picture, photo);
-  if (result.isColoured) sweep(result.middle);
+  if (result.isColoured && !isPainting()) sweep(result.middle);
 }
 
 /** The picture at an address; it has no size where the browser cannot show it. */
@@ -47,6 +48,7 @@ function show(picture, photo) {
   frame.style.setProperty("--width", picture.naturalWidth || 16);
   frame.style.setProperty("--height", picture.naturalHeight || 9);
   before.src = after.src = picture.src;
+  if (photo.result && !stroke) drawStrokes(canvas, photo, SEEN);
 }
 
 // ---------------------------------------------------------------- the slider

@@ -1,0 +1,29 @@
+"""Take from training faces the colours that the page offers for a place that is touched.
+
+They are kept in python/colorgan/photos/page/palette.json.
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from colorgan.commands.arguments import positive_int
+from colorgan.files import make_folder, write_whole
+from colorgan.measuring.palette import FACES, measure_palette
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
+    add("--out", type=Path, required=True, metavar="FILE", help="the JSON file")
+    add("--faces", type=positive_int, default=FACES, metavar="N", help=f"to look at ({FACES})")
+
+
+def run(options: Namespace) -> None:
+    """Measure and write the colours."""
+    steps = measure_palette(options.data / "train_lmdb", options.faces)
+    make_folder(options.out.parent)
+    lines = ",\n".join(f"  {json.dumps(colors)}" for colors in steps)
+    write_whole(options.out, f"[\n{lines}\n]\n".encode())
+    print(options.out)
