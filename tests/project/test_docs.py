@@ -34,11 +34,15 @@ def runs(page: Path) -> bool:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, photo: np.ndarray) -> Path:
-    """A folder with an old photo, an album, scans and a film."""
+def folder(tmp_path: Path, photo: np.ndarray, truth: np.ndarray) -> Path:
+    """A folder with an old photo, strokes for it, a photo in colour, an album, scans and a film."""
     for name in ("old.jpg", "album/one.jpg", "scans/two.tif"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / name), photo)
+    strokes = np.zeros((512, 512, 4), np.uint8)
+    cv2.line(strokes, (60, 430), (110, 460), (44, 119, 200, 255), 9)
+    cv2.imwrite(str(tmp_path / "strokes.png"), strokes)
+    cv2.imwrite(str(tmp_path / "cousin.jpg"), truth)
     size = photo.shape[::-1]
     code = cv2.VideoWriter.fourcc(*"mp4v")
     film = cv2.VideoWriter(str(tmp_path / "film.mp4"), code, RATE, size, isColor=False)

@@ -13,13 +13,18 @@ import nbformat
 import pytest
 
 from colorgan.files import sha256
-from colorgan.measuring import experiments
+from colorgan.measuring import experiments, methods
 from colorgan.measuring.experiments import RESULTS, read_results
 from colorgan.nets.released import released_weights
 from colorgan.training.runfolder import best_weights
 from conftest import ROOT
 
-NAMES = ("paper_figures", "training_dynamics")
+MISSING = {
+    "paper_figures": ("paper.caffemodel", "l2.caffemodel"),
+    "training_dynamics": ("paper", "l2"),
+    "methods": ("methods.json", "best.caffemodel"),
+}
+NAMES = tuple(MISSING)
 FIGURES = ("figure2.png", "figure3.png", "figure4a.png", "figure4b.png")
 
 # One training with D and one without, which stand for all experiments that the notebooks compare.
@@ -142,13 +147,24 @@ def test_the_trainings_are_drawn_compared_and_judged(small, tmp_path):
     assert verdicts["D drives what G learns", "`paper`"] in ("holds", "does not hold")
 
 
+def test_the_methods_are_those_that_the_command_measured(run, faces, tmp_path):
+    measured = tmp_path / "methods.json"
+    done = run("compare-methods", "--data", faces, "--count", 3, "--out", measured)
+    assert done.returncode == 0, done.stderr
+    paths = {"RESULTS": tmp_path / "experiments", "WEIGHTS": ROOT / "data/weights", "DATA": faces}
+    notebook = executed("methods", tmp_path, {f"COLORGAN_{k}": path for k, path in paths.items()})
+    result = json.loads(measured.read_text())
+    assert methods.table(result) in words(notebook)
+    assert pictures(notebook)[0] == measured.with_suffix(".png").read_bytes()
+    assert len(pictures(notebook)) == 2, "error against points, and faces"
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_where_nothing_is_there_a_notebook_says_so_and_ends(name, faces, tmp_path):
     nothing = dict.fromkeys(("COLORGAN_RESULTS", "COLORGAN_WEIGHTS"), tmp_path / "nothing")
     notebook = executed(name, tmp_path, {"COLORGAN_DATA": faces, **nothing})
     assert pictures(notebook) == []
-    missing = ("paper.caffemodel", "l2.caffemodel") if name == "paper_figures" else ("paper", "l2")
-    for what in missing:
+    for what in MISSING[name]:
         assert len(re.findall(rf"^{re.escape(what)}: no", words(notebook), re.MULTILINE)) == 1
 
 
@@ -191,3 +207,10 @@ def test_the_kept_tables_are_of_the_kept_results():
         assert experiments.table(results.values()) in words(notebook)
     left_out = set(re.findall(r"^([\w-]+): no results, left out$", words(notebook), re.MULTILINE))
     assert left_out == set(experiments.read_experiments()) - set(results)
+
+
+def test_the_kept_comparison_of_methods_is_the_kept_result():
+    notebook = kept(ROOT / "notebooks/methods.ipynb")
+    result = RESULTS.parent / "methods.json"
+    assert methods.table(json.loads(result.read_text())) in words(notebook)
+    assert pictures(notebook)[0] == result.with_suffix(".png").read_bytes()

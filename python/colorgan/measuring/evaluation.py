@@ -167,10 +167,10 @@ def _joined(batches: list[Results]) -> Results:
 
 
 def _means(results: Results) -> dict[str, dict[str, float]]:
-    return {key: _mean(values) for key, values in results.items()}
+    return {key: mean_and_error(values) for key, values in results.items()}
 
 
-def _mean(values: np.ndarray) -> dict[str, float]:
+def mean_and_error(values: np.ndarray) -> dict[str, float]:
     """Mean and its standard error (0 where a single image gives none)."""
     spread = values.std(ddof=1) if len(values) > 1 else 0.0
     return {"mean": float(values.mean()), "standard_error": float(spread / len(values) ** 0.5)}

@@ -1,0 +1,52 @@
+"""Compare ways to colour faces: the generator, strokes of their true colours, an example.
+
+colorgan compare-methods --data data/celeba --skip 1044 --out data/results/methods.json
+"""
+
+import json
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from tqdm import tqdm
+
+from colorgan.commands.arguments import natural_int, positive_int
+from colorgan.errors import UserError
+from colorgan.faces.database import FaceDatabase
+from colorgan.files import make_folder, write_whole
+from colorgan.measuring.evaluation import measured_indices, provenance
+from colorgan.measuring.figures.canvas import save_png
+from colorgan.measuring.figures.methods import methods_figure
+from colorgan.measuring.methods import compare_methods, subjects, table
+from colorgan.nets.deployed import DeployedGenerator
+from colorgan.nets.generators import BEST_WEIGHTS
+from colorgan.nets.runtime import use_device
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
+    add("--out", type=Path, required=True, help="the JSON file; its figure is a PNG beside it")
+    add("--skip", type=natural_int, default=0, metavar="N", help="leave out the first N test faces")
+    add("--count", type=positive_int, metavar="N", help="measure at most N faces (all)")
+
+
+def run(options: Namespace) -> None:
+    """Check everything that may be wrong, measure, write, and print the table."""
+    if options.out.suffix != ".json":
+        raise UserError("--out must end in .json")
+    use_device(None)
+    generator = DeployedGenerator(BEST_WEIGHTS)
+    source = provenance(generator, options.data, options.skip)
+    make_folder(options.out.parent)
+    with (
+        FaceDatabase(options.data / "test_lmdb") as test,
+        FaceDatabase(options.data / "train_lmdb") as train,
+    ):
+        indices = measured_indices(test, options.skip, options.count)
+        faces = tqdm(subjects(test, train, indices), total=len(indices), unit="face", disable=None)
+        result = source | compare_methods(generator, faces)
+    write_whole(options.out, f"{json.dumps(result, indent=2, allow_nan=False)}\n".encode())
+    save_png(options.out.with_suffix(".png"), methods_figure(result))
+    print(table(result))
+    print(options.out)
