@@ -98,9 +98,11 @@ def without_locks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], d
 
 
 @pytest.fixture(scope="session", autouse=True)
-def ctrl_c_reaches_programs() -> None:
-    """Shells start background jobs with Ctrl-C ignored, which the programs under test inherit."""
+def signals_reach_programs() -> None:
+    """Shells start background jobs with Ctrl-C ignored, and nohup ignores what a closed terminal
+    sends; the programs under test would inherit that."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 @pytest.fixture(scope="session")

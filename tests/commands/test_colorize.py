@@ -18,6 +18,7 @@ from PIL import ExifTags, Image
 
 from conftest import ROOT, Run
 from mutants import mutant, seeds
+from programs import run_python
 
 HOPPER = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
 PROGRAM = "colorize"
@@ -159,9 +160,10 @@ def test_pipes_take_and_give_pictures(old: Path, photo: np.ndarray) -> None:
     np.testing.assert_array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), photo)
 
 
-def test_an_endless_pipe_is_refused(run: Run) -> None:
+def test_an_endless_pipe_is_refused() -> None:
     with Path("/dev/zero").open("rb") as zeros:
-        done = run(PROGRAM, "-", "--max-megapixels", 1, stdin=zeros)
+        words = ("-m", "colorgan", PROGRAM, "-", "--max-megapixels", 1)
+        done = run_python(*words, stdin=zeros)
     assert done.returncode == 2
     assert "standard input: 75 MB, too large a file" in done.stderr
     assert done.stdout == ""

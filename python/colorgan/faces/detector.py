@@ -72,6 +72,7 @@ class FaceDetector:
 
     FINEST = 2 / 3  # size of the largest search, in that of the photo: eyes of 12 pixels are 8
     TINY, FINER = 18.0, 4 / 3  # eyes that ask for one search more, in pixels, and its size
+    LONGEST = 32_000  # side of what is searched, at most: OpenCV warps no images of 32,768
     LARGE, MOST_ENLARGED = 1600, 2.0  # longer side up to which photos are enlarged, by so much
     MIDDLE, SMALL = 640, 320  # longer sides, in pixels, that are searched in all turns
     STEP = 4.5  # at most, from one size to the next
@@ -105,8 +106,9 @@ class FaceDetector:
         gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         levels = self._levels(gray)
         faces = self._in_all_sizes(levels)
-        if levels[0].scale < self.FINER and (not len(faces) or min(faces.eyes()) < self.TINY):
-            faces = self._enlarged(levels, gray, faces)
+        scale = min(self.FINER, self.LONGEST / max(gray.shape))
+        if levels[0].scale < scale and (not len(faces) or min(faces.eyes()) < self.TINY):
+            faces = self._enlarged(levels, Level.resized(gray, scale, gray.shape), faces)
         if not len(faces):
             faces = self._under_grain(levels, gray)
         return faces.detections(gray.shape)
@@ -123,11 +125,10 @@ class FaceDetector:
         turned = self._find(levels, list(product(large, sorted(turns))))
         return _Faces.joined([faces, turned]).without_doubles(self.OVERLAP)
 
-    def _enlarged(self, levels: list[Level], gray: np.ndarray, faces: "_Faces") -> "_Faces":
+    def _enlarged(self, levels: list[Level], enlarged: Level, faces: "_Faces") -> "_Faces":
         """These faces, and what a search of the enlarged photo adds to them."""
-        level = Level.resized(gray, self.FINER, gray.shape)
         turns = sorted({0, *faces.quarters()})
-        added = self._find([level, *levels], list(product([level], turns)))
+        added = self._find([enlarged, *levels], list(product([enlarged], turns)))
         return _Faces.joined([faces, added]).without_doubles(self.OVERLAP)
 
     def _under_grain(self, levels: list[Level], gray: np.ndarray) -> "_Faces":
@@ -145,6 +146,7 @@ class FaceDetector:
         """The image in the sizes at which it is searched, the largest first."""
         longest = max(gray.shape)
         finest = max(self.FINEST * longest, min(self.LARGE, self.MOST_ENLARGED * longest))
+        finest = min(finest, self.LONGEST)
         steps = max(0, math.ceil(math.log(finest / self.MIDDLE, self.STEP)))
         larger = np.geomspace(finest, self.MIDDLE, steps, endpoint=False).tolist()
         levels: list[Level] = []
