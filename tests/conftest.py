@@ -49,7 +49,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Long files first, so that the processes that run them side by side end together."""
-    items.sort(key=lambda item: item.path.parent.name not in ("project", "engine", "commands"))
+    long = ("project", "photos", "engine", "commands")
+    items.sort(key=lambda item: (*long, item.path.parent.name).index(item.path.parent.name))
 
 
 def skip_in_image() -> None:
