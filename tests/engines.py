@@ -30,8 +30,10 @@ def run_under(
     engine: str | None, *command: object, threads: int = 2
 ) -> subprocess.CompletedProcess[str]:
     """Run a Python program with CAFFE_CPU_ENGINE=engine (None: not set) and so many threads."""
-    here = str(Path(__file__).parent)  # where the programs import this file from
-    environment = os.environ | {"OMP_NUM_THREADS": str(threads), "PYTHONPATH": here}
+    # Where the programs import this file from, and Caffe, if not from .venv.
+    path = filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
+    environment["OMP_NUM_THREADS"] = str(threads)
     environment.pop("CAFFE_CPU_ENGINE", None)
     if engine is not None:
         environment["CAFFE_CPU_ENGINE"] = engine
