@@ -86,6 +86,18 @@ class Browser:
         assert "error" not in answer, (method, answer)
         return answer["result"]
 
+    def open(self, url: str) -> None:
+        """Show a page, in the size that `resize` gave the window."""
+        self.do("Page.navigate", url=url)
+        self.wait_for("Page.loadEventFired")
+
+    def resize(self, width: int, height: int) -> None:
+        """Make the window so many pixels wide and high."""
+        self.do(
+            "Emulation.setDeviceMetricsOverride",
+            width=width, height=height, deviceScaleFactor=1, mobile=False,
+        )  # fmt: skip
+
     def wait_for(self, method: str, **parameters: object) -> None:
         """Wait for an event with these parameters."""
 

@@ -14,6 +14,7 @@ from conftest import ROOT
 from programs import run_program, run_python
 
 HEAVY = {"caffe", "google.protobuf", "lmdb", "matplotlib", "skimage", "starlette"}
+HEAVY |= {"scipy.sparse", "scipy.spatial"}
 FILES = {
     "python/train_gan.py": "train",
     "python/evaluate.py": "evaluate",

@@ -111,7 +111,8 @@ def test_opencv_refuses_a_net_that_no_deploy_prototxt_describes(tmp_path: Path) 
 def test_opencv_colors_without_loading_caffe_protobuf_or_lmdb() -> None:
     code = (
         "import sys, numpy\n"
-        "for name in ('caffe', 'google.protobuf', 'lmdb', 'matplotlib', 'skimage'):\n"
+        "for name in ('caffe', 'google.protobuf', 'lmdb', 'matplotlib', 'skimage',\n"
+        "             'scipy.sparse'):\n"
         "    sys.modules[name] = None  # an import of it fails\n"
         "from colorgan import Colorizer\n"
         "gray = numpy.arange(64 * 64, dtype=numpy.uint8).reshape(64, 64)\n"

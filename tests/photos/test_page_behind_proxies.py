@@ -201,8 +201,7 @@ def test_the_page_works_in_a_browser_behind_a_proxy(
     address = f"https://photos.example:{port}/colour/"
     server = start(tmp_path, "--public-url", address)
     with proxying(Proxy(server.port, "/colour"), certificate, port):
-        browser.do("Page.navigate", url=address)
-        browser.wait_for("Page.loadEventFired")
+        browser.open(address)
         browser.choose(path)
         browser.wait_until("document.querySelector('main').dataset.state === 'done'")
     assert stop(server) == (0, "", "")
@@ -215,8 +214,7 @@ def test_the_page_works_in_a_browser_behind_a_tunnel(
     path = tmp_path / "old.png"
     path.write_bytes(encoded(photo))
     with proxying(Proxy(local.port)) as port:
-        browser.do("Page.navigate", url=f"http://{name}:{port}/")
-        browser.wait_for("Page.loadEventFired")
+        browser.open(f"http://{name}:{port}/")
         browser.choose(path)
         browser.wait_until("document.querySelector('main').dataset.state === 'done'")
 

@@ -36,12 +36,8 @@ STATE = "document.querySelector('main').dataset.state"
 
 def open_page(browser: Browser, server: Server) -> None:
     """Show the page, in a window in which the astronaut is as large as she is."""
-    browser.do(
-        "Emulation.setDeviceMetricsOverride",
-        width=1100, height=900, deviceScaleFactor=1, mobile=False,
-    )  # fmt: skip
-    browser.do("Page.navigate", url=f"http://127.0.0.1:{server.port}/")
-    browser.wait_for("Page.loadEventFired")
+    browser.resize(1100, 900)
+    browser.open(f"http://127.0.0.1:{server.port}/")
 
 
 def wait_for_result(browser: Browser, status: str) -> None:

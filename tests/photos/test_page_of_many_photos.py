@@ -46,8 +46,7 @@ def browser(tmp_path: Path, server: Server) -> Iterator[Browser]:
 
 
 def open_page(browser: Browser, server: Server) -> None:
-    browser.do("Page.navigate", url=f"http://127.0.0.1:{server.port}/")
-    browser.wait_for("Page.loadEventFired")
+    browser.open(f"http://127.0.0.1:{server.port}/")
 
 
 def text(browser: Browser, selector: str) -> str:

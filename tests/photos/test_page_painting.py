@@ -28,12 +28,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def browser(tmp_path: Path, server: Server) -> Iterator[Browser]:
     """A browser that shows the page."""
     with browsing(tmp_path / "profile") as running:
-        running.do(
-            "Emulation.setDeviceMetricsOverride",
-            width=1100, height=1200, deviceScaleFactor=1, mobile=False,
-        )  # fmt: skip
-        running.do("Page.navigate", url=f"http://127.0.0.1:{server.port}/")
-        running.wait_for("Page.loadEventFired")
+        running.resize(1100, 1200)
+        running.open(f"http://127.0.0.1:{server.port}/")
         yield running
 
 

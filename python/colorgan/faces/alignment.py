@@ -58,6 +58,12 @@ def cut_crop(photo: np.ndarray, similarity: np.ndarray, side: int = CROP_SIDE) -
     return warped(part, to_part, (side, side))
 
 
+def cut_face(photo: np.ndarray, landmarks: np.ndarray, side: int) -> np.ndarray:
+    """Cut a face out of a photo by its five points, `(5, 2)`: its crop, shrunk to `side` pixels."""
+    crop = cut_crop(photo, face_similarity(landmarks))
+    return cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
+
+
 def bounds(
     similarity: np.ndarray, shape: tuple[int, int], photo_shape: tuple[int, int]
 ) -> tuple[np.ndarray, np.ndarray]:

@@ -266,7 +266,7 @@ class _Faces:
 
     def eyes(self) -> np.ndarray:
         """How many pixels each one's eyes are apart, `(n,)`."""
-        return np.linalg.norm(self.landmarks[:, 1] - self.landmarks[:, 0], axis=1)
+        return np.array([_eye_distance(points) for points in self.landmarks])
 
     def detections(self, shape: tuple[int, int]) -> Detections:
         """As they are in an image `(h, w)`."""

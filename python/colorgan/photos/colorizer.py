@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from colorgan.faces.alignment import cut_crop, face_similarity, scale_of
+from colorgan.faces.alignment import cut_face, face_similarity, scale_of
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.detector import FaceDetector
 from colorgan.files import sha256
@@ -19,15 +19,13 @@ from colorgan.luminance import chroma_of, eight_bits, stretched, with_chroma
 from colorgan.nets.generators import BEST_WEIGHTS, open_generator
 from colorgan.photos.heads import head_layer, oval_layer
 from colorgan.photos.hints import Hints
-from colorgan.photos.painting import Layer, paint, photo_layer
+from colorgan.photos.painting import LONGEST, Layer, paint, photo_layer
 from colorgan.photos.reference import Reference, check_colored
 from colorgan.photos.sitting import Sitting
 
 FACE_SIDE = 64  # pixels of the faces that the released weights were trained on
 FACES_A_BATCH = 16  # the nets' maps take about 10 MB a face
-# A whole frame that G sees at once has at most the pixels of such a batch, and is not too long for
-# OpenCV, which warps images of less than 32,768 pixels a side.
-LARGEST_FRAME, LONGEST_FRAME = FACES_A_BATCH * FACE_SIDE**2, 8192
+LARGEST_FRAME = FACES_A_BATCH * FACE_SIDE**2  # pixels that G sees at once: as many
 
 
 class Colorizer:
@@ -101,8 +99,7 @@ class Colorizer:
 
     def cut_faces(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Cut faces out of a photo, in the paper's format: `(k, 64, 64)`, of the photo's type."""
-        crops = [cut_crop(gray, face_similarity(face)) for face in faces]
-        small = [_shrunk(crop, (FACE_SIDE, FACE_SIDE)) for crop in crops]
+        small = [cut_face(gray, face, FACE_SIDE) for face in faces]
         return np.array(small, gray.dtype).reshape(-1, FACE_SIDE, FACE_SIDE)
 
     def predict_chroma(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -123,7 +120,7 @@ class Colorizer:
         size = np.array(gray.shape[::-1])
         scales = [scale_of(face_similarity(face)) for face in faces]
         side = np.median(scales) * CROP_SIDE if scales else size.min()
-        bounds = np.sqrt(LARGEST_FRAME / size.prod()), LONGEST_FRAME / size.max()
+        bounds = np.sqrt(LARGEST_FRAME / size.prod()), LONGEST / size.max()
         shrink = min(FACE_SIDE / side, *bounds)
         seen = np.maximum(np.rint(size * shrink), 1).astype(int)
         return self._chroma(stretched(_shrunk(eight_bits(gray), seen))[np.newaxis])[0]
@@ -144,40 +141,35 @@ class Colorizer:
         faces, which stays gray without it, and a face's colour then ends where its head does. With
         `steady`, for frames of a film, it ends in an oval, which is quick and does not flicker.
         """
-        if frame is None:
-            return paint(gray, self.face_layers(gray, faces, chroma, opacity, ovals=steady))
-        ovals = self.face_layers(gray, faces, chroma, opacity, ovals=True)
-        return paint(gray, [_frame_layer(gray, frame), *ovals])
+        return paint(gray, self.layers(gray, faces, chroma, opacity, frame, steady))
 
-    def face_layers(
+    def layers(
         self,
         gray: np.ndarray,
         faces: np.ndarray,
         chroma: np.ndarray,
         opacity: np.ndarray | None = None,
-        ovals: bool = False,
+        frame: np.ndarray | None = None,
+        steady: bool = False,
     ) -> list[Layer]:
-        """The layers of faces that `paint` lays over a photo, the smallest face first.
+        """What `paint` lays over a photo: the frame, then the faces, the smallest first.
 
-        Each ends where its head does, or in an oval: over what G gives to a whole photo, which goes
-        on with the same colours, edges would be seen and no error is less (measured).
+        Over what G gives to a whole photo, which goes on with the same colours, faces end in ovals:
+        edges would be seen and no error is less (measured).
         """
         strengths = np.ones(len(faces)) if opacity is None else opacity
         similarities = [face_similarity(face) for face in faces]
         seen = eight_bits(gray)
-        layers = []
+        finer = CROP_SIDE / FACE_SIDE
+        layers = [] if frame is None else [photo_layer(gray, frame, finer)]
         for at in np.argsort([scale_of(similarity) for similarity in similarities]):
             here, others = similarities[at], similarities[:at] + similarities[at + 1 :]
-            if ovals:
+            if steady or frame is not None:
                 layer = oval_layer(seen, chroma[at], here)
             else:
                 layer = head_layer(seen, chroma[at], here, others)
             layers.append(replace(layer, opacity=layer.opacity * np.float32(strengths[at])))
         return layers
-
-    def frame_layer(self, gray: np.ndarray, faces: np.ndarray) -> Layer:
-        """The layer of a whole photo that `paint` lays below its faces."""
-        return _frame_layer(gray, self.predict_frame(gray, faces))
 
     def predict_aligned(self, faces: np.ndarray) -> np.ndarray:
         """Cb and Cr of faces in the paper's format, `(n, 64, 64)`: float32 `(n, 2, 64, 64)`."""
@@ -194,11 +186,6 @@ class Colorizer:
     def _colorize_aligned(self, faces: np.ndarray) -> np.ndarray:
         chroma = self.predict_aligned(faces)
         return np.stack([with_chroma(*pair) for pair in zip(faces, chroma, strict=True)])
-
-
-def _frame_layer(gray: np.ndarray, chroma: np.ndarray) -> Layer:
-    """The chroma of a whole photo, laid over all of it."""
-    return photo_layer(gray, chroma, finer=CROP_SIDE / FACE_SIDE)
 
 
 def _shrunk(gray: np.ndarray, size: Sequence[int]) -> np.ndarray:

@@ -16,7 +16,7 @@ from colorgan.faces.alignment import cut_crop, scale_of
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.similarity import of_pixels, transformed
 from colorgan.luminance import in_unit_range
-from colorgan.photos.painting import Layer, refined_layer, trimmed
+from colorgan.photos.painting import Layer, refined_layer, rising, trimmed
 from colorgan.photos.smoothness import SmoothField
 
 # The part of the photo that is looked at: its first x and y in the crop, and its side in pixels of
@@ -54,8 +54,8 @@ def head_layer(
     seeds = np.dstack([coarse, np.ones_like(small)]) * head[..., np.newaxis]
     solved = SmoothField(small).solve(seeds.transpose(2, 0, 1), head | beyond, leak)
     share = solved[2]
-    outward = _rising(_distance(_grid()), NEAR, OUT)
-    parts = [*solved[:2] / np.maximum(share, 1e-9), outward, _rising(share, FAINT, STRONG)]
+    outward = rising(_grid_distance(), NEAR, OUT)
+    parts = [*solved[:2] / np.maximum(share, 1e-9), outward, rising(share, FAINT, STRONG)]
     *spread, outward, opacity = (
         cv2.resize(part.astype(np.float32), (SIDE, SIDE)) for part in parts
     )
@@ -74,7 +74,7 @@ def oval_layer(gray: np.ndarray, chroma: np.ndarray, similarity: np.ndarray) -> 
 def oval_opacity() -> np.ndarray:
     """The oval: float32 `(178, 178)`, 1 on the face, and 0 at the crop's border."""
     y, x = np.mgrid[:CROP_SIDE, :CROP_SIDE] + 0.5
-    return (1 - _rising(_distance(np.stack([x, y], axis=2)), NEAR, 1)).astype(np.float32)
+    return (1 - rising(_distance(np.stack([x, y], axis=2)), NEAR, 1)).astype(np.float32)
 
 
 def _in_view(chroma: np.ndarray, side: int) -> np.ndarray:
@@ -98,7 +98,7 @@ def _surely(
     """
     in_crop = _grid()
     in_photo = transformed(in_crop - (LEFT, TOP), to_photo)
-    distance, head = _distance(in_crop), _in_oval(in_crop)
+    distance, head = _grid_distance(), _in_oval(in_crop)
     within = ((in_photo >= 0) & (in_photo < shape[::-1])).all(axis=2)
     beyond = within & (distance > FAR)
     # In a photo that is cut close to the head, its upper corners are the wall behind it.
@@ -117,17 +117,17 @@ def _surely(
     return head, beyond & ~head, leak
 
 
-def _rising(values: np.ndarray, start: float, end: float) -> np.ndarray:
-    """0 up to a start, 1 from an end on, and smooth in between."""
-    share = np.clip((values - start) / (end - start), 0, 1)
-    return share * share * (3 - 2 * share)
-
-
 @cache
 def _grid() -> np.ndarray:
     """Points of the crop at which heads are told: `(GRID, GRID, 2)`, x and y."""
     y, x = np.mgrid[:GRID, :GRID] + 0.5
     return np.stack([x, y], axis=2) * (SIDE / GRID) + (LEFT, TOP)
+
+
+@cache
+def _grid_distance() -> np.ndarray:
+    """How far those points are from the face, see `_distance`: `(GRID, GRID)`."""
+    return _distance(_grid())
 
 
 def _in_oval(points: np.ndarray) -> np.ndarray:

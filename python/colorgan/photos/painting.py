@@ -20,6 +20,9 @@ from colorgan.luminance import in_unit_range, with_chroma
 # of the sides 3 to 27 and 1e-4 to 1e-2, those with the least chroma error on 150 CelebA crops.
 WINDOW, EPSILON = 13, 1e-3
 
+LONGEST = 8192
+"""Pixels a side of what is laid over photos, at most: OpenCV warps images of less than 32,768."""
+
 _TILE = 512  # pixels painted at a time, each way: keeps a dozen maps of them in a core's cache
 
 
@@ -88,6 +91,20 @@ def guided_filter(guide: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np
     covariance = mean(guide * target) - mean_guide * mean_target
     slope = covariance / (variance + EPSILON)
     return mean(slope), mean(mean_target - slope * mean_guide)
+
+
+def shrunk(photo: np.ndarray, most_pixels: int) -> np.ndarray:
+    """A photo, `(h, w)` or `(h, w, 3)`, at a size whose chroma can be laid over it."""
+    height, width = photo.shape[:2]
+    shrink = min(1, np.sqrt(most_pixels / (height * width)), LONGEST / max(height, width))
+    size = [max(1, int(side * shrink)) for side in (width, height)]
+    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
+
+
+def rising(values: np.ndarray, start: float, end: float) -> np.ndarray:
+    """0 up to a start, 1 from an end on, and smooth in between: for opacities."""
+    share = np.clip((values - start) / (end - start), 0, 1)
+    return share * share * (3 - 2 * share)
 
 
 def paint(gray: np.ndarray, layers: Sequence[Layer]) -> np.ndarray:

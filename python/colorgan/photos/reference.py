@@ -16,17 +16,15 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from scipy.spatial import cKDTree
+import scipy  # whose parts load when they are used
 
-from colorgan.faces.alignment import bounds, cut_crop, face_similarity, scale_of, spread
+from colorgan.faces.alignment import bounds, cut_face, face_similarity, scale_of, spread
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.luminance import chroma_of, eight_bits, in_unit_range
 from colorgan.photos.heads import head_layer, oval_opacity
-from colorgan.photos.painting import guided_filter
+from colorgan.photos.painting import guided_filter, shrunk
 
-# A photo as it is compared has at most so many pixels, and so many a side: OpenCV, which lays the
-# colours over the photo, warps images of less than 32,768.
-_PIXELS, _LONGEST = 2**17, 8192
+_PIXELS = 2**17  # at most, of a photo as it is compared
 _FACE_SIDE = 64  # pixels of a face as it is compared
 _SAMPLES = 2**13  # of the reference, at most; fewer give the same colours within a few per cent
 _NEAREST = 4  # samples whose mean a pixel takes
@@ -53,7 +51,7 @@ class Reference:
         for one that has no colour.
         """
         check_colored(bgr)
-        small = _shrunk(bgr)
+        small = shrunk(bgr, _PIXELS)
         photo = _View.of(small)
         if np.abs(photo.chroma).max() < _FAINTEST:
             raise ValueError("the reference has no colour; take a coloured photo")
@@ -61,7 +59,7 @@ class Reference:
         outside = _outside(heads, photo.luminance.shape)
         self._whole = _Swatch([photo])
         self._rest = self._whole if outside is None else _Swatch([photo], outside)
-        crops = [_View.of(_cut_face(bgr, face)) for face in faces]
+        crops = [_View.of(cut_face(bgr, face, _FACE_SIDE)) for face in faces]
         self._faces = _Swatch(crops, _in_face(), placed=True) if crops else None
 
     def chroma_for(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -70,14 +68,14 @@ class Reference:
         Returns float32 `(2, H, W)`, of the photo's shape but small, in [-0.5, 0.5]. Where either
         photo has no face, the whole is compared with the whole.
         """
-        small = _shrunk(gray)
+        small = shrunk(gray, _PIXELS)
         luminance = in_unit_range(small)
         if self._faces is None or not len(faces):
             return self._whole.chroma_for(luminance)
         heads = _heads(small, gray.shape, faces)
         chroma = self._rest.chroma_for(luminance, _outside(heads, luminance.shape))
         for head in heads:
-            crop = in_unit_range(_cut_face(gray, head.face))
+            crop = in_unit_range(cut_face(gray, head.face, _FACE_SIDE))
             head.lay(self._faces.chroma_for(crop, _in_face()), chroma)
         return chroma
 
@@ -111,7 +109,7 @@ class _Swatch:
             features.append(found[rows, columns])
             chroma.append(view.chroma[:, rows, columns].T)
         self._chroma = np.concatenate(chroma)
-        self._tree = cKDTree(np.concatenate(features))
+        self._tree = scipy.spatial.cKDTree(np.concatenate(features))
 
     def chroma_for(self, luminance: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
         """Cb and Cr, float32 `(2, h, w)`, of a picture whose part under `mask` is like this one."""
@@ -158,19 +156,6 @@ def _jittered(shape: tuple[int, int], mask: np.ndarray | None) -> tuple[np.ndarr
     return (rows[kept], columns[kept]) if kept.any() else np.nonzero(mask)
 
 
-def _shrunk(photo: np.ndarray) -> np.ndarray:
-    """A photo as it is compared: of at most `_PIXELS`, and `_LONGEST` a side."""
-    height, width = photo.shape[:2]
-    shrink = min(1, np.sqrt(_PIXELS / (height * width)), _LONGEST / max(height, width))
-    size = [max(1, int(side * shrink)) for side in (width, height)]
-    return cv2.resize(photo, size, interpolation=cv2.INTER_AREA)
-
-
-def _cut_face(photo: np.ndarray, face: np.ndarray) -> np.ndarray:
-    crop = cut_crop(photo, face_similarity(face))
-    return cv2.resize(crop, (_FACE_SIDE, _FACE_SIDE), interpolation=cv2.INTER_AREA)
-
-
 def _in_face() -> np.ndarray:
     """Where a face's crop shows the head, bool `(64, 64)`."""
     size = (_FACE_SIDE, _FACE_SIDE)
@@ -205,9 +190,9 @@ def _heads(small: np.ndarray, shape: tuple[int, ...], faces: np.ndarray) -> list
 
     `small` is the photo as it is compared, `(h, w)`.
     """
-    shrunk = np.divide(small.shape, shape[:2])[::-1, np.newaxis]
+    to_small = np.divide(small.shape, shape[:2])[::-1, np.newaxis]
     ordered = sorted(faces, key=lambda face: scale_of(face_similarity(face)))
-    crops = [shrunk * face_similarity(face) for face in ordered]
+    crops = [to_small * face_similarity(face) for face in ordered]
     seen = eight_bits(small)
     nothing = np.zeros((2, _FACE_SIDE, _FACE_SIDE), np.float32)
     heads = []

@@ -49,11 +49,9 @@ class Sitting:
         elif reference is not None:
             chroma = reference.chroma_for(self.gray, self.faces)
             self._layers = [photo_layer(self.gray, chroma, finer=1), *self._face_layers()]
-        elif whole:
-            frame = self._colorizer.frame_layer(self.gray, self.faces)
-            self._layers = [frame, *self._face_layers(ovals=True)]
         else:
-            self._layers = self._face_layers()
+            frame = self._colorizer.predict_frame(self.gray, self.faces) if whole else None
+            self._layers = self._face_layers(frame)
         self._below = (whole, reference)
 
     def expect_strokes(self) -> None:
@@ -79,8 +77,8 @@ class Sitting:
         strokes = self._spreader.layer(hints.chroma, hints.mask)
         return paint(self.gray, [*self._layers, trimmed(strokes)])
 
-    def _face_layers(self, ovals: bool = False) -> list[Layer]:
-        return self._colorizer.face_layers(self.gray, self.faces, self._chroma, ovals=ovals)
+    def _face_layers(self, frame: np.ndarray | None = None) -> list[Layer]:
+        return self._colorizer.layers(self.gray, self.faces, self._chroma, frame=frame)
 
     @cached_property
     def _chroma(self) -> np.ndarray:

@@ -12,8 +12,7 @@ conjugate gradient does, preconditioned by PyAMG or by the factors from before t
 
 import cv2
 import numpy as np
-import scipy.sparse
-import scipy.sparse.linalg
+import scipy  # whose parts load when they are used
 
 from colorgan.luminance import eight_bits, in_unit_range, stretched
 
@@ -82,7 +81,7 @@ def neighbor_weights(guide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     )
 
 
-def laplacian(beside: np.ndarray, below: np.ndarray) -> scipy.sparse.csr_array:
+def laplacian(beside: np.ndarray, below: np.ndarray) -> "scipy.sparse.csr_array":
     """The matrix that sums up how far each pixel is from its neighbours, weighted: `(n, n)`."""
     height, width = beside.shape[0], below.shape[1]
     pixels = np.arange(height * width, dtype=np.int32).reshape(height, width)
@@ -101,7 +100,7 @@ class _Factors:
     half of the unknowns are left, which SuperLU factors in half the time.
     """
 
-    def __init__(self, system: scipy.sparse.csr_array, white: np.ndarray) -> None:
+    def __init__(self, system: "scipy.sparse.csr_array", white: np.ndarray) -> None:
         """`system` is `(n, n)`, symmetric and positive; `white`, bool `(n,)`, says which are."""
         self._white = white
         self._inverse = 1 / system.diagonal()[white]

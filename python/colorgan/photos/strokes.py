@@ -8,12 +8,11 @@ import cv2
 import numpy as np
 
 from colorgan.luminance import in_unit_range
-from colorgan.photos.painting import Layer, refined_layer
+from colorgan.photos.painting import Layer, refined_layer, rising, shrunk
 from colorgan.photos.smoothness import SmoothField
 
 LARGEST = 80_000
 """Pixels at which a photo's strokes are spread, at most; the guided filter adds the detail."""
-LONGEST = 8192  # pixels a side, at most: OpenCV warps images of less than 32,768
 
 REACH = 0.5  # how far a stroke reaches in even luminance, in sides of the photo
 FAINT, STRONG = 0.04, 0.3  # of a stroke's pull: less, and it is none; more, and it is all
@@ -29,10 +28,8 @@ class StrokeSpreader:
 
     def __init__(self, gray: np.ndarray) -> None:
         """Prepare for a photo `(h, w)`, uint8 or uint16."""
-        shrink = min(1, np.sqrt(LARGEST / gray.size), LONGEST / max(gray.shape))
-        size = [max(1, int(side * shrink)) for side in gray.shape[::-1]]
         self._photo_size = gray.shape[::-1]
-        small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA)
+        small = shrunk(gray, LARGEST)
         self.guide = in_unit_range(small)
         """The photo's luminance at the resolution of what is spread, float32 in [0, 1]."""
         self._field = SmoothField(small)
@@ -73,8 +70,7 @@ class StrokeSpreader:
         leak = (REACH * np.sqrt(self.guide.size)) ** -2
         *pulled, share = self._field.solve(np.concatenate([colors, ones]), strokes, leak)
         solved = np.where(share > 1e-9, pulled / np.maximum(share, 1e-9), 0)
-        pull = np.clip((share - FAINT) / (STRONG - FAINT), 0, 1)
-        return (pull * pull * (3 - 2 * pull)).astype(np.float32), solved.astype(np.float32)
+        return rising(share, FAINT, STRONG).astype(np.float32), solved.astype(np.float32)
 
     def _gathered(self, chroma: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean chroma of the strokes in each pixel of the guide, and which pixels are strokes.
