@@ -41,6 +41,7 @@ def pytest_configure(config: pytest.Config) -> None:
     gpu = config.getoption("--gpu")
     if gpu is None:
         return
+    os.environ["TESTED_GPU"] = str(gpu)
     try:
         use_device(gpu)
     except UserError as error:
@@ -70,6 +71,7 @@ def driver_of_a_gtx_1080(tmp_path_factory: pytest.TempPathFactory) -> Path:
     skip_in_image()
     folder = tmp_path_factory.mktemp("driver")
     code = """
+        #include <string.h>
         int cuInit(unsigned flags) { return 0; }
         int cuDriverGetVersion(int *version) { *version = 12040; return 0; }
         int cuDeviceGetCount(int *count) { *count = 1; return 0; }
@@ -77,6 +79,18 @@ def driver_of_a_gtx_1080(tmp_path_factory: pytest.TempPathFactory) -> Path:
         int cuDeviceGetAttribute(int *value, int attribute, int device) {
           *value = attribute == 75 ? 6 : 1;
           return device == 40 && (attribute == 75 || attribute == 76) ? 0 : 1;
+        }
+        int cuDeviceGetName(char *name, int length, int device) {
+          strncpy(name, "GTX 1080", length);
+          return device == 40 ? 0 : 1;
+        }
+        static int context, current;
+        int cuDevicePrimaryCtxRetain(void **made, int device) { *made = &context; return 0; }
+        int cuCtxPushCurrent_v2(void *given) { current = given == &context; return 0; }
+        int cuCtxPopCurrent_v2(void **given) { current = 0; return 0; }
+        int cuMemGetInfo_v2(size_t *free, size_t *total) {
+          *free = 5000, *total = 8000;
+          return current ? 0 : 1;
         }"""
     command = ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", folder / "libcuda.so.1"]
     subprocess.run(command, input=code, text=True, check=True)

@@ -1,4 +1,4 @@
-"""Programs run under one of the CPU engine's instruction sets, for the tests of its layers.
+"""Programs run under one of the CPU engine's instruction sets, or on a GPU, for tests of layers.
 
 Caffe reads CAFFE_CPU_ENGINE once a process, so each engine gets a process of its own.
 """
@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colorgan.nets.runtime import load_caffe
+from colorgan.nets.runtime import load_caffe, use_device
 
 # What the machine has to have for each; `stock` is Caffe's own code.
 CPU_FLAGS = {"stock": set(), "avx2": {"avx2", "fma"}, "avx512": {"avx512f", "avx512dq"}}
@@ -24,18 +24,26 @@ def available_engines() -> list[str]:
 
 
 ENGINES = available_engines()
+GPU = os.environ.get("TESTED_GPU")  # of pytest --gpu, for conftest and the programs
+EVERYWHERE = [*ENGINES, *(["gpu"] if GPU else [])]
 
 
 def run_under(
     engine: str | None, *command: object, threads: int = 2
 ) -> subprocess.CompletedProcess[str]:
-    """Run a Python program with CAFFE_CPU_ENGINE=engine (None: not set) and so many threads."""
+    """Run a Python program with CAFFE_CPU_ENGINE=engine (None: not set) and so many threads.
+
+    Under "gpu" the nets of `make_net` compute on the GPU that the tests were given.
+    """
     # Where the programs import this file from, and Caffe, if not from .venv.
     path = filter(None, [str(Path(__file__).parent), os.environ.get("PYTHONPATH")])
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path)}
     environment["OMP_NUM_THREADS"] = str(threads)
     environment.pop("CAFFE_CPU_ENGINE", None)
-    if engine is not None:
+    environment.pop("TESTED_GPU", None)
+    if engine == "gpu":
+        environment["TESTED_GPU"] = str(GPU)
+    elif engine is not None:
         environment["CAFFE_CPU_ENGINE"] = engine
     done = subprocess.run(
         [sys.executable, *map(str, command)],
@@ -65,9 +73,15 @@ class Outcomes:
         return self._kept[key]
 
 
+def caffe_of_this_process():
+    """Caffe, computing where `run_under` said."""
+    use_device(None if GPU is None else int(GPU))
+    return load_caffe()
+
+
 def make_net(prototxt: str, phase: str = "TRAIN"):
     """A Caffe net of this process."""
-    caffe = load_caffe()
+    caffe = caffe_of_this_process()
     with tempfile.NamedTemporaryFile("w", suffix=".prototxt") as file:
         file.write(prototxt)
         file.flush()

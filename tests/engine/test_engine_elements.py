@@ -1,7 +1,7 @@
-"""The CPU engine's layers but convolution, their runs, and its Adam, against float64.
+"""The engines' layers but convolution, their runs, and their Adam, against float64.
 
 As a program, `test_engine_elements.py NAME OUT.npz`, it does one of PROGRAMS under the engine that
-CAFFE_CPU_ENGINE names and keeps what came out.
+the environment names and keeps what came out.
 """
 
 import sys
@@ -13,8 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorgan.nets.runtime import load_caffe
-from engines import ENGINES, Outcomes, make_net
+from engines import ENGINES, EVERYWHERE, Outcomes, caffe_of_this_process, make_net
 
 # Of the largest value. The engine's statistics are as good as single precision allows; where the
 # mean is `offset` deviations, stock Caffe loses about log10(offset) digits.
@@ -292,7 +291,7 @@ def small_net(first: str, scale: str, second_scale: str, relu: str = "") -> str:
 
 
 def small_nets() -> Arrays:
-    caffe = load_caffe()
+    caffe = caffe_of_this_process()
     results = {}
     for name, parts in NETS.items():
         caffe.set_random_seed(3)
@@ -411,7 +410,7 @@ def adam() -> Arrays:
                      inner_product_param {{ num_output: 333 }} }}""")
         solver.write_text(f"""net: "{net}" type: "Adam" base_lr: {RATE} lr_policy: "fixed"
             momentum: {BETA1} momentum2: {BETA2} delta: {DELTA} snapshot_prefix: "{folder}/s" """)
-        made = load_caffe().get_solver(str(solver))
+        made = caffe_of_this_process().get_solver(str(solver))
     blobs = made.net.params["y"]
     results = {}
     for step in range(STEPS):
@@ -456,10 +455,11 @@ def assert_close(
 
 
 each_engine = pytest.mark.parametrize("engine", ENGINES)
-each_accelerated = pytest.mark.parametrize("engine", ENGINES[1:])
+everywhere = pytest.mark.parametrize("engine", EVERYWHERE)
+each_accelerated = pytest.mark.parametrize("engine", EVERYWHERE[1:])
 
 
-@each_engine
+@everywhere
 def test_layers_equal_a_float64_reference_alone_and_in_runs(engine: str, outcome: Outcomes) -> None:
     results = outcome(engine, "all_cases")
     for number, case in enumerate(CASES):
@@ -504,7 +504,7 @@ def test_signs_are_those_of_the_forward_pass_whatever_the_parameters_are_now(
         assert_close(results[name], stock[name], STOCK_TOLERANCE, name)
 
 
-@each_engine
+@everywhere
 def test_nan_comes_through(engine: str, outcome: Outcomes) -> None:
     y = outcome(engine, "not_a_number")["y"]
     assert np.isnan(y[:, 1]).all()
@@ -519,7 +519,7 @@ def test_training_keeps_one_map_more_than_the_blobs(engine: str, outcome: Outcom
     assert maps > blobs + 2.5 if engine == "stock" else maps < blobs + 1.5
 
 
-@each_engine
+@everywhere
 def test_sigmoid_equals_a_float64_reference(engine: str, outcome: Outcomes) -> None:
     expected = 0.5 + 0.5 * np.tanh(SIGMOID_INPUTS.astype(np.float64) / 2)
     assert_close(outcome(engine, "sigmoid")["y"], expected, 2e-7, "all")
@@ -529,7 +529,7 @@ def test_sigmoid_equals_a_float64_reference(engine: str, outcome: Outcomes) -> N
     assert np.abs(relative).max() <= 5e-7
 
 
-@each_engine
+@everywhere
 def test_adam_equals_a_float64_reference(engine: str, outcome: Outcomes) -> None:
     results = outcome(engine, "adam")
     values, update_sum = {}, {}

@@ -36,6 +36,14 @@ def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def gpu(request: pytest.FixtureRequest) -> int:
+    named = request.config.getoption("--gpu")
+    if named is None:
+        pytest.skip("no GPU was named: pytest --gpu 0")
+    return named
+
+
+@pytest.fixture
 def train(faces: Path, generator: Path, tmp_path: Path) -> Callable[..., Losses]:
     """The losses that a run logs, one a record."""
 
@@ -78,12 +86,30 @@ def test_training_is_the_same_bits_in_every_run(engine: str, train: Callable[...
 
 @pytest.mark.parametrize("mode", TOLERANCES)
 def test_losses_on_a_gpu_follow_those_on_the_cpu(
-    mode: str, train: Callable[..., Losses], request: pytest.FixtureRequest
+    mode: str, train: Callable[..., Losses], gpu: int
 ) -> None:
-    gpu = request.config.getoption("--gpu")
-    if gpu is None:
-        pytest.skip("no GPU was named: pytest --gpu 0")
     on_cpu, on_gpu = train(mode, None), train(mode, None, "--gpu", gpu)
     for name, tolerance in TOLERANCES[mode].items():
         np.testing.assert_allclose(on_gpu[name], on_cpu[name], rtol=tolerance, err_msg=name)
         assert not np.array_equal(on_gpu[name], on_cpu[name])
+
+
+def test_runs_on_a_gpu_repeat_and_resume_to_the_bit(
+    faces: Path, generator: Path, tmp_path: Path, gpu: int
+) -> None:
+    def train(name: str, *options: object) -> None:
+        run_under(
+            None, "-m", "colorgan", "train", "--out", tmp_path / name, "--gpu", gpu,
+            "--validate-every", 3, "--snapshot-every", 3, *options,
+        )  # fmt: skip
+
+    new = ("--data", faces, "--generator", generator, "--batch-size", 4, "--validation-faces", 8)
+    for name in ("once", "again"):
+        train(name, *new, "--iterations", 6)
+    train("in halves", *new, "--iterations", 3)
+    train("in halves", "--resume", "--iterations", 6)
+    for net in ("generator", "discriminator"):
+        last = f"snapshots/iter_00000006/{net}.caffemodel"
+        once, *others = ((tmp_path / name / last).read_bytes() for name in
+                         ("once", "again", "in halves"))  # fmt: skip
+        assert all(other == once for other in others)

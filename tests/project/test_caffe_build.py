@@ -370,6 +370,7 @@ def test_the_patches_apply_one_after_the_other_and_the_code_for_gpus_translates(
     tmp_path: Path, source_tarball: Path
 ) -> None:
     subprocess.run(["tar", "-xf", source_tarball, "-C", tmp_path], check=True)
+    shutil.copytree(ROOT / "tools/caffe/engine", tmp_path, dirs_exist_ok=True)
     for patch in sorted((ROOT / "tools/caffe/patches").glob("*.patch")):
         applied = subprocess.run(
             ["patch", "-d", tmp_path, "-p1", "--forward", "--fuzz=0", "-i", patch],
@@ -404,6 +405,14 @@ def test_code_is_made_for_every_card_from_pascal_on_that_compiler_and_cudnn_know
     options = asked.stdout.splitlines()
     assert f"-DCUDA_ARCH_BIN={cards}" in options
     assert f"-DCUDA_ARCH_PTX={cards.split(',')[-1]}" in options
+
+
+def test_code_can_be_made_for_one_card_alone(tmp_path: Path) -> None:
+    toolkit = make_toolkit(tmp_path / "toolkit", "13.0.88", "9.13.1")
+    asked = ask_cuda("cuda_cmake_options; describe_cuda", CUDA_HOME=toolkit, CUDA_CARDS="90")
+    assert {"-DCUDA_ARCH_BIN=90", "architectures 90"} <= set(asked.stdout.splitlines())
+    refused = ask_cuda("find_cuda", CUDA_HOME=toolkit, CUDA_CARDS="61")
+    assert_ends_with_one_line(refused, "CUDA_CARDS=61", "13.0.88")
 
 
 def test_what_a_wheel_is_linked_with_is_part_of_its_key(tmp_path: Path) -> None:

@@ -57,6 +57,12 @@ int cuDriverGetVersion(int* version) { *version = CUDA_VERSION; return 0; }
 int cuDeviceGetCount(int* count) { *count = 1; return 0; }
 int cuDeviceGet(int* device, int number) { *device = number; return 0; }
 int cuDeviceGetAttribute(int* value, int, int) { *value = 9; return 0; }
+int cuDeviceGetName(char* name, int length, int) { snprintf(name, length, "the CPU"); return 0; }
+int cuDevicePrimaryCtxRetain(void** context, int) { *context = NULL; return 0; }
+int cuCtxPushCurrent_v2(void*) { return 0; }
+int cuCtxPopCurrent_v2(void**) { return 0; }
+int cuCtxSynchronize() { return 0; }
+int cuMemGetInfo_v2(size_t* free, size_t* total) { *free = *total = 0; return 0; }
 
 }  // extern "C"
 

@@ -1,7 +1,7 @@
 // As much of CUDA as Caffe's GPU mode calls, done by the CPU: to try that mode where there is no GPU.
 //
 // The GPU's memory is host memory that is known to be the GPU's: what is to be there and is not ends the process,
-// and copies are counted. Kernels are called once and loop over all there is to do, in place of a grid of threads.
+// and copies are counted. Kernels are called once and loop over all there is to do: a grid of one block of one thread.
 #ifndef CUDA_ON_CPU_HPP_
 #define CUDA_ON_CPU_HPP_
 
@@ -12,9 +12,15 @@
 #define __device__
 #define __host__
 #define __shared__
+#define __align__(bytes) alignas(bytes)
+#define __launch_bounds__(...)
 // Threads that wait for each other work on something together, which one alone cannot.
 #define __syncthreads() std::abort()
-static const struct { int x, y, z; } threadIdx = {0, 0, 0};
+struct dim3 {
+  int x, y, z;
+  dim3(int x, int y = 1, int z = 1) : x(x), y(y), z(z) {}
+};
+static const dim3 threadIdx(0, 0, 0), blockIdx(0, 0, 0), blockDim(1), gridDim(1);
 
 template <typename T> T max(T a, T b) { return a > b ? a : b; }
 template <typename T> T min(T a, T b) { return a < b ? a : b; }

@@ -12,6 +12,18 @@ LAUNCH = re.compile(r"<<<.*?>>>", re.DOTALL)
 NOT_NEEDED = re.compile(r'#include [<"](thrust/|math_functions\.h).*')
 LOOP = re.compile(r"#define CUDA_KERNEL_LOOP\(i, n\).*?\n\n", re.DOTALL)
 ONE_LOOP = "#define CUDA_KERNEL_LOOP(i, n) for (int i = 0; i < (n); ++i)\n\n"
+# In place of caffe/gpu_engine/block.cuh, whose threads add up what they have.
+ONE_THREAD = """namespace caffe {
+namespace gpu_engine {
+const int kThreads = 1;
+inline void block_barrier() {}
+template <typename Dtype>
+using ThreadSum = double;  // of what 256 threads would add up
+template <typename T>
+T block_sum(T value) { return value; }
+}  // namespace gpu_engine
+}  // namespace caffe
+"""
 FOR_CPUS_ONLY = "list(APPEND Caffe_DEFINITIONS PUBLIC -DCPU_ONLY)"
 
 
@@ -35,6 +47,7 @@ def main(source: Path) -> None:
     (include / "caffe/util/gpu_util.cuh").write_text(
         "#define caffe_gpu_atomic_add(value, sum) atomicAdd(sum, value)\n"
     )
+    (include / "caffe/gpu_engine/block.cuh").write_text(ONE_THREAD)
     edit(include / "caffe/util/math_functions.hpp", LAUNCH, "")
     edit(include / "caffe/util/device_alternate.hpp", LOOP, ONE_LOOP)
     edit(source / "cmake/Dependencies.cmake", re.compile(re.escape(FOR_CPUS_ONLY)), "")

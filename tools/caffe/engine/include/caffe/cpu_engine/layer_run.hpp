@@ -23,8 +23,11 @@ class LayerRun {
   int first() const { return first_; }
   int last() const { return last_; }
 
+  // Whether there is code for it where Caffe computes: on a GPU, always.
+  virtual bool can_go_forward() const = 0;
   virtual void Forward() = 0;
-  // Whether the layers were last run by Forward(), and all take part in the backward pass.
+  // Whether the layers were last run by Forward(), and there, and all take part in the backward
+  // pass.
   virtual bool can_go_backward() const = 0;
   virtual void Backward() = 0;
 

@@ -90,10 +90,9 @@ bool BatchNormLayer<float>::engine_backward(const vector<Blob<float>*>& top,
 
 // ---- Scale ---------------------------------------------------------------------------------
 
-// Whether there is one learned scale for each channel, axis 1.
 template <>
 bool ScaleLayer<float>::engine_applies(const vector<Blob<float>*>& bottom) const {
-  return kernels() != NULL && bottom.size() == 1 && axis_ == 1 && blobs_[0]->num_axes() == 1;
+  return kernels() != NULL && is_of_channels(bottom);
 }
 
 template <>
@@ -144,11 +143,9 @@ bool ScaleLayer<float>::engine_backward(const vector<Blob<float>*>& top, bool bo
 
 // ---- ReLU ----------------------------------------------------------------------------------
 
-// engine: CAFFE asks for Caffe's own code.
 template <>
 bool ReLULayer<float>::engine_applies() const {
-  return kernels() != NULL &&
-         layer_param_.relu_param().engine() != ReLUParameter_Engine_CAFFE;
+  return kernels() != NULL && engine_asked_for();
 }
 
 template <>
