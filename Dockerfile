@@ -101,8 +101,10 @@ RUN PIP_NO_CACHE_DIR=1 CUDA=1 CUDA_HOME=/usr/local/cuda CUDNN_ROOT=/opt/cudnn ba
   && touch .venv/.image
 
 FROM runtime AS gpu
-# reproduce trains on the first GPU; NVIDIA's container toolkit reads the other two.
+# reproduce trains on the first GPU; NVIDIA's container toolkit reads the last two. How convolutions are computed
+# is kept beside the runs, so that they can be repeated to the bit.
 ENV GPU=0 \
+  CAFFE_CONVOLUTION_PLANS=/runs/convolutions.txt \
   NVIDIA_VISIBLE_DEVICES=all \
   NVIDIA_DRIVER_CAPABILITIES=compute,utility
 COPY --from=cuda /opt/cuda-runtime/lib64 /usr/local/cuda/lib64

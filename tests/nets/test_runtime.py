@@ -275,6 +275,13 @@ def test_a_blob_blends_another_into_its_data(blobs) -> None:
     assert (set(a.data.flat), set(b.data.flat)) == ({3}, {3})
 
 
+def test_a_blob_is_filled_with_one_value(blobs) -> None:
+    a, b = blobs["a"], blobs["b"]
+    a.fill(0.5)
+    assert (set(a.data.flat), set(a.diff.flat)) == ({0.5}, {2})
+    assert set(b.data.flat) == {3}
+
+
 def test_blobs_of_different_shapes_are_an_exception_where_caffe_would_abort(blobs) -> None:
     a, wide = blobs["a"], blobs["wide"]
     for operation in (lambda: a.copy_from(wide), lambda: a.blend(wide, 0.5)):

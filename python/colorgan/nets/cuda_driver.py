@@ -1,11 +1,13 @@
 """What CUDA's driver says of this machine, asked before Caffe, which would end the process."""
 
 import ctypes
+from functools import cache
 
 # CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR and _MINOR of cuda.h.
 CAPABILITY_ATTRIBUTES = (75, 76)
 
 
+@cache
 def _driver() -> ctypes.CDLL | None:
     """The driver, ready to be asked; None where there is none, or no GPU for it."""
     try:
@@ -22,6 +24,43 @@ def _ask(name: str, *arguments: object) -> int:
     if driver is None or getattr(driver, name)(ctypes.byref(answer), *arguments) != 0:
         return 0
     return answer.value
+
+
+def _call(name: str, *arguments: object) -> None:
+    """Call a function of the driver; OSError where it fails."""
+    driver = _driver()
+    code = -1 if driver is None else getattr(driver, name)(*arguments)
+    if code != 0:
+        raise OSError(f"CUDA's driver: {name} failed with code {code}")
+
+
+def name_of(gpu: int) -> str:
+    """What GPU number `gpu` is called."""
+    name = ctypes.create_string_buffer(256)
+    _call("cuDeviceGetName", name, len(name), _ask("cuDeviceGet", gpu))
+    return name.value.decode()
+
+
+def wait_for_gpu() -> None:
+    """Wait until the GPU that the calling thread uses, with Caffe say, has done its work."""
+    _call("cuCtxSynchronize")
+
+
+def memory_in_use(gpu: int) -> int:
+    """Bytes of the card's memory that all processes together hold, with CUDA's own of this one."""
+    free, total = ctypes.c_size_t(), ctypes.c_size_t()
+    _call("cuCtxPushCurrent_v2", _context(gpu))
+    _call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
+    _call("cuCtxPopCurrent_v2", ctypes.byref(ctypes.c_void_p()))
+    return total.value - free.value
+
+
+@cache
+def _context(gpu: int) -> ctypes.c_void_p:
+    """The context of this process there, which stays: to make one takes a while."""
+    context = ctypes.c_void_p()
+    _call("cuDevicePrimaryCtxRetain", ctypes.byref(context), _ask("cuDeviceGet", gpu))
+    return context
 
 
 def count_gpus() -> int:

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cache, reduce
 from pathlib import Path
 from types import ModuleType
@@ -21,14 +22,14 @@ REQUIRED_ATTRIBUTES = {
     "": ("Net", "AdamSolver", "TRAIN", "TEST", "cpu_engine", "get_solver", "layer_type_list",
          "proto", "set_device", "set_mode_cpu", "set_mode_gpu", "set_random_seed"),
     "Net": ("_backward", "_forward", "blobs", "clear_param_diffs", "copy_from", "forward", "layers",
-            "params", "reshape", "save", "share_with"),
-    "_caffe.Blob": ("blend", "copy_from", "data", "diff"),
+            "params", "reshape", "save", "set_param_gradients", "share_with"),
+    "_caffe.Blob": ("blend", "copy_from", "data", "diff", "fill"),
     "AdamSolver": ("apply_update", "iter", "net", "param", "restore", "snapshot"),
 }  # fmt: skip
 REQUIRED_LAYERS = frozenset({
-    "BatchNorm", "Concat", "Convolution", "Deconvolution", "Eltwise", "EuclideanLoss",
-    "InnerProduct", "Input", "Power", "ReLU", "Reduction", "Scale", "Sigmoid",
-    "SigmoidCrossEntropyLoss", "Slice", "Split", "TanH",
+    "BatchNorm", "Concat", "Convolution", "Crop", "Deconvolution", "Dropout", "Eltwise",
+    "EuclideanLoss", "InnerProduct", "Input", "Pooling", "Power", "ReLU", "Reduction", "Scale",
+    "Sigmoid", "SigmoidCrossEntropyLoss", "Slice", "Split", "TanH",
 })  # fmt: skip
 
 
@@ -73,10 +74,11 @@ def missing_capabilities(caffe: ModuleType) -> Iterator[str]:
         yield from (f"layer {name}" for name in sorted(layers))
 
 
-def use_device(gpu: int | None) -> None:
+def use_device(gpu: int | None, tf32: bool = False) -> None:
     """Have nets that the calling thread runs compute on the CPU, or on GPU number `gpu`.
 
-    Caffe keeps this choice for each thread, and starts every thread on the CPU.
+    Caffe keeps this choice for each thread, and starts every thread on the CPU. With `tf32`, the
+    factors of convolutions on the GPU are rounded to 11 bits where the card is quicker then.
 
     Raises:
         UserError: `gpu` is given, and this Caffe is built for CPUs only, or there is no such GPU,
@@ -86,12 +88,32 @@ def use_device(gpu: int | None) -> None:
     if gpu is None:
         caffe.set_mode_cpu()
         return
-    build = json.loads((Path(caffe.__file__).parent / "build.json").read_text())
+    check_device(gpu)
+    if tf32:
+        os.environ["CAFFE_TF32"] = "1"
+    keep_convolution_plans()
+    caffe.set_device(gpu)
+    caffe.set_mode_gpu()
+
+
+def keep_convolution_plans() -> None:
+    """Have Caffe keep which of cuDNN's algorithms were the quickest on this card, for later runs.
+
+    Each gives other last bits: a run can be repeated, and resumed, to the bit only with the same.
+    They go to the user's cache, or where CAFFE_CONVOLUTION_PLANS says; Caffe reads it once.
+    """
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colorgan"
+    plans = Path(os.environ.setdefault("CAFFE_CONVOLUTION_PLANS", str(cache / "convolutions.txt")))
+    with suppress(OSError):  # then they are kept for this process alone, which Caffe says
+        plans.parent.mkdir(parents=True, exist_ok=True)
+
+
+def check_device(gpu: int) -> None:
+    """UserError unless this Caffe is built for GPUs, and GPU number `gpu` is there and runs it."""
+    build = json.loads((Path(load_caffe().__file__).parent / "build.json").read_text())
     if build["cpu_only"]:
         raise UserError(f"GPU {gpu} asked for, but this Caffe is built for CPUs only: leave it out")
     check_gpu(gpu, build["cuda"])
-    caffe.set_device(gpu)
-    caffe.set_mode_gpu()
 
 
 def check_gpu(gpu: int, built: dict[str, str]) -> None:

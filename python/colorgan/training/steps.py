@@ -8,8 +8,8 @@ the generated faces, from G's `fake` to D's `data`, and the adversarial gradient
 back to G's `fake_adversarial`.
 
 On a GPU they pass there. Python's view of a blob, its `data` or `diff`, is on the host, and a look
-at it takes the blob off the GPU and back; so an iteration looks at the batch, D's labels and the
-losses, which Caffe leaves on the host, and at what else a log shows only where that is asked for.
+at it takes the blob off the GPU and back; so an iteration looks at the batch and the losses, which
+Caffe leaves on the host, and at what else a log shows only where that is asked for.
 """
 
 import tempfile
@@ -88,9 +88,13 @@ class Player:
         with self._times.phase(f"{self._letter} forward"):
             self.net._forward(0, len(self.net.layers) - 1)
 
-    def backward(self) -> None:
-        """Run the net backwards; parameter diffs accumulate."""
+    def backward(self, params: bool = True) -> None:
+        """Run the net backwards; parameter diffs accumulate, or stay as they are without `params`.
+
+        The blobs' diffs are the same either way.
+        """
         with self._times.phase(f"{self._letter} backward"):
+            self.net.set_param_gradients(params)
             self.net._backward(len(self.net.layers) - 1, 0)
 
     def update(self) -> None:
@@ -187,7 +191,7 @@ class GanTraining(L2Training):
     def disc_step(self, measure: bool = False) -> tuple[Judgement, Judgement]:
         """Formula (4): L_D = -lambda [log D(X) + log(1 - D(G(x)))]."""
         G, D = self.generator.net, self.discriminator.net
-        D.clear_param_diffs()  # of what the last step of G left there
+        D.clear_param_diffs()  # of what the last update left there
         on_real = self.judge(G.blobs["color"], REAL, measure)
         self.discriminator.backward()  # -lambda log D(X)
         on_fake = self.judge(G.blobs["fake"], FAKE, measure)
@@ -199,7 +203,7 @@ class GanTraining(L2Training):
         """Formula (3): L_G = 1/(2N) sum ||G(x) - X||^2 + lambda (-log D(G(x)))."""
         G, D = self.generator.net, self.discriminator.net
         fooled = self.judge(G.blobs["fake"], REAL)
-        self.discriminator.backward()  # data.diff = d[-lambda log D(G(x))] / dG(x)
+        self.discriminator.backward(params=False)  # data.diff = d[-lambda log D(G(x))] / dG(x)
         with self.times.phase("copies"):  # the second term of (3); lambda is D's loss weight
             G.blobs["fake_adversarial"].copy_from(D.blobs["data"], diff=True)
         G.clear_param_diffs()
@@ -221,7 +225,7 @@ class GanTraining(L2Training):
         D = self.discriminator.net
         with self.times.phase("copies"):
             D.blobs["data"].copy_from(faces)
-            D.blobs["label"].data[...] = label
+            D.blobs["label"].fill(label)
         self.discriminator.forward()
         score = self.mean_score(D.blobs["score"].data) if measure else None
         return Judgement(float(D.blobs["adversarial"].data), score)
