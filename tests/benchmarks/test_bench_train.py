@@ -3,17 +3,20 @@
 import importlib.util
 import json
 import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from colorgan.benchmarks.training.job import TRAINING_PASSES, flop_of_a_pass
+from colorgan.benchmarks.training.preparation import TRAINING_PASSES, flop_of_a_pass
 from colorgan.benchmarks.training.turns import difference
 from colorgan.errors import UserError
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT, read_net
 from colorgan.nets.runtime import load_caffe
 from conftest import ROOT
+from programs import alive, below, run_python, wait_until
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -86,6 +89,53 @@ def test_a_net_that_caffe_refuses_is_one_line(run: Run, tmp_path: Path) -> None:
 @pytest.mark.skipif(bool(importlib.util.find_spec("torch")), reason="PyTorch is installed")
 def test_pytorch_missing_is_one_line(run: Run) -> None:
     assert_ends_with_one_line(run(BENCH, "--sides", "pytorch-nchw"), "requirements-bench.txt")
+
+
+def test_pytorchs_process_needs_numpy_and_nothing_else_of_the_projects() -> None:
+    told = run_python(
+        "-c", "import sys; before = set(sys.modules); import colorgan.benchmarks.training.process, "
+        "colorgan.benchmarks.training.torch_side, colorgan.benchmarks.training.yardstick; "
+        "print(*{name.partition('.')[0] for name in set(sys.modules) - before})",
+    )  # fmt: skip
+    assert told.returncode == 0, told.stderr
+    assert set(told.stdout.split()) - sys.stdlib_module_names <= {"colorgan", "numpy"}
+
+
+@pytest.mark.parametrize(
+    ("python", "told"),
+    [
+        ("/nowhere/python", "--pytorch-python /nowhere/python: No such file"),
+        ("/bin/false", "has not both numpy and torch"),
+        ("/bin/true", "pytorch-nchw: its process died"),
+    ],
+)
+def test_a_python_that_does_not_run_pytorch_is_one_line(run: Run, python: str, told: str) -> None:
+    ended = run(BENCH, *ONCE, "--sides", "ours", "pytorch-nchw", "--pytorch-python", python)
+    assert_ends_with_one_line(ended, told)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (("--tf32",), "are for a GPU"),
+        (("--workspace-mib", 256), "are for a GPU"),
+        (("--gpu", 0, "--sides", "stock", "ours"), "--sides stock is for the CPU"),
+        (("--gpu", 99, "--sides", "ours"), "GPU 99 asked for"),
+    ],
+)
+def test_options_that_do_not_go_together_are_one_line(run: Run, options: tuple, told: str) -> None:
+    assert_ends_with_one_line(run(BENCH, *ONCE, *options), told)
+
+
+def test_the_sides_processes_do_not_outlive_a_killed_benchmark() -> None:
+    endless = (*ONCE, "--iterations", 10**6, "--sides", "ours")
+    bench = subprocess.Popen([sys.executable, "-m", "colorgan", BENCH, *map(str, endless)])
+    wait_until(lambda: len(below(bench.pid)) == len(["ours", "yardstick"]))
+    sides = below(bench.pid)
+    time.sleep(1)  # at work, most likely
+    bench.kill()
+    bench.wait()
+    wait_until(lambda: not any(map(alive, sides)))
 
 
 @pytest.mark.parametrize("option", [("--sides", "tensorflow"), ("--rounds", "0"), ("--width", "0")])

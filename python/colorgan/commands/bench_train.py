@@ -1,66 +1,112 @@
-"""Measure training on the CPU: stock Caffe, the Caffe of this project and PyTorch take turns.
+"""Measure training: stock Caffe, the Caffe of this project and PyTorch take turns.
 
 All have the same nets, first weights, faces and threads, and must report the same losses before any
 clock starts. An iteration is a whole one: D's step, then G's.
 
-  stock                  Caffe's own layers (CAFFE_CPU_ENGINE=stock)
+  stock                  Caffe's own layers (CAFFE_CPU_ENGINE=stock); on the CPU alone
   ours                   Caffe as built, and as CAFFE_CPU_ENGINE says where it is set
-  pytorch-nchw           PyTorch, eager, float32
+  pytorch-nchw           PyTorch, eager, float32; on a GPU cuDNN measures its algorithms
   pytorch-channels-last  the same with the channels innermost; the faster of the two counts
 """
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from colorgan.benchmarks.training.job import prepare_job
+from colorgan.benchmarks.training.preparation import prepare_job
+from colorgan.benchmarks.training.process import MEMORY_FORMATS
 from colorgan.benchmarks.training.report import report
-from colorgan.benchmarks.training.sides import has_torch
-from colorgan.benchmarks.training.turns import PRODUCT, SIDES, measure
-from colorgan.commands.arguments import positive_float, positive_int
+from colorgan.benchmarks.training.turns import CPU_SIDES, GPU_SIDES, Match, measure
+from colorgan.commands.arguments import natural_int, positive_float, positive_int
 from colorgan.errors import UserError
 from colorgan.files import write_whole
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT
+from colorgan.nets.runtime import check_device
+
+FIND_TORCH = """
+import sys
+from importlib.util import find_spec
+sys.exit(not (find_spec("numpy") and find_spec("torch")))
+"""
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What the command takes."""
     add = parser.add_argument
-    names = [name for name in SIDES if name != PRODUCT]
     threads = os.environ.get("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
-    add("--sides", nargs="+", choices=names, default=names, help="(all four)")
+    add("--sides", nargs="+", choices=CPU_SIDES, help="(all four; on a GPU, all but stock)")
     add("--forward", action="store_true", help="colour faces with G alone, do not train")
-    add("--batch-size", nargs="+", type=positive_int, metavar="N", help="(16 64; forward: 1 64)")
+    sizes = "(16 64; forward: 1 64; on a GPU: 16 64 256)"
+    add("--batch-size", nargs="+", type=positive_int, metavar="N", help=sizes)
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each side (5)")
-    add("--iterations", type=positive_int, metavar="N", help="a turn (32 images'; forward: 128)")
+    images = "a turn (32 images'; forward: 128; on a GPU: 2048; 8192)"
+    add("--iterations", type=positive_int, metavar="N", help=images)
     add("--threads", type=positive_int, default=threads, metavar="N", help=f"({threads})")
     add("--generator", type=Path, default=GENERATOR_PROTOTXT, metavar="PROTOTXT")
     add("--size", type=positive_int, default=64, metavar="PIXELS", help="side of the faces (64)")
     add("--width", type=positive_float, default=1.0, metavar="X", help="times G's map counts (1)")
+    add("--gpu", type=natural_int, metavar="ID", help="compute on this GPU (on the CPU)")
+    add("--tf32", action="store_true", help="let products on the GPU round to TF32, on all sides")
+    workspace = "the most that a convolution of ours may work with on the GPU"
+    add("--workspace-mib", type=positive_int, metavar="N", help=workspace)
+    runs = "runs PyTorch's sides; needs numpy and torch alone (this Python)"
+    add("--pytorch-python", type=Path, metavar="PATH", help=runs)
     add("--json", type=Path, metavar="FILE", help="write the figures of all rounds")
 
 
 def run(options: Namespace) -> None:
     """Measure each batch size and print what was found."""
-    options.batch_size = options.batch_size or ([1, 64] if options.forward else [16, 64])
-    if options.size < 16:
-        raise UserError("--size: 16 pixels or more, because D halves the faces four times")
-    if any(name.startswith("pytorch") for name in options.sides) and not has_torch():
-        raise UserError("PyTorch is not installed: pip install -r requirements-bench.txt")
+    check(options)
     for library in ("OMP", "OPENBLAS"):
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)  # the children's libraries'
+    match = Match(
+        options.sides, options.rounds, options.iterations, options.pytorch_python,
+        options.workspace_mib,
+    )  # fmt: skip
     results = []
     for batch_size in options.batch_size:
         with tempfile.TemporaryDirectory() as folder:
             job = prepare_job(
                 Path(folder), options.generator, options.forward, batch_size, options.size,
-                options.width,
+                options.width, options.gpu, options.tf32,
             )  # fmt: skip
-            results.append(measure(job, options.sides, options.rounds, options.iterations))
+            results.append(measure(job, match))
         print(f"\n{report(results[-1])}\n", flush=True)
     if options.json:
         settings = {k: v.name if isinstance(v, Path) else v for k, v in vars(options).items()}
         document = json.dumps({"settings": settings, "results": results}, indent=1)
         write_whole(options.json, document.encode())
+
+
+def check(options: Namespace) -> None:
+    """Put in the defaults that depend on other options; UserError where they do not go together."""
+    on_gpu = options.gpu is not None
+    options.sides = options.sides or list(GPU_SIDES if on_gpu else CPU_SIDES)
+    if options.batch_size is None:
+        options.batch_size = [16, 64, 256] if on_gpu else [1, 64] if options.forward else [16, 64]
+    if options.size < 16:
+        raise UserError("--size: 16 pixels or more, because D halves the faces four times")
+    if on_gpu and "stock" in options.sides:
+        raise UserError("--sides stock is for the CPU: leave it out, or leave out --gpu")
+    if not on_gpu and (options.tf32 or options.workspace_mib):
+        raise UserError("--tf32 and --workspace-mib are for a GPU: give --gpu, too")
+    if any(name in MEMORY_FORMATS for name in options.sides):
+        check_pytorch(options.pytorch_python)
+    if on_gpu:
+        check_device(options.gpu)
+
+
+def check_pytorch(python: Path | None) -> None:
+    """UserError unless that Python, or this one, has NumPy and PyTorch."""
+    try:
+        found = subprocess.run([python or sys.executable, "-c", FIND_TORCH], check=False)
+    except OSError as error:
+        raise UserError(f"--pytorch-python {python}: {error.strerror}") from None
+    if found.returncode != 0 and python:
+        raise UserError(f"--pytorch-python {python}: has not both numpy and torch: install them")
+    if found.returncode != 0:
+        raise UserError("PyTorch is not installed: pip install -r requirements-bench.txt")

@@ -1,24 +1,12 @@
-"""What all sides are to run: nets, solvers and first weights, in a folder."""
+"""What all sides are to run, in plain data that a process without Caffe can take."""
 
-import math
-from dataclasses import dataclass
-from functools import partial
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from google.protobuf.json_format import MessageToDict
-from google.protobuf.message import Message
-
-from colorgan.nets import prototxt
-from colorgan.nets.prototxt import PAPERS_SOLVERS
-from colorgan.nets.runtime import load_caffe
-
 SEED = 1
-# How often an iteration goes through a net. In training: forward, backward to the gradients of the
-# weights, and to those of the maps; D so on real and on generated faces, and for G without weights.
-TRAINING_PASSES = {"generator": 3, "discriminator": 3 + 3 + 2}
-FORWARD_PASSES = {"generator": 1, "discriminator": 0}
+LOSSES = ("l2", "d_real", "d_fake", "adversarial")
 
 
 @dataclass(frozen=True)
@@ -26,93 +14,39 @@ class Job:
     """What all sides are to run.
 
     Attributes:
-        folder: with NAME.prototxt and NAME_solver.prototxt of both nets, G's deploy.prototxt, and
-            weights.npz, whose arrays are called NET/LAYER/INDEX.
+        folder: with NAME.prototxt and NAME_solver.prototxt of both nets, G's deploy.prototxt,
+            weights.npz, whose arrays are called NET/LAYER/INDEX, and faces.npz: float32 `gray`
+            (N, 1, s, s) and `color` (N, 3, s, s) in [0, 1], and uint8 `levels` (N, s, s) of gray.
         forward: whether to colour faces, with G alone, and not to train.
         shape: of the faces, (N, 3, s, s).
-        layers, solvers: of both nets, as plain data for a process without Caffe.
+        layers, solvers: of both nets.
         adversarial_weight: lambda of formulas (3) and (4).
         flop: floating-point operations an image and iteration, by net.
+        gpu: to compute on; None for the CPU.
+        tf32: whether products on the GPU may round their factors to TF32.
     """
 
-    folder: Path
+    folder: str
     forward: bool
     shape: tuple[int, int, int, int]
     layers: dict[str, list[dict[str, Any]]]
     solvers: dict[str, dict[str, Any]]
     adversarial_weight: float
     flop: dict[str, float]
+    gpu: int | None = None
+    tf32: bool = False
+
+    def file(self, name: str) -> Path:
+        """A file of the folder."""
+        return Path(self.folder, name)
+
+    def write(self) -> Path:
+        """Write all of this to a file of the folder, which `read_job` reads."""
+        path = self.file("job.json")
+        path.write_text(json.dumps(asdict(self)))
+        return path
 
 
-def prepare_job(
-    folder: Path, generator: Path, forward: bool, batch_size: int, size: int, width: float
-) -> Job:
-    """Write the nets, their solvers and their first weights to `folder`.
-
-    Faces have `size` pixels a side; G's counts of maps are multiplied by `width`.
-    """
-    caffe, plain = load_caffe(), partial(MessageToDict, preserving_proto_field_name=True)
-    sources = {"generator": generator, "discriminator": prototxt.DISCRIMINATOR_PROTOTXT}
-    layers, solvers, weights, flop = {}, {}, {}, {}
-    for seed, (name, source) in enumerate(sources.items(), SEED):
-        net = prototxt.read_net(source, prototxt.BLOBS[name])
-        fit(net, batch_size, size, width if name == "generator" else 1)
-        prototxt.write_prototxt(folder / f"{name}.prototxt", net, source.name)
-        solver_path = folder / f"{name}_solver.prototxt"
-        solver = prototxt.read_solver(PAPERS_SOLVERS[name])
-        solver.net = str(folder / f"{name}.prototxt")
-        prototxt.write_prototxt(solver_path, solver, PAPERS_SOLVERS[name].name)
-        prototxt.try_building(solver_path)
-        caffe.set_random_seed(seed)
-        built = caffe.Net(solver.net, caffe.TRAIN)
-        weights |= first_weights(name, net, built)
-        if name == "generator":
-            prototxt.write_prototxt(
-                folder / "deploy.prototxt", prototxt.deploy_form(net), source.name
-            )
-        passes = FORWARD_PASSES if forward else TRAINING_PASSES
-        flop[name] = passes[name] * flop_of_a_pass(net, built)
-        layers[name], solvers[name] = plain(net)["layer"], plain(solver)
-    np.savez(folder / "weights.npz", **weights)
-    shape, weight = (batch_size, 3, size, size), prototxt.adversarial_weight(net)
-    return Job(folder, forward, shape, layers, solvers, weight, flop)
-
-
-def fit(net: Message, batch_size: int, size: int, width: float) -> None:
-    """Set the faces' number and side, and multiply the maps of all convolutions but the last."""
-    prototxt.set_batch_size(net, batch_size)
-    for layer in net.layer:
-        if layer.type == "Input":
-            for shape in layer.input_param.shape:
-                shape.dim[2:] = [size] * len(shape.dim[2:])  # a label has none
-    for layer in [layer for layer in net.layer if layer.type == "Convolution"][:-1]:
-        maps = layer.convolution_param.num_output
-        layer.convolution_param.num_output = max(1, round(maps * width))
-
-
-def first_weights(name: str, net: Message, built: Any) -> dict[str, np.ndarray]:
-    """Copies of a new net's parameters, as NET/LAYER/INDEX, with averages for its BatchNorms.
-
-    Caffe's averages are 0 at first: each block of G would multiply by 300 in the TEST phase.
-    """
-    random = np.random.default_rng(SEED)
-    for layer in net.layer:
-        if layer.type == "BatchNorm":
-            mean, variance, count = (blob.data for blob in built.params[layer.name])
-            mean[...] = random.normal(0, 0.1, mean.shape)
-            variance[...] = random.uniform(0.5, 1.5, variance.shape)
-            count[...] = 1
-    return {
-        f"{name}/{layer}/{index}": blob.data.copy()
-        for layer, blobs in built.params.items()
-        for index, blob in enumerate(blobs)
-    }
-
-
-def flop_of_a_pass(net: Message, built: Any) -> float:
-    """Operations for one image forward: 2 for each multiply-add of direct convolution."""
-    return sum(
-        2.0 * built.params[layer.name][0].data.size * math.prod(built.blobs[layer.top[0]].shape[2:])
-        for layer in net.layer
-        if layer.type in ("Convolution", "InnerProduct")
-    )
+def read_job(path: str) -> Job:
+    """What `Job.write` wrote."""
+    return Job(**json.loads(Path(path).read_text()))

@@ -1,4 +1,7 @@
-"""PyTorch's side: the same nets, losses and updates, as one would write them there."""
+"""PyTorch's side: the same nets, losses and updates, as one would write them there.
+
+It runs where there is NumPy and PyTorch, and nothing else of what the project needs.
+"""
 
 import ctypes
 import math
@@ -6,10 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from colorgan.benchmarks.training.sides import LOSSES, Outputs, Side
+from colorgan.benchmarks.training.job import LOSSES
+from colorgan.benchmarks.training.side import Outputs, Side
 from colorgan.errors import UserError
-from colorgan.training.steps import FAKE, REAL
 
+REAL, FAKE = 1.0, 0.0  # as in colorgan.training.steps, which needs Caffe
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 
 
@@ -27,63 +31,96 @@ class TorchSide(Side):
         self.torch = torch
         self.memory_format = getattr(torch, memory_format)
 
-    def make_nets(self) -> None:
+    def _begin(self) -> None:
+        """On a GPU: cuDNN measures its algorithms, and rounds as Caffe's does."""
+        torch, gpu = self.torch, self.job.gpu
+        self.device = torch.device("cpu")
+        if gpu is None:
+            return
+        if gpu >= torch.cuda.device_count():
+            raise UserError(f"PyTorch {torch.__version__} sees no GPU {gpu}")
+        self.device = torch.device("cuda", gpu)
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cudnn.allow_tf32 = self.job.tf32
+        torch.backends.cuda.matmul.allow_tf32 = self.job.tf32
+        torch.zeros(1, device=self.device)
+
+    def _make_nets(self) -> None:
         """Both nets, in the TRAIN phase, or G in the TEST phase, and their Adams."""
         self.iteration = 0
         self.nets, self.adams = {}, {}
         for name, solver in self.job.solvers.items():
             net = torch_net(self.job.layers[name], name, self.weights).train(not self.job.forward)
-            self.nets[name] = net.to(memory_format=self.memory_format)
+            self.nets[name] = net.to(self.device, memory_format=self.memory_format)
             rate, betas = solver["base_lr"], (solver["momentum"], solver["momentum2"])
             self.adams[name] = self.torch.optim.Adam(net.parameters(), rate, betas, fused=True)
+        self.host = {name: self.torch.from_numpy(array) for name, array in self.faces.items()}
+        if self.job.gpu is not None:  # as Caffe's blobs are there, for quick copies
+            self.host = {name: tensor.pin_memory() for name, tensor in self.host.items()}
 
-    def images(self, tensor: Any) -> Any:
+    def _wait(self) -> None:
+        if self.job.gpu is not None:
+            self.torch.cuda.synchronize(self.device)
+
+    def memory(self) -> dict[str, float]:
+        """And on a GPU what its tensors took at their peak, and what PyTorch held for them."""
+        if self.job.gpu is None:
+            return super().memory()
+        cuda = self.torch.cuda
+        held = {"tensors": cuda.max_memory_allocated(), "reserved": cuda.max_memory_reserved()}
+        return super().memory() | {name: count / 2**20 for name, count in held.items()}
+
+    def _on_device(self, name: str) -> Any:
+        """Faces where PyTorch computes."""
+        return self.host[name].to(self.device, non_blocking=True)
+
+    def _images(self, tensor: Any) -> Any:
         """Images in this side's layout, gray ones repeated to 3 channels."""
         return tensor.expand(-1, 3, -1, -1).contiguous(memory_format=self.memory_format)
 
-    def colorize(self) -> Outputs:
+    def _colorize(self) -> Outputs:
         """From uint8 gray to float32 colour."""
         with self.torch.inference_mode():
-            gray = self.torch.from_numpy(self.gray)[:, None] / 255
-            return {"fake": self.nets["generator"](self.images(gray)).numpy()}
+            gray = self._on_device("levels")[:, None] / 255
+            return {"fake": self.nets["generator"](self._images(gray)).cpu().numpy()}
 
-    def train(self) -> Outputs:
+    def _train(self) -> Outputs:
         """Formulas (3) and (4), as in colorgan.training.steps.GanTraining."""
         torch, phase, weight = self.torch, self.times.phase, self.job.adversarial_weight
         self.iteration += 1
         with phase("copies"):
-            gray = self.images(torch.from_numpy(self.batch.gray))
-            color = self.images(torch.from_numpy(self.batch.color))
+            gray = self._images(self._on_device("gray"))
+            color = self._images(self._on_device("color"))
         with phase("G forward"):
             fake = self.nets["generator"](gray)
 
-        d_real = self.judge(color, REAL)
+        d_real = self._judge(color, REAL)
         with phase("D backward"):
             (weight * d_real).backward()
-        d_fake = self.judge(fake.detach(), FAKE)
+        d_fake = self._judge(fake.detach(), FAKE)
         with phase("D backward"):
             (weight * d_fake).backward()
-        self.update("discriminator")
+        self._update("discriminator")
 
-        adversarial = self.judge(fake, REAL)
+        adversarial = self._judge(fake, REAL)
         with phase("D backward"):  # of `fake` alone: D's own gradients are not computed
             (gradient,) = torch.autograd.grad(weight * adversarial, fake)
         with phase("G forward"):
             l2 = torch.nn.functional.mse_loss(fake, color, reduction="sum") / (2 * len(fake))
         with phase("G backward"):
             torch.autograd.backward([l2, fake], [None, gradient])
-        self.update("generator")
-        losses = (l2, d_real, d_fake, adversarial)
-        return {name: loss.item() for name, loss in zip(LOSSES, losses, strict=True)}
+        self._update("generator")
+        losses = torch.stack([l2, d_real, d_fake, adversarial]).tolist()  # a GPU is waited for once
+        return dict(zip(LOSSES, losses, strict=True))
 
-    def judge(self, faces: Any, label: float) -> Any:
+    def _judge(self, faces: Any, label: float) -> Any:
         """D's loss on faces called real or fake, before lambda."""
         with self.times.phase("D forward"):
             score = self.nets["discriminator"](faces)
             labels = self.torch.full_like(score, label)
             return self.torch.nn.functional.binary_cross_entropy_with_logits(score, labels)
 
-    def update(self, name: str) -> None:
+    def _update(self, name: str) -> None:
         """One Adam step; Caffe adds delta to sqrt(v), PyTorch eps to sqrt(v / (1 - beta2^t))."""
         with self.times.phase(f"{name[0].upper()} update"):
             adam, solver = self.adams[name], self.job.solvers[name]

@@ -1,123 +1,168 @@
 """Has the sides agree first, and then take turns, each in a process of its own."""
 
-import ctypes
-import signal
 import sys
-import time
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
-from functools import partial
-from multiprocessing import get_context
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from colorgan.benchmarks.training.children import CardMemory, Child
 from colorgan.benchmarks.training.job import Job
-from colorgan.benchmarks.training.sides import MATRIX_SIDE, CaffeSide, MatrixProduct, Outputs
-from colorgan.benchmarks.training.torch_side import TorchSide
+from colorgan.benchmarks.training.process import MEMORY_FORMATS, YARDSTICK
+from colorgan.benchmarks.training.side import Outputs
 from colorgan.errors import UserError
+from colorgan.nets.cuda_driver import name_of
 
 CHECKED_ITERATIONS = 3
 # Of a relative difference. The first losses differ by 1e-7; Adam's first steps go by the gradients'
 # signs, and so enlarge what is rounded about zero. A rate wrong by a tenth would be beyond it.
 TOLERANCE = 1e-3
-SPIN_SECONDS = 0.2  # OpenBLAS's and OpenMP's threads keep the cores for a while after their work
-PRODUCT = "matrix-product"
-PR_SET_PDEATHSIG = 1  # of linux/prctl.h
+TF32_TOLERANCE = 0.05  # factors of 11 bits, and the same signs
 
-SIDES = {
-    "stock": partial(CaffeSide, engine="stock"),
-    "ours": CaffeSide,
-    "pytorch-nchw": partial(TorchSide, "contiguous_format"),
-    "pytorch-channels-last": partial(TorchSide, "channels_last"),
-    PRODUCT: MatrixProduct,
-}
+CPU_SIDES = ("stock", "ours", *MEMORY_FORMATS)
+GPU_SIDES = ("ours", *MEMORY_FORMATS)
+IMAGES_A_TURN = {"cpu": (32, 128), "gpu": (2048, 8192)}  # in training, and in colouring
 
 
-class Child:
-    """A side in its process, which works only while it is asked something."""
+@dataclass(frozen=True)
+class Match:
+    """Who takes turns, and how.
 
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self._pool = ProcessPoolExecutor(1, get_context("spawn"), start_side, (name,))
-        self.end = self._pool.shutdown
+    Attributes:
+        sides: their names.
+        rounds: turns of each.
+        iterations: of a turn; None for as many as take about half a second on a GPU, or some
+            seconds on 2 cores.
+        pytorch_python: what runs PyTorch's sides; None for this Python.
+        workspace_mib: what a convolution of ours may work with on a GPU; None for its own choice.
+    """
 
-    def ask(self, method: str, argument: Any) -> Any:
-        """Call a method of the side; UserError where its process dies, which is Caffe's way."""
-        time.sleep(SPIN_SECONDS)
-        try:
-            return self._pool.submit(ask_side, method, argument).result()
-        except BrokenProcessPool:
-            raise UserError(f"{self.name}: its process died; was there memory enough?") from None
+    sides: Sequence[str]
+    rounds: int
+    iterations: int | None = None
+    pytorch_python: Path | None = None
+    workspace_mib: int | None = None
+
+    def iterations_of(self, job: Job) -> int:
+        """How many iterations a turn has."""
+        images = IMAGES_A_TURN["cpu" if job.gpu is None else "gpu"][job.forward]
+        return self.iterations or max(1, images // job.shape[0])
+
+    def start(self, name: str, job: Job) -> Child:
+        """The process of a side."""
+        environment = {}
+        if name == "stock":
+            environment["CAFFE_CPU_ENGINE"] = "stock"
+        if name == "ours" and job.tf32:
+            environment["CAFFE_TF32"] = "1"
+        if name == "ours" and self.workspace_mib:
+            environment["CAFFE_WORKSPACE_MIB"] = str(self.workspace_mib)
+        ours = name in ("stock", "ours")
+        python = None if ours else self.pytorch_python
+        return Child(name, python, environment, on_gpu=job.gpu is not None)
 
 
-def start_side(name: str) -> None:
-    """The begin of a child: make it the side of that name."""
-    global side
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent takes Ctrl-C, and ends its children
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nor do they outlive a killed one
-    side = SIDES[name]()
-
-
-def ask_side(method: str, argument: Any) -> Any:
-    """In the child: call a method of its side."""
-    return getattr(side, method)(argument)
-
-
-def measure(
-    job: Job, side_names: Sequence[str], rounds: int, iterations: int | None
-) -> dict[str, Any]:
+def measure(job: Job, match: Match) -> dict[str, Any]:
     """Check that the sides agree, then have them take turns; gives all figures of a batch size."""
-    batch_size = job.shape[0]
-    iterations = iterations or max(1, (128 if job.forward else 32) // batch_size)
+    memory = CardMemory(job.gpu)
+    names = [*match.sides, YARDSTICK]
+    if job.gpu is not None and not any(name in MEMORY_FORMATS for name in match.sides):
+        names.remove(YARDSTICK)  # it is PyTorch's there
     with ExitStack() as stack:
-        children = {name: Child(name) for name in [*side_names, PRODUCT]}
+        children = {name: match.start(name, job) for name in names}
         for child in children.values():
             stack.callback(child.end)
-        before = {name: child.ask("prepare", job) for name, child in children.items()}
-        product = children.pop(PRODUCT)
-        largest = 0.0
-        for _ in range(CHECKED_ITERATIONS):
-            outputs = {name: child.ask("iterate", 1)[0] for name, child in children.items()}
-            largest = max(largest, difference(outputs))
-        peak_gflops, seconds, memory_mib = [], {name: [] for name in children}, {}
-        for number in range(1, rounds + 1):
-            product_seconds = product.ask("iterate", 1)[1]
-            del product_seconds["all"]
-            peak_gflops.append({k: 2e-9 * MATRIX_SIDE**3 / t for k, t in product_seconds.items()})
-            for name, child in children.items():
-                _, turn, peak_mib = child.ask("iterate", iterations)
-                seconds[name].append(turn)
-                memory_mib[name] = {"before": before[name], "peak": peak_mib}
-            rates = (f"{name} {batch_size / t[-1]['all']:.2f}/s" for name, t in seconds.items())
-            print(f"round {number}: {', '.join(rates)}", file=sys.stderr, flush=True)
-    return {
-        "batch_size": batch_size,
+        cuda_mib = begin(children, job, memory)
+        yardstick = children.pop(YARDSTICK, None)
+        largest = agree(children, job, memory)
+        rates, seconds = take_turns(children, yardstick, job, match, memory)
+        memory_mib = {name: child.ask("memory") for name, child in children.items()}
+        layers = (
+            children["ours"].ask("layers") if "ours" in children and job.gpu is not None else []
+        )
+    result = {
+        "batch_size": job.shape[0],
         "flop_per_image": job.flop,
-        "iterations": iterations,
+        "iterations": match.iterations_of(job),
         "largest_difference": largest,
-        "peak_gflops": peak_gflops,
         "seconds": seconds,
         "memory_mib": memory_mib,
     }
+    if job.gpu is None:
+        gflops = [{name: rate / 1e9 for name, rate in each.items()} for each in rates]
+        return result | {"peak_gflops": gflops}
+    for name in memory_mib:
+        memory_mib[name] |= {"card": memory.held[name], "cuda": cuda_mib[name]}
+    return result | {"gpu": name_of(job.gpu), "tf32": job.tf32, "rates": rates, "layers": layers}
 
 
-def difference(outputs: dict[str, Outputs]) -> float:
+def begin(children: dict[str, Child], job: Job, memory: CardMemory) -> dict[str, float]:
+    """Have each side make its nets; gives the MiB of the card that CUDA itself took of each."""
+    path, cuda_mib = str(job.write()), {}
+    for name, child in children.items():
+        with memory.of(name):
+            child.ask("begin", path)
+        cuda_mib[name] = memory.held[name]
+        with memory.of(name):
+            child.ask("prepare")
+    return cuda_mib
+
+
+def agree(children: dict[str, Child], job: Job, memory: CardMemory) -> float:
+    """The largest difference between the sides' first iterations; UserError if it is too large."""
+    tolerance, largest = TF32_TOLERANCE if job.tf32 else TOLERANCE, 0.0
+    for _ in range(CHECKED_ITERATIONS):
+        outputs = {}
+        for name, child in children.items():
+            path = job.file(f"{name}.npz")
+            with memory.of(name):
+                child.ask("check", str(path))
+            with np.load(path) as arrays:
+                outputs[name] = dict(arrays)
+        largest = max(largest, difference(outputs, tolerance))
+    return largest
+
+
+def take_turns(
+    children: dict[str, Child],
+    yardstick: Child | None,
+    job: Job,
+    match: Match,
+    memory: CardMemory,
+) -> tuple[list[dict[str, float]], dict[str, list[dict[str, float]]]]:
+    """All rounds: the yardstick's rates in each, and an iteration's seconds of each side."""
+    rates, seconds = [], {name: [] for name in children}
+    iterations = match.iterations_of(job)
+    for number in range(1, match.rounds + 1):
+        if yardstick:
+            rates.append(yardstick.ask("rates"))
+        for name, child in children.items():
+            with memory.of(name):
+                turn = child.ask("iterate", iterations)
+            # The phases of a GPU's iteration are when it was told of its work, not when it did it.
+            seconds[name].append(turn if job.gpu is None else {"all": turn["all"]})
+        done = (f"{name} {job.shape[0] / t[-1]['all']:.2f}/s" for name, t in seconds.items())
+        print(f"round {number}: {', '.join(done)}", file=sys.stderr, flush=True)
+    return rates, seconds
+
+
+def difference(outputs: dict[str, Outputs], tolerance: float = TOLERANCE) -> float:
     """The largest relative difference of any value from the first side's.
 
-    Of faces it is the largest difference over the largest value. UserError over TOLERANCE.
+    Of faces it is the largest difference over the largest value. UserError over `tolerance`.
     """
     (first, expected), *others = outputs.items()
     largest = 0.0
     for name, given in others:
         for key, value in given.items():
             found = float(np.max(np.abs(value - expected[key])) / np.max(np.abs(expected[key])))
-            if not found <= TOLERANCE:  # nor if it is no number
+            if not found <= tolerance:  # nor if it is no number
                 raise UserError(
                     f"{name} and {first} disagree on {key}: a relative difference of {found:.1e}, "
-                    f"where {TOLERANCE:.0e} is allowed"
+                    f"where {tolerance:.0e} is allowed"
                 )
             largest = max(largest, found)
     return largest
