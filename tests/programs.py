@@ -9,7 +9,8 @@ import pkgutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from multiprocessing import get_context
 from multiprocessing.context import ForkServerContext
@@ -39,6 +40,30 @@ def run_program(*words: object) -> subprocess.CompletedProcess[str]:
         process.join()
         texts = [path.read_text() for path in printed]
     return subprocess.CompletedProcess(["colorgan", *words], process.exitcode, *texts)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
+    """Wait; it is a failure where the condition does not come about in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "waited in vain"
+        time.sleep(0.01)
+
+
+def below(pid: int) -> list[int]:
+    """The processes that `pid` has started, and those that they have."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in children] + [
+        pid for child in children for pid in below(int(child))
+    ]
+
+
+def alive(pid: int) -> bool:
+    """Whether a process runs, and has not only left its exit code."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 @cache

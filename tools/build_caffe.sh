@@ -14,13 +14,17 @@
 #   bash tools/build_caffe.sh --cuda [--check]
 #                                       the same with CUDA and cuDNN; the tests run on the GPU, too, if
 #                                       there is one
+#   bash tools/build_caffe.sh --cuda --tests
+#                                       builds Caffe's tests with CUDA, runs none, and prints the folder that
+#                                       test.testbin is to be run from: for check_gpu.sh
 #   bash tools/build_caffe.sh --cuda-on-cpu
 #                                       the code for GPUs, without cuDNN, compiled for the CPU by means of
-#                                       tools/caffe/cuda_on_cpu: for check_gpu_mode.sh
+#                                       tools/caffe/cuda_on_cpu: for check_gpu.sh
 #
 # CUDA 11.8 to 13 will do: that of CUDA_HOME, else that of the nvcc on the PATH, with cuDNN 8 or 9 in it, in
 # /usr or in CUDNN_ROOT; else pip packages of CUDA 13 are installed into the cache (1.4 GB). The wheel looks
-# for the libraries where they were when it was built.
+# for the libraries where they were when it was built. CUDA_CARDS="75 90" builds for these cards alone, by their
+# compute capabilities without the dot, which takes less time; the wheel is another one.
 #
 # Needs the Debian packages of tools/caffe/apt-packages.txt and the .venv of tools/setup.sh, which calls it.
 set -euo pipefail
@@ -61,8 +65,6 @@ cmake_options=(
 checked_tests=convolution_layer,deconvolution_layer,batch_norm_layer,scale_layer,bias_layer,neuron_layer,split_layer,euclidean_loss_layer,gradient_based_solver,net
 # What else our nets are made of, and what all of Caffe's GPU code stands on.
 checked_cuda_tests=concat_layer,slice_layer,eltwise_layer,power_layer,inner_product_layer,reduction_layer,sigmoid_cross_entropy_loss_layer,tanh_layer,im2col_layer,im2col_kernel,math_functions,syncedmem,common,platform
-# Of tests that run on more than one device, numbers 2 and 3 are those on the GPU; CommonTest leaves GPU mode on.
-gpu_tests='*GPU*:*CuDNN*:*/2.*:*/3.*:CommonTest*:Im2colKernelTest*:PlatformTest*'
 needed_mib=300 build_minutes=4
 
 caffe_files=$root/tools/caffe
@@ -294,13 +296,28 @@ run_tests() {
 }
 
 # Caffe's tests are a program of its own, with the interpreter that libcaffe leaves out.
-check() {
-  local engine flags failed=0
+build_tests() {
   get_source
   say "building Caffe and its tests; log: $log"
   configure -DBUILD_only_tests="$checked_tests${cuda:+,$checked_cuda_tests}" \
     -DCMAKE_EXE_LINKER_FLAGS="-Wl,--no-as-needed $(python_library)"
   compile test.testbin
+}
+
+# Leaves the tests in the cache, with the data that those of the solvers read.
+keep_tests() {
+  local kept=$work/tests data=src/caffe/test/test_data
+  build_tests
+  mkdir -p "$kept/$data" \
+    && cp "$work/build/test/test.testbin" "$work"/build/lib/libcaffe.so.* "$kept/" \
+    && cp "$work/source/$data"/* "$kept/$data/" \
+    && rm -rf "${cache:?}/$key-tests" && mv "$kept" "$cache/$key-tests" \
+    || die "cannot keep Caffe's tests in $cache"
+}
+
+check() {
+  local engine flags failed=0
+  build_tests
   flags=$(grep -m 1 ^flags /proc/cpuinfo)
   for engine in stock avx2 avx512; do
     if [[ $engine != stock && $flags != *" $engine"* ]]; then
@@ -334,7 +351,7 @@ begin_work() {
 }
 
 # What is to be built, of the command line.
-cuda='' cuda_on_cpu='' checking=''
+cuda='' cuda_on_cpu='' checking='' testing=''
 read_options() {
   local option
   for option in "$@"; do
@@ -342,10 +359,11 @@ read_options() {
       --cuda) cuda=yes ;;
       --cuda-on-cpu) cuda_on_cpu=yes ;;
       --check) checking=yes ;;
-      *) die "$option: no such option; --cuda builds with CUDA, --check runs Caffe's tests" ;;
+      --tests) testing=yes ;;
+      *) die "$option: no such option; --cuda builds with CUDA, --check runs Caffe's tests, --tests builds them" ;;
     esac
   done
-  [[ -z $cuda_on_cpu || -z $cuda$checking ]] || die "--cuda-on-cpu goes with no other option"
+  [[ -z $cuda_on_cpu || -z $cuda$checking$testing ]] || die "--cuda-on-cpu goes with no other option"
 }
 
 # Takes the CPU's or CUDA's part of what differs between the two.
@@ -372,6 +390,11 @@ main() {
     return
   fi
   key=$(key_inputs | sha256sum | cut -c 1-16)
+  if [[ -n $testing ]]; then
+    [[ -d $cache/$key-tests ]] || { begin_work && keep_tests; }
+    echo "$cache/$key-tests"
+    return
+  fi
   cached_wheel && return
   begin_work
   cached_wheel && return

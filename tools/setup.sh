@@ -29,7 +29,7 @@ stamp_inputs() {
   (cd "$root" && sha256sum requirements.txt requirements-dev.txt pyproject.toml setup.py tools/setup.sh \
     tools/build_caffe.sh tools/caffe/*.* tools/caffe/patches/*.patch tools/caffe/wheel/setup.py)
   engine_sums
-  [[ -z ${CUDA:-} ]] || echo "CUDA ${CUDA_HOME:-} ${CUDNN_ROOT:-} $(sha256sum < "$root/requirements-cuda.txt")"
+  [[ -z ${CUDA:-} ]] || echo "CUDA ${CUDA_HOME:-} ${CUDNN_ROOT:-} ${CUDA_CARDS:-} $(sha256sum < "$root/requirements-cuda.txt")"
 }
 
 # Once there is a Python: before packages are installed in vain, and after one has come with them.

@@ -22,6 +22,10 @@ hold() {
   say "no locks on this file system (${error##*: }): see to it that nothing else sets the project up"
 }
 
+# Caffe's tests that need a GPU. Of tests that run on more than one device, numbers 2 and 3 are those on the GPU;
+# CommonTest leaves GPU mode on.
+gpu_tests='*GPU*:*CuDNN*:*/2.*:*/3.*:CommonTest*:Im2colKernelTest*:PlatformTest*'
+
 listed_packages() { grep -Ev '^(#|$)' "$root/tools/caffe/apt-packages.txt"; }
 
 # Prints the Debian packages of the list that this machine lacks, one a line.

@@ -7,7 +7,8 @@ oldest_cuda=11.8
 oldest_cudnn=8
 # Cards that there is machine code for, where the compiler knows them: GTX 10xx; V100; GTX 16xx and RTX
 # 20xx; A100; RTX 30xx; RTX 40xx; H100; B200; RTX 50xx. Drivers of later ones compile the last one's PTX.
-cuda_cards=(61 70 75 80 86 89 90 100 120)
+# CUDA_CARDS names others.
+read -r -a cuda_cards <<< "${CUDA_CARDS:-61 70 75 80 86 89 90 100 120}"
 packaged_mib=2400 # of disk that the pip packages take while they are installed; 1400 stay
 
 # Finds the toolkit and cuDNN: CUDA_HOME's, else that of the nvcc on the caller's PATH, else pip packages.
@@ -30,6 +31,8 @@ find_cuda() {
     || die "CUDA $(nvcc_version) of $cuda_home is too old: Caffe needs $oldest_cuda or later"
   at_least $oldest_cudnn "$(cudnn_version)" \
     || die "cuDNN $(cudnn_version) of $cudnn_header is too old: Caffe needs $oldest_cudnn or later"
+  [[ -n $(architectures) ]] \
+    || die "CUDA_CARDS=$CUDA_CARDS: CUDA $(nvcc_version) and cuDNN $(cudnn_version) know none of these, such as 75 or 90"
 }
 
 at_least() { [[ $(printf '%s\n' "$@" | sort --version-sort | head -n 1) == "$1" ]]; }
