@@ -133,7 +133,7 @@ def test_the_papers_figures_are_those_that_make_figures_draws(small, run, tmp_pa
 
 def test_the_trainings_are_drawn_compared_and_judged(small, tmp_path):
     notebook = executed("training_dynamics", tmp_path, small)
-    assert len(pictures(notebook)) == 4, "curves, shares, oscillation, seeds"
+    assert len(pictures(notebook)) == 5, "curves, shares, iterations, oscillation, seeds"
     text = words(notebook)
     results = read_results(small["COLORGAN_RESULTS"])
     assert experiments.table(results.values()) in text

@@ -73,7 +73,7 @@ class Result:
     config: dict[str, Any]
     log: list[dict[str, Any]]
     metrics: dict[str, Any]
-    peak_mib: float
+    peak_mib: float | None  # of the process, in the host's memory; None where not measured
 
     @property
     def iterations(self) -> int:
@@ -159,7 +159,7 @@ def _result_cells(result: Result) -> list[str]:
         f"{result.images_seen:,}",
         f"{result.seconds / 60:.0f}",
         f"{result.metrics['parameters']:,}",
-        f"{result.peak_mib:,.0f}",
+        "" if result.peak_mib is None else f"{result.peak_mib:,.0f}",
     ]
 
 
