@@ -8,7 +8,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,6 +22,7 @@ from colorgan.faces import staging
 from colorgan.faces.database import FaceDatabase
 from colorgan.faces.dataset import BuildOptions, build_dataset
 from colorgan.faces.images import ImageReader, open_source
+from programs import alive, below, wait_until
 
 BUILD = Path(__file__).resolve().parents[1] / "build-lmdb"
 ENTRIES = ("train_lmdb/data.mdb", "test_lmdb/data.mdb", "manifest.json")
@@ -405,28 +405,6 @@ def long_build(
 
 def size_of(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 30) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "waited in vain"
-        time.sleep(0.01)
-
-
-def below(pid: int) -> list[int]:
-    """The processes that `pid` has started, and those that they have."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [int(child) for child in children] + [
-        pid for child in children for pid in below(int(child))
-    ]
-
-
-def alive(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
 
 
 def test_ctrl_c_ends_quietly_and_leaves_the_old_data(

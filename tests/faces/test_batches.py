@@ -99,3 +99,13 @@ def test_a_batch_splits_into_its_parts_in_order(database: FaceDatabase) -> None:
     parts = batch.split(3)
     assert [part.gray.shape for part in parts] == [(2, 1, 64, 64)] * 3
     np.testing.assert_array_equal(np.concatenate([part.color for part in parts]), batch.color)
+
+
+def test_an_epoch_shows_some_faces_again(database: FaceDatabase) -> None:
+    again = np.array([3, 3, 7])
+    batches = FaceBatches(database, BATCH, 5, again=again)
+    count = len(database) + len(again)
+    drawn = np.concatenate([batches.choice(k)[0] for k in range(2 * count // BATCH + 1)])
+    first, second = (np.bincount(drawn[at : at + count]) for at in (0, count))
+    assert first[[3, 7, 8]].tolist() == [3, 2, 1]
+    np.testing.assert_array_equal(first, second)

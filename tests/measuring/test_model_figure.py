@@ -16,13 +16,15 @@ GENERATORS = sorted(
 
 @pytest.mark.parametrize("prototxt", GENERATORS, ids=lambda path: path.stem)
 def test_the_drawing_of_a_generator_has_the_sizes_that_caffe_computes(prototxt):
-    drawing = net_drawing(read_net(prototxt))
+    net = read_net(prototxt)
+    drawing = net_drawing(net)
     blobs = load_caffe().Net(str(prototxt), load_caffe().TEST).blobs
     drawn = [(block.maps, block.size) for block in drawing.blocks]
-    names = ["gray", *(name for name in blobs if name.startswith("conv") and "split" not in name)]
+    names = ["gray", *(layer.top[0] for layer in net.layer if layer.type.endswith("onvolution"))]
     outputs = [blobs[name].data.shape for name in names]
     assert drawn == [(maps, height) for _, maps, height, _ in outputs]
-    assert drawing.losses == (LOSS_NAMES["EuclideanLoss"],)
+    trained_on = "Reduction" if prototxt.stem == "generator_unet" else "EuclideanLoss"
+    assert drawing.losses == (LOSS_NAMES[trained_on],)
 
 
 def test_the_drawing_names_the_layers_of_each_block():
@@ -36,6 +38,15 @@ def test_the_drawing_names_the_layers_of_each_block():
     ours = drawing("generator_chroma").blocks
     assert ours[3].layers[:2] == ("Conv 3x3", "dilation 4")
     assert ours[-1].layers == ("Conv 3x3", "TanH", "Slice", "Eltwise", "Concat")
+    middle = drawing("generator_unet").blocks[7:10]
+    assert [block.size for block in middle] == [8, 8, 16]
+    assert middle[1].layers[-1] == "Dropout"
+    assert drawing("generator_unet").blocks[-1].layers[1:] == (
+        "Power",
+        "Slice",
+        "Eltwise",
+        "Concat",
+    )
 
 
 def test_the_drawing_of_the_discriminator_has_the_sizes_that_caffe_computes():

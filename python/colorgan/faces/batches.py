@@ -55,7 +55,7 @@ def relit(faces: np.ndarray, light: np.ndarray) -> np.ndarray:
 
 
 class FaceBatches:
-    """An endless sequence of batches: every epoch all faces, in a new order.
+    """An endless sequence of batches: every epoch all faces, in a new order, and some again.
 
     Batch k depends on nothing but the database, the batch size, the seed and k, so a run goes on
     where it stopped by asking for the next k: there is no reader position and no random state to
@@ -70,13 +70,19 @@ class FaceBatches:
         *,
         mirror: bool = False,
         vary_light: bool = False,
+        again: np.ndarray | None = None,
     ) -> None:
-        """`mirror` turns a random half of the faces around, `vary_light` relights each anew."""
+        """`mirror` turns a random half of the faces around, `vary_light` relights each anew.
+
+        `again` holds indices of the faces that an epoch shows beyond once each, as often as there.
+        """
         self._database = database
         self._batch_size = batch_size
         self._seed = seed
         self._mirror = mirror
         self._vary_light = vary_light
+        once = np.arange(len(database))
+        self._shown = once if again is None else np.concatenate([once, again])
         self._epoch = lru_cache(maxsize=2)(self._draw_epoch)  # a batch may touch two
 
     def __getitem__(self, k: int) -> Batch:
@@ -92,7 +98,7 @@ class FaceBatches:
         Their indices (N,), a mask (N,) of those mirrored, and (N, 2) the contrast and brightness
         that `relit` would show each in.
         """
-        count = len(self._database)
+        count = len(self._shown)
         drawn = np.arange(k * self._batch_size, (k + 1) * self._batch_size)
         epochs = [self._epoch(epoch) for epoch in drawn // count]
         places = drawn % count
@@ -102,7 +108,7 @@ class FaceBatches:
 
     def _draw_epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         random = np.random.default_rng([self._seed, epoch])
-        order = random.permutation(len(self._database))
+        order = random.permutation(self._shown)
         mirrored = random.random(len(order)) < 0.5
         light = random.uniform(*zip(CONTRASTS, BRIGHTNESSES, strict=True), size=(len(order), 2))
         return order, mirrored, light

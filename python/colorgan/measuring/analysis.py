@@ -25,7 +25,8 @@ from colorgan.files import write_whole
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.evaluation import PER_IMAGE_FILE
 from colorgan.measuring.figures.canvas import BLUE, GRAY, STYLE
-from colorgan.measuring.metrics import Results, lab_from_bgr
+from colorgan.measuring.metrics import Results
+from colorgan.measuring.skin import skin_lightness
 
 BINS = 5
 MAKE_IT = "make it with colorgan evaluate"
@@ -36,8 +37,6 @@ ERROR = "ciede2000"  # the metric that attributes are correlated with
 # 0.12).
 FACE_CENTER = (32 / 64, 40 / 64)  # x, y
 FACE_SEMI_AXES = (8 / 64, 14 / 64)
-# Cheeks and nose, below the eyes and above the mouth: left, top, right, bottom.
-SKIN = (22 / 64, 37 / 64, 42 / 64, 44 / 64)
 
 
 # ----------------------------------------------------------------------------- attributes
@@ -104,20 +103,6 @@ def contrast(gray: np.ndarray) -> np.ndarray:
     inside = _linear(gray[:, np.logical_or(*_face_halves(*gray.shape[1:]))])
     mean = inside.mean(axis=1)
     return np.divide(inside.std(axis=1), mean, out=np.zeros(len(gray)), where=mean > 0)
-
-
-def skin_lightness(bgr: np.ndarray) -> np.ndarray:
-    """Median CIE L* of cheeks and nose, in [0, 100], from uint8 BGR originals `(n, 3, h, w)`.
-
-    How light the skin is in the picture. That is the product of skin, light and exposure: it does
-    not tell the tone of a person's skin.
-    """
-    height, width = bgr.shape[2:]
-    left, top, right, bottom = (
-        round(part * side) for part, side in zip(SKIN, (width, height) * 2, strict=True)
-    )
-    lightness = lab_from_bgr(bgr[:, :, top:bottom, left:right])[..., 0]
-    return np.median(lightness.reshape(len(bgr), -1), axis=1)
 
 
 def estimated_landmarks(

@@ -4,6 +4,7 @@ Caffe ends the process when weights do not fit, so they are checked here first.
 """
 
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ from colorgan.errors import UserError
 from colorgan.nets.prototxt import deploy_form, proto, write_prototxt
 from colorgan.nets.released import check_released
 from colorgan.nets.runtime import load_caffe
+from colorgan.nets.use import use_of
 
 
 def read_weights(path: Path) -> Message:
@@ -84,10 +86,11 @@ class DeployedGenerator:
         self._net.copy_from(str(weights))
         self.weights = weights
         self.parameters = count_parameters(stored)
+        self._use = use_of(weights)
 
     def colorize(self, gray: np.ndarray) -> np.ndarray:
         """Colour gray faces, uint8 (n, h, w): float32 (n, 3, h, w), channels B, G, R, in [0, 1]."""
-        return generate(self._net, gray)
+        return self._use.colorize(partial(generate, self._net), gray)
 
 
 def generate(net, gray: np.ndarray) -> np.ndarray:

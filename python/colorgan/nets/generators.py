@@ -14,6 +14,7 @@ import numpy as np
 
 from colorgan.errors import UserError
 from colorgan.nets.released import check_released
+from colorgan.nets.use import use_of
 from colorgan.places import PROTOTXT, WEIGHTS
 
 BEST_WEIGHTS = WEIGHTS / "best.caffemodel"
@@ -68,6 +69,7 @@ class OpenCVGenerator:
         except OSError as error:
             raise UserError(f"{weights}: cannot be read ({error.strerror})") from None
         check_released(weights, content)
+        self._use = use_of(weights)
         deploy = _deploy_prototxt(weights, content)
         try:
             buffers = (np.frombuffer(file, np.uint8) for file in (deploy.read_bytes(), content))
@@ -82,6 +84,9 @@ class OpenCVGenerator:
 
     def colorize(self, gray: np.ndarray) -> np.ndarray:
         """Colour gray faces, uint8 (n, h, w): float32 (n, 3, h, w), channels B, G, R, in [0, 1]."""
+        return self._use.colorize(self._generate, gray)
+
+    def _generate(self, gray: np.ndarray) -> np.ndarray:
         self._net.setInput(np.repeat(gray[:, np.newaxis], 3, axis=1) / np.float32(255))
         return self._net.forward("fake")
 

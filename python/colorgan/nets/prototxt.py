@@ -118,8 +118,10 @@ def deploy_form(generator: Message) -> Message:
     in are left out. The batch size becomes 1; the net may be reshaped to any size.
     """
     deploy = proto().NetParameter(name=generator.name)
+    left_out = {"color", "fake_l2"}  # and what is made of them, the losses
     for layer in generator.layer:
-        if layer.type == "EuclideanLoss" or {"color", "fake_l2"} & set(layer.top):
+        if left_out & {*layer.top, *layer.bottom}:
+            left_out.update(layer.top)
             continue
         copied = deploy.layer.add()
         copied.CopyFrom(layer)

@@ -43,6 +43,8 @@ class TrainingConfig:
             but in mode "wgan".
         mirror: whether a random half of the faces is mirrored; the paper mentions none.
         vary_light: whether each face is shown in random contrast and brightness; likewise.
+        dark_skin: how often an epoch shows each face of the fifth with the darkest skin; the others
+            once. 1 in the paper, which does not speak of it.
         average: decay an iteration of the average of G's weights that is kept, validated and
             released beside them; None for none, as in the paper.
         log_every, validate_every, snapshot_every: intervals in iterations.
@@ -65,6 +67,7 @@ class TrainingConfig:
     seed: int = 1
     mirror: bool = False
     vary_light: bool = False
+    dark_skin: int = 1
     average: float | None = None
     log_every: int = 10
     validate_every: int = 250

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
 
+import numpy as np
 from tqdm import tqdm
 
 from colorgan.errors import UserError
@@ -13,6 +14,7 @@ from colorgan.faces.database import FaceDatabase
 from colorgan.measuring.figures.canvas import save_png
 from colorgan.measuring.figures.curves import training_curves
 from colorgan.measuring.log import read_log
+from colorgan.measuring.skin import with_darkest_skin
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import PhaseTimes
 from colorgan.training.averaging import WeightAverage
@@ -43,6 +45,7 @@ class Trainer:
             config.seed,
             mirror=config.mirror,
             vary_light=config.vary_light,
+            again=shown_again(config, train),
         )
         self.validation = Validation(test, min(config.validation_faces, len(test)))
         deploy = str(run.path / "generator_deploy.prototxt")
@@ -55,7 +58,10 @@ class Trainer:
         self.best_psnr = -math.inf
 
     def resume(self) -> None:
-        """Go on from the run's last snapshot, on a CPU bit for bit as if it had never stopped."""
+        """Go on from the run's last snapshot, on a CPU bit for bit as if it had never stopped.
+
+        But for a net with Dropout, which begins anew with its random numbers.
+        """
         snapshot = self.run.last_snapshot()
         if snapshot:  # a run that ended before its first one begins again
             for player in self.training.players:
@@ -178,6 +184,13 @@ class Trainer:
             size = sum(player.snapshot_bytes() for player in players)
             keep = self.config.keep
             self.run.save_snapshot(state, write, size=size, keep=keep, is_best=is_best)
+
+
+def shown_again(config: TrainingConfig, train: FaceDatabase) -> np.ndarray | None:
+    """Indices of the faces that an epoch shows more than once, as often as beyond that."""
+    if config.dark_skin == 1:
+        return None
+    return np.repeat(with_darkest_skin(train), config.dark_skin - 1)
 
 
 def make_training(config: TrainingConfig, solvers: list[Path], times: PhaseTimes) -> L2Training:

@@ -11,10 +11,12 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
 
 from colorgan.measuring.figures.canvas import BLUE, GRAY, ORANGE, STYLE, drawn
+from colorgan.nets.prototxt import deploy_form
 
 # How the model's drawing calls the loss layers.
 LOSS_NAMES = {
     "EuclideanLoss": "L2 loss to the\noriginal face X",
+    "Reduction": "distance to the\noriginal face X",
     "SigmoidCrossEntropyLoss": "cross-entropy\nof its Sigmoid",
 }
 # The nets' drawing, in pixels of a face, each drawn as UNIT dots.
@@ -47,25 +49,28 @@ def net_drawing(net: Message) -> NetDrawing:
 
     A block begins at the first Input layer, each (De)Convolution and InnerProduct, whose counts
     and map sizes follow from the prototxt's numbers; the layers behind it belong to its block.
+    What comes to a Concat from farther back is not drawn.
     """
     blocks: list[Block] = []
-    losses: list[str] = []
-    for layer in net.layer:
+    size = 0  # of what the next layer takes
+    for layer in deploy_form(net).layer:
         if layer.type == "Input":
             if not blocks:
                 _, maps, size, _ = layer.input_param.shape[0].dim
                 blocks.append(Block(maps, size, ()))
         elif layer.type in ("Convolution", "Deconvolution"):
-            blocks.append(_convolution_block(layer, blocks[-1].size))
+            blocks.append(_convolution_block(layer, size))
+            size = blocks[-1].size
         elif layer.type == "InnerProduct":
             blocks.append(Block(layer.inner_product_param.num_output, 1, ("InnerProduct",)))
-        elif layer.type.endswith("Loss"):
-            losses.append(_loss_text(layer))
-        elif layer.type != "Split":
+        elif not (_loss_weight(layer) or layer.type == "Split"):
             last, text = blocks[-1], _layer_text(layer)
+            if layer.type == "Pooling":
+                size = -(-size // layer.pooling_param.stride)  # rounded up, as Caffe does
             if text not in last.layers:
                 blocks[-1] = Block(last.maps, last.size, (*last.layers, text))
-    return NetDrawing(tuple(blocks), tuple(losses))
+    losses = tuple(_loss_text(layer) for layer in net.layer if _loss_weight(layer))
+    return NetDrawing(tuple(blocks), losses)
 
 
 def _convolution_block(layer: Message, size: int) -> Block:
@@ -90,9 +95,13 @@ def _layer_text(layer: Message) -> str:
     return f"LeakyReLU {slope:.2g}" if slope else layer.type
 
 
+def _loss_weight(layer: Message) -> float:
+    """What a layer's value weighs in what the net is trained on; Caffe's default for its type."""
+    return layer.loss_weight[0] if layer.loss_weight else float(layer.type.endswith("Loss"))
+
+
 def _loss_text(layer: Message) -> str:
-    name = LOSS_NAMES.get(layer.type, layer.type)
-    weight = layer.loss_weight[0] if layer.loss_weight else 1
+    name, weight = LOSS_NAMES.get(layer.type, layer.type), _loss_weight(layer)
     return name if weight == 1 else f"{weight:g} x {name}"
 
 

@@ -1,0 +1,62 @@
+"""How trained weights are used on a face: use.toml beside them says it of those that it names.
+
+A section is named as a .caffemodel file, without its suffix, and has the fields of `Use`.
+"""
+
+import tomllib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from colorgan.errors import UserError
+from colorgan.luminance import GRAY_WEIGHTS
+
+USE_FILE = "use.toml"
+
+
+@dataclass(frozen=True)
+class Use:
+    """How a generator colours a face; as it is trained, where nothing else is said.
+
+    Attributes:
+        mirrored: whether it gives the mean of what it makes of the face and of its mirror image.
+        gain: what chroma is multiplied by: a net that is trained on squared errors, and means of
+            its answers, are duller than faces are.
+    """
+
+    mirrored: bool = False
+    gain: float = 1.0
+
+    def colorize(self, run: Callable[[np.ndarray], np.ndarray], gray: np.ndarray) -> np.ndarray:
+        """Colour gray faces, uint8 (n, h, w): float32 (n, 3, h, w), channels B, G, R, in [0, 1].
+
+        `run` is the net, and takes and gives the same.
+        """
+        if self.mirrored:
+            straight, turned = np.split(run(np.concatenate([gray, gray[..., ::-1]])), 2)
+            fake = (straight + turned[..., ::-1]) / 2
+        else:
+            fake = run(gray)
+        if self.gain == 1:
+            return fake
+        luminance = (GRAY_WEIGHTS * fake).sum(axis=1, keepdims=True)
+        return luminance + np.float32(self.gain) * (fake - luminance)
+
+
+def use_of(weights: Path) -> Use:
+    """How the weights of a .caffemodel file are used; UserError where use.toml makes no sense."""
+    path = weights.parent / USE_FILE
+    try:
+        sections = tomllib.loads(path.read_text())
+    except FileNotFoundError:
+        return Use()
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not a TOML file ({error}); fetch it again") from None
+    try:
+        return Use(**sections.get(weights.stem, {}))
+    except TypeError:
+        raise UserError(f"{path}: [{weights.stem}] does not say how it is used") from None
