@@ -58,7 +58,7 @@ class Trainer:
         self.best_psnr = -math.inf
 
     def resume(self) -> None:
-        """Go on from the run's last snapshot, on a CPU bit for bit as if it had never stopped.
+        """Go on from the run's last snapshot, bit for bit as if it had never stopped.
 
         But for a net with Dropout, which begins anew with its random numbers.
         """
