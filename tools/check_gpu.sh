@@ -33,10 +33,10 @@ layers_on_gpu=(--gpu "$gpu" tests/engine/test_engine_elements.py tests/engine/te
 ask_driver() { PYTHONPATH=python python3 -c "from colorgan.nets.cuda_driver import *; print($1)"; }
 
 check_without_card() {
-  local wheel packages
+  local wheel
   bash tools/setup.sh
   wheel=$(bash tools/build_caffe.sh --cuda-on-cpu)
-  packages=$(mktemp -d)
+  packages=$(mktemp -d) # not local: the trap reads it after this function
   trap 'rm -rf "$packages"' EXIT
   "$python" -m pip --disable-pip-version-check install --quiet --no-deps --target "$packages" "$wheel"
   ln -s libcaffe.so.1.0.0 "$packages/caffe/libcuda.so.1" # which answers as CUDA's driver as well
