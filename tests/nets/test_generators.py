@@ -103,7 +103,8 @@ def test_opencv_refuses_weights_of_another_shape_under_the_same_name(tmp_path: P
 
 def test_opencv_refuses_a_net_that_no_deploy_prototxt_describes(tmp_path: Path) -> None:
     path = tmp_path / "other.caffemodel"
-    path.write_bytes(b"\n\rDiscriminator" + BEST_WEIGHTS.read_bytes()[17:])
+    best = BEST_WEIGHTS.read_bytes()
+    path.write_bytes(b"\n\rDiscriminator" + best[2 + best[1] :])  # in place of its own name
     with pytest.raises(UserError, match="others need Caffe"):
         open_generator(path, "opencv")
 

@@ -14,6 +14,7 @@ from colorgan.errors import UserError
 from colorgan.luminance import GRAY_WEIGHTS
 
 USE_FILE = "use.toml"
+LEAST_SIDE = 8  # of an image that a net sees: OpenCV cannot halve a map of one pixel
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,11 @@ class Use:
 
         `run` is the net, and takes and gives the same.
         """
+        height, width = gray.shape[1:]
+        if min(height, width) < LEAST_SIDE:
+            beyond = [(0, max(LEAST_SIDE - side, 0)) for side in (height, width)]
+            grown = np.pad(gray, [(0, 0), *beyond], mode="edge")
+            return self.colorize(run, grown)[:, :, :height, :width]
         if self.mirrored:
             straight, turned = np.split(run(np.concatenate([gray, gray[..., ::-1]])), 2)
             fake = (straight + turned[..., ::-1]) / 2
