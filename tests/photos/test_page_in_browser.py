@@ -146,7 +146,7 @@ def test_a_dropped_tiff_without_a_face_is_shown_and_offered_to_be_colored_whole(
     browser.run("document.querySelector('.split').focus()")
     browser.press("Home")
     colored = post(server, path.read_bytes(), "/colorize?whole=1")
-    assert shows(browser, colored.picture, within=12)
+    assert shows(browser, colored.picture, within=16)
     assert browser.run("document.querySelector('.download').textContent") == "Download TIFF"
     result = browser.download(".download", tmp_path / "downloads")
     assert (result.name, result.read_bytes()) == ("coins_colorized.tif", colored.content)
