@@ -26,46 +26,58 @@ def high_copy(descriptor: int) -> int:
     return fcntl.fcntl(descriptor, fcntl.F_DUPFD_CLOEXEC, 10)
 
 
-class Browser:
-    """Chromium with one page, driven by the DevTools protocol: JSON, each message ended by NUL.
+class Chromium:
+    """Chromium as it runs, without a page: JSON both ways, each message ended by NUL.
 
-    Attributes:
-        complaints: what the page's console got: errors, violated policies, exceptions.
-        events: all other events, by their method.
+    It takes this machine for photos.example, and every certificate for true.
     """
 
     FLAGS = (
         "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
         "--disable-background-networking", "--disable-component-update", "--disable-sync",
-        "--hide-scrollbars", "--remote-debugging-pipe",
+        "--hide-scrollbars", "--remote-debugging-pipe", "--ignore-certificate-errors",
+        "--host-resolver-rules=MAP photos.example 127.0.0.1",
     )  # fmt: skip
 
-    def __init__(self, folder: Path, *flags: str) -> None:
+    def __init__(self, folder: Path) -> None:
+        """Start it; the folder, which must not exist, is for its profile."""
         commands, self._commands = os.pipe()
         self._answers, answers = os.pipe()
         # Chromium reads from descriptor 3 and writes to 4, which bash puts in place.
         pipes = [high_copy(commands), high_copy(answers)]
         self._process = subprocess.Popen(
             ["bash", "-c", f'exec "$@" 3<&{pipes[0]} 4>&{pipes[1]}', "bash", "chromium",
-             *self.FLAGS, *flags, f"--user-data-dir={folder}"],
+             *self.FLAGS, f"--user-data-dir={folder}"],
             pass_fds=pipes, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             start_new_session=True,
         )  # fmt: skip
         for descriptor in (commands, answers, *pipes):
             os.close(descriptor)
-        self._numbers, self._received, self._session = itertools.count(1), bytearray(), None
-        self.complaints: list[str] = []
-        self.events: list[dict[str, Any]] = []
-        target = self.do("Target.createTarget", url="about:blank")["targetId"]
-        attached = self.do("Target.attachToTarget", targetId=target, flatten=True)
-        self._session = attached["sessionId"]
-        for domain in ("Page", "Runtime", "Log", "DOM"):
-            self.do(f"{domain}.enable")
+        self._numbers, self._received = itertools.count(1), bytearray()
+
+    def send(self, method: str, parameters: dict[str, Any], session: str | None = None) -> int:
+        """Give a command to the browser, or to a page's session; its number comes back with it."""
+        message = {"id": next(self._numbers), "method": method, "params": parameters}
+        if session:
+            message["sessionId"] = session
+        os.write(self._commands, json.dumps(message).encode() + b"\0")
+        return message["id"]
+
+    def receive(self) -> dict[str, Any]:
+        """The next answer or event."""
+        while b"\0" not in self._received:
+            ready, _, _ = select.select([self._answers], [], [], SECONDS)
+            assert ready, "the browser is silent"
+            part = os.read(self._answers, 1 << 20)
+            assert part, "the browser ended"
+            self._received += part
+        message, _, self._received = self._received.partition(b"\0")
+        return json.loads(message)
 
     def close(self) -> None:
-        self._session = None
+        """End it, by force where it does not end by itself."""
         try:
-            self.do("Browser.close")
+            self.send("Browser.close", {})
             self._process.wait(SECONDS)
         finally:
             if self._process.poll() is None:
@@ -74,14 +86,36 @@ class Browser:
             os.close(self._commands)
             os.close(self._answers)
 
+
+class Browser:
+    """A page in a context of its own, which shares nothing with those before it.
+
+    Attributes:
+        complaints: what the page's console got: errors, violated policies, exceptions.
+        events: all other events, by their method.
+    """
+
+    def __init__(self, chromium: Chromium) -> None:
+        self._chromium, self._session = chromium, None
+        self.complaints: list[str] = []
+        self.events: list[dict[str, Any]] = []
+        context = self.do("Target.createBrowserContext")
+        self._context = context["browserContextId"]
+        target = self.do("Target.createTarget", url="about:blank", **context)["targetId"]
+        attached = self.do("Target.attachToTarget", targetId=target, flatten=True)
+        self._session = attached["sessionId"]
+        for domain in ("Page", "Runtime", "Log", "DOM"):
+            self.do(f"{domain}.enable")
+
+    def close(self) -> None:
+        """Close the page, and forget all that it left."""
+        self._session = None
+        self.do("Target.disposeBrowserContext", browserContextId=self._context)
+
     def do(self, method: str, **parameters: object) -> dict[str, Any]:
         """Give a command and return its result."""
-        number = next(self._numbers)
-        message = {"id": number, "method": method, "params": parameters}
-        if self._session:
-            message["sessionId"] = self._session
-        os.write(self._commands, json.dumps(message).encode() + b"\0")
-        while (answer := self._receive()).get("id") != number:
+        number = self._chromium.send(method, parameters, self._session)
+        while (answer := self._chromium.receive()).get("id") != number:
             self._keep(answer)
         assert "error" not in answer, (method, answer)
         return answer["result"]
@@ -105,7 +139,7 @@ class Browser:
             return event["method"] == method and parameters.items() <= event["params"].items()
 
         while not any(map(came, self.events)):
-            self._keep(self._receive())
+            self._keep(self._chromium.receive())
 
     def run(self, script: str) -> Any:
         """The value of an expression on the page; of a promise, once it is kept."""
@@ -116,10 +150,10 @@ class Browser:
         return answer["result"].get("value")
 
     def wait_until(self, condition: str) -> None:
-        """Wait for the page to fulfil a condition, looked at before each frame that is drawn."""
+        """Wait for the page to fulfil a condition, and to draw itself once more."""
         self.run(
             "new Promise(done => { const look = () => "
-            f"({condition}) ? done() : requestAnimationFrame(look); look(); }})"
+            f"({condition}) ? requestAnimationFrame(done) : setTimeout(look, 20); look(); }})"
         )
 
     def screenshot(self, selector: str) -> np.ndarray:
@@ -151,6 +185,7 @@ class Browser:
         self.do(
             "Browser.setDownloadBehavior",
             behavior="allow", downloadPath=str(folder), eventsEnabled=True,
+            browserContextId=self._context,
         )  # fmt: skip
         before = set(folder.glob("*"))
         self.events.clear()
@@ -189,17 +224,9 @@ class Browser:
             self.do("Input.dispatchTouchEvent", type=kind, touchPoints=[{"x": x, "y": y}])
         self.do("Input.dispatchTouchEvent", type="touchEnd", touchPoints=[])
 
-    def _receive(self) -> dict[str, Any]:
-        while b"\0" not in self._received:
-            ready, _, _ = select.select([self._answers], [], [], SECONDS)
-            assert ready, "the browser is silent"
-            part = os.read(self._answers, 1 << 20)
-            assert part, "the browser ended"
-            self._received += part
-        message, _, self._received = self._received.partition(b"\0")
-        return json.loads(message)
-
     def _keep(self, event: dict[str, Any]) -> None:
+        if event.get("sessionId") not in (None, self._session):
+            return  # of a page before this one
         parameters = json.dumps(event["params"])
         logged = event["method"] in ("Log.entryAdded", "Runtime.consoleAPICalled")
         if logged or event["method"] == "Runtime.exceptionThrown":
@@ -209,14 +236,19 @@ class Browser:
 
 
 @contextmanager
-def browsing(folder: Path, *flags: str) -> Iterator[Browser]:
-    """A browser while the block lasts, which has nothing to complain of at its end.
-
-    Without one, the test is skipped. The folder, which must not exist, is for its profile.
-    """
+def running_chromium(folder: Path) -> Iterator[Chromium]:
+    """Chromium while the block lasts; without one, the test is skipped."""
     if shutil.which("chromium") is None:
         pytest.skip("no chromium: apt-get install chromium")
-    browser = Browser(folder, *flags)
+    chromium = Chromium(folder)
+    yield chromium
+    chromium.close()
+
+
+@contextmanager
+def browsing(chromium: Chromium) -> Iterator[Browser]:
+    """A browser while the block lasts, which has nothing to complain of at its end."""
+    browser = Browser(chromium)
     yield browser
     browser.close()
     assert browser.complaints == []

@@ -8,7 +8,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 import skimage.data
 
+from browser import Chromium, running_chromium
 from colorgan.errors import UserError
 from colorgan.faces.downloads import PARTITION, find_lists
 from colorgan.luminance import chroma_of, in_unit_range
@@ -95,6 +96,13 @@ def driver_of_a_gtx_1080(tmp_path_factory: pytest.TempPathFactory) -> Path:
     command = ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", folder / "libcuda.so.1"]
     subprocess.run(command, input=code, text=True, check=True)
     return folder
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
+    """One for all tests of a process: each has a page, and a context, of its own."""
+    with running_chromium(tmp_path_factory.mktemp("chromium") / "profile") as running:
+        yield running
 
 
 @pytest.fixture(scope="session")

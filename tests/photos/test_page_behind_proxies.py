@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from browser import Browser, browsing
+from browser import Browser, Chromium, browsing
 from colorgan.photos.page.senders import PublicUrl
 from conftest import Run
 from reverse_proxy import Proxy, make_certificate, proxying
@@ -184,10 +184,8 @@ def test_the_page_is_found_without_its_last_slash(public: Server) -> None:
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    """A browser that takes this machine for photos.example, and its certificate for true."""
-    flags = ("--host-resolver-rules=MAP photos.example 127.0.0.1", "--ignore-certificate-errors")
-    with browsing(tmp_path / "profile", *flags) as running:
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    with browsing(chromium) as running:
         yield running
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from browser import Browser, browsing
+from browser import Browser, Chromium, browsing
 from served_page import Server, encoded, gray_of, post, serving_page
 
 
@@ -26,8 +26,8 @@ def faceless() -> np.ndarray:
 
 
 @pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Browser]:
-    with browsing(tmp_path / "profile") as running:
+def browser(chromium: Chromium) -> Iterator[Browser]:
+    with browsing(chromium) as running:
         yield running
 
 

@@ -13,7 +13,7 @@ import pytest
 import skimage.data
 from PIL import Image
 
-from browser import Browser, browsing
+from browser import Browser, Chromium, browsing
 from colorgan.photos.page.workshop import WAITING
 from served_page import (
     SECONDS,
@@ -38,9 +38,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def browser(tmp_path: Path, server: Server) -> Iterator[Browser]:
+def browser(chromium: Chromium, server: Server) -> Iterator[Browser]:
     """A browser that shows the page, in which nothing goes wrong but what is cleared away."""
-    with browsing(tmp_path / "profile") as running:
+    with browsing(chromium) as running:
         open_page(running, server)
         yield running
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import skimage.data
 
-from browser import Browser, browsing
+from browser import Browser, Chromium, browsing
 from conftest import Run, chroma_in
 from served_page import Server, decoded, encoded, gray_of, serving_page
 
@@ -25,9 +25,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture
-def browser(tmp_path: Path, server: Server) -> Iterator[Browser]:
+def browser(chromium: Chromium, server: Server) -> Iterator[Browser]:
     """A browser that shows the page."""
-    with browsing(tmp_path / "profile") as running:
+    with browsing(chromium) as running:
         running.resize(1100, 1200)
         running.open(f"http://127.0.0.1:{server.port}/")
         yield running

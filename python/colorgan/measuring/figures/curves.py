@@ -78,7 +78,8 @@ def curves_figure(records: list[dict], l2_records: list[dict] | None = None) -> 
     columns = 2
     rows = max(1, -(-len(panels) // columns))
     with rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.4 * rows), layout="constrained")
+        figure = Figure(figsize=(9, 2.4 * rows))
+        _lay_out(figure)
         for position, (title, logarithmic, lines) in enumerate(panels, start=1):
             axes = figure.add_subplot(rows, columns, position)
             _draw_panel(axes, runs, lines)
@@ -92,6 +93,21 @@ def curves_figure(records: list[dict], l2_records: list[dict] | None = None) -> 
             if position > len(panels) - columns:
                 axes.set_xlabel("iteration")
         return drawn(figure)
+
+
+def _lay_out(figure: Figure) -> None:
+    """Leave room for titles and labels, in inches.
+
+    matplotlib can find out how much they need, by drawing everything twice before: that took longer
+    than all else in a short run.
+    """
+    width, height = figure.get_size_inches()
+    left, right, bottom, top = 0.6, 0.1, 0.45, 0.3
+    panel = 2.4 - bottom - top
+    figure.subplots_adjust(
+        left=left / width, right=1 - right / width, wspace=0.15,
+        bottom=bottom / height, top=1 - top / height, hspace=(bottom + top) / panel,
+    )  # fmt: skip
 
 
 class PlainLogFormatter(LogFormatter):
