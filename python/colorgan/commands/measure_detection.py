@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--images", type=Path, required=True, metavar="DIR_OR_ZIP", help="aligned CelebA")
     add("--out", type=Path, required=True, metavar="FILE", help="the JSON file")
     add("--faces", type=positive_int, default=100, metavar="N", help="in each case (100)")
-    add("--point-faces", type=positive_int, default=2000, metavar="N", help="for the mean (2000)")
+    add("--point-faces", type=positive_int, default=2000, metavar="N", help="crowds, mean (2000)")
     add("--sides", nargs="+", choices=SIDES, default=["detector", "yunet"])
 
 

@@ -8,13 +8,13 @@ CelebA's faces, gray, are laid into frames at a known size and tilt. Three sides
 
 A face is found where a side's eyes are, on the average, less than half an eye distance from where
 CelebA's alignment has them. Their error is in eye distances and holds that of CelebA's alignment.
-Then many faces are to be found in one large frame, and one in photos made to look old, which are
-coloured as well. The last part is where the detector finds the five points in CelebA's images, on
-the average: landmarks.CELEBA_POINTS.
+Then many faces, each of another image, are to be found in one large frame, and one in photos made
+to look old, which are coloured as well. The last part is where the detector finds the five points
+in CelebA's images, on the average: landmarks.CELEBA_POINTS.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -194,7 +194,7 @@ def measure_emptiness(images: list[np.ndarray], find: Find) -> dict[str, int]:
     }
 
 
-def measure_points(images: Iterator[np.ndarray]) -> dict[str, Any]:
+def measure_points(images: Iterable[np.ndarray]) -> dict[str, Any]:
     """Where the detector finds the five points in CelebA's images: mean and standard deviation.
 
     Of several faces that whose eyes are nearest to those of the alignment counts.
@@ -241,8 +241,8 @@ def measure_detection(
 ) -> dict[str, Any]:
     """Measure case after case, and print a table meanwhile; what is kept as detection.json.
 
-    `faces` of CelebA's `images` are laid into each case, `point_faces` make the mean points. Our
-    own side is always one of them.
+    `faces` of CelebA's `images` are laid into each case; `point_faces` make the crowds and the mean
+    points. Our own side is always one of them.
     """
     sides = {name: SIDES[name]() for name in dict.fromkeys([OURS, *side_names])}
     colored = list(color_images(images, faces))
@@ -254,8 +254,9 @@ def measure_detection(
         row = {side: measure_case(case, grays, find) for side, find in sides.items()}
         result["cases"][case.name] = row
         print(f"{case.name:40}", *(f"{cell(one):>18}" for one in row.values()), flush=True)
+    many = list(gray_images(images, point_faces))
     for crowd in CROWDS:
-        row = {side: measure_crowd(crowd, grays, find) for side, find in sides.items()}
+        row = {side: measure_crowd(crowd, many, find) for side, find in sides.items()}
         result["crowds"][crowd.name] = row
         print(f"{crowd.name:62}", *(f"{one['found']:>8.1%}" for one in row.values()), flush=True)
     colorizer = Colorizer()
@@ -266,8 +267,7 @@ def measure_detection(
         print(f"{name:40}", *found, f"colour error {row['color_error']:.1f}", flush=True)
     result["without_faces"] = {side: measure_emptiness(grays, find) for side, find in sides.items()}
     print("without faces:", result["without_faces"], flush=True)
-    many = gray_images(images, point_faces)
-    result["points"] = measure_points(tqdm(many, total=point_faces, unit="face", disable=None))
+    result["points"] = measure_points(tqdm(many, unit="face", disable=None))
     print("points:", result["points"]["mean"])
     return result
 

@@ -83,15 +83,16 @@ class Crowd:
     ) -> tuple[np.ndarray, np.ndarray]:
         """A frame with faces of aligned images, and where their eyes are, `(n, 2, 2)`.
 
-        Each is somewhere in a cell of its own, of a grid that fills the frame.
+        Each is somewhere in a cell of its own, of a grid that fills the frame. No image comes twice
+        before all have come.
         """
         width, height = self.size
         columns = int(np.ceil(np.sqrt(len(self.faces) * width / height)))
         rows = int(np.ceil(len(self.faces) / columns))
         cell = np.array([width / columns, height / rows])
-        frame, places = wallpaper(self.size), []
+        frame, places, order = wallpaper(self.size), [], random.permutation(len(grays))
         for at, (apart, quarters) in enumerate(self.faces):
-            face, eyes = _turned_face(grays[random.integers(len(grays))], apart, quarters)
+            face, eyes = _turned_face(grays[order[at % len(order)]], apart, quarters)
             room = cell - face.shape[::-1]
             corner = (cell * [at % columns, at // columns] + random.random(2) * room).astype(int)
             (left, top), (right, bottom) = corner, corner + face.shape[::-1]
