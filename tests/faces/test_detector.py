@@ -6,6 +6,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import skimage.data
 
 from colorgan.errors import UserError
 from colorgan.faces import celeba as archive
@@ -15,6 +16,8 @@ from colorgan.faces.drawn.traits import sample_traits
 from colorgan.faces.images import ImageReader, open_source
 from colorgan.faces.landmarks import CELEBA_POINTS, yaw
 from colorgan.faces.similarity import transformed
+from colorgan.measuring.aging import blurred, scratched
+from colorgan.measuring.detection_frames import places
 from programs import run_python
 
 SIZE = 64
@@ -158,6 +161,10 @@ def spoilt(gray: np.ndarray, how: str) -> np.ndarray:
         return cv2.convertScaleAbs(gray, alpha=0.08, beta=150)
     if how == "dark":
         return gray // 20
+    if how == "scratches":
+        return scratched(gray, random)
+    if how == "blur":
+        return blurred(gray, 5)
     if how == "grain":
         noise = cv2.GaussianBlur(random.standard_normal(gray.shape), (0, 0), 0.8)
         return np.clip(gray + noise * (20 / noise.std()), 0, 255).astype(np.uint8)
@@ -165,7 +172,7 @@ def spoilt(gray: np.ndarray, how: str) -> np.ndarray:
     return np.uint8(255 * (gray / 255 > (np.cos(x + y) + np.cos(x - y)) / 4 + 0.5))  # dots of print
 
 
-@pytest.mark.parametrize("how", ["faded", "dark", "grain", "print"])
+@pytest.mark.parametrize("how", ["faded", "dark", "grain", "print", "scratches", "blur"])
 def test_a_face_is_found_in_a_photo_that_is(detector, photo, how):
     (expected,) = detector.detect(photo).landmarks
     found = detector.detect(spoilt(photo, how)).landmarks
@@ -204,6 +211,32 @@ def test_the_points_of_a_face_cut_off_by_the_border_stay_in_place(detector, draw
         assert found.boxes[0].min() >= 0 and found.boxes[0, 2] <= SIZE - cut
         shifts.append((found.landmarks[0] + [cut, 0] - surest(detector, gray))[:, 0].mean())
     assert np.mean(shifts) == pytest.approx(0, abs=1)
+
+
+@pytest.mark.parametrize("border", ["left", "right", "lower"])
+def test_half_a_face_at_the_border_is_found_with_all_its_points(detector, photo, border):
+    (whole,) = detector.detect(photo).landmarks
+    x, y = whole.mean(axis=0).round().astype(int)
+    left, right = (x if border == "left" else 0), (x if border == "right" else None)
+    half = photo[: y + 15 if border == "lower" else None, left:right]
+    (found,) = detector.detect(half).landmarks
+    off = np.linalg.norm(found + [left, 0] - whole, axis=1)
+    assert off[:2].max() < 0.3 * np.linalg.norm(whole[1] - whole[0])
+
+
+def test_no_coins_are_taken_for_faces(detector):
+    """Some bear a head in profile."""
+    for scale in (0.5, 0.75, 1):
+        coins = cv2.resize(skimage.data.coins(), None, fx=scale, fy=scale)
+        assert len(detector.detect(coins)) == 0, scale
+
+
+def test_no_faces_are_found_where_there_are_none_cut_anywhere(detector):
+    """Half a thing beside its mirror image may look like a face."""
+    random = np.random.default_rng(0)
+    for place in places():
+        top, left = (int(random.integers(side // 2)) for side in place.shape)
+        assert len(detector.detect(place[top : top + 160, left : left + 160])) == 0
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 20000), (40000, 2), (2, 60000), (3, 5)])

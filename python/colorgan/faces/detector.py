@@ -65,7 +65,8 @@ class FaceDetector:
     degrees. What is faded or dark is searched with its contrast stretched, too. Each face is then
     looked at by itself, set upright, roughly and then closely, until it stays in place: from there
     its points and score are, and what is no face there, in that place and the right way up, is
-    dropped.
+    dropped. Blurred and scratched faces look like none closely; there the rough look is enough, if
+    it is sure.
 
     `colorgan measure-detection` measures what this finds, misses and takes for a face.
     """
@@ -79,10 +80,12 @@ class FaceDetector:
     QUARTERS, DIAGONALS = (90, 180, 270), (45, 135, 225, 315)  # degrees
     SMOOTHINGS = (1.5, 3.0)  # standard deviations, in pixels of the middle size
     SEARCH_SCORE, SCORE = 0.3, 0.83  # that earns a closer look; that two looks need on average
+    ROUGH_SCORE = 0.86  # that a rough look needs by itself
     SURE = 0.9  # score that all but 3 in 100 faces have
     ROUGH, CLOSE = _CloseUp(120, 30), _CloseUp(320, 80)
-    MOST_LOOKS = 3  # close ones
+    MOST_LOOKS = 3  # of a kind
     FARTHEST, STEADY = 0.75, 0.15  # eye distances that a face moves in a look at most, in the last
+    REACH = 2.0  # eye distances from a face's middle to what may be cut off
     OVERLAP = 0.3  # intersection over union above which two faces are one
 
     def __init__(self) -> None:
@@ -174,32 +177,54 @@ class FaceDetector:
     def _look_closer(self, levels: list[Level], landmarks: np.ndarray) -> "_Faces":
         """The one face at these points as it looks upright; none if there is none.
 
-        It is looked at until it stays where it was: of a face that leans, or is turned aside, the
-        first look tells no more than that.
+        Half a face at the border looks like none, but like a whole one beside its mirror image.
         """
-        rough, _ = self._look_at(levels, landmarks, self.ROUGH)
-        face = rough
+        for mirrored in (False, True) if self._may_be_cut(levels[0], landmarks) else (False,):
+            rough, stays = self._until_it_stays(levels, landmarks, self.ROUGH, mirrored)
+            if not len(rough):
+                continue
+            close, settles = self._until_it_stays(levels, rough.landmarks[0], self.CLOSE, mirrored)
+            if settles and (close.scores + rough.scores)[0] / 2 > self.SCORE:
+                return close
+            if stays and rough.scores[0] > self.ROUGH_SCORE:
+                return rough
+        return rough[[]]
+
+    def _may_be_cut(self, level: Level, landmarks: np.ndarray) -> bool:
+        """Whether the face at these points may reach beyond the photo's border."""
+        size = transformed(np.array(level.image.shape[::-1]), level.to_photo)
+        middle, reach = landmarks.mean(axis=0), self.REACH * _eye_distance(landmarks)
+        return bool(((middle < reach) | (middle > size - reach)).any())
+
+    def _until_it_stays(
+        self, levels: list[Level], landmarks: np.ndarray, how: _CloseUp, mirrored: bool
+    ) -> tuple["_Faces", bool]:
+        """The one face at these points, or none, looked at until it stays where it was.
+
+        And whether it does: of a face that leans, or is turned aside, the first look tells no more
+        than that.
+        """
         for _ in range(self.MOST_LOOKS):
-            if not len(face):
-                return face
-            face, moved = self._look_at(levels, face.landmarks[0], self.CLOSE)
-            if moved < self.STEADY:
-                return face[(face.scores + rough.scores) / 2 > self.SCORE]
-        return face[[]]
+            face, moved = self._look_at(levels, landmarks, how, mirrored)
+            if not len(face) or moved < self.STEADY:
+                break
+            landmarks = face.landmarks[0]
+        return face, moved < self.STEADY
 
     def _look_at(
-        self, levels: list[Level], landmarks: np.ndarray, how: _CloseUp
+        self, levels: list[Level], landmarks: np.ndarray, how: _CloseUp, mirrored: bool
     ) -> tuple["_Faces", float]:
         """The one face that a view shows where these points are, or none.
 
         And how far it is from there, in eye distances: the average face laid on these points and on
-        those seen.
+        those seen. Beyond its border the photo goes on as its last pixels do, or `mirrored`.
         """
         to_photo = nearest_similarity(how.points, landmarks)
         expected = transformed(how.points, to_photo)
         eyes = _eye_distance(expected)
         level = min(levels, key=lambda level: abs(math.log(level.scale * eyes / how.eyes)))
-        seen = self._look(stretched(level.cut(to_photo, how.side)), to_photo)
+        view = level.cut(to_photo, how.side, mirrored)
+        seen = self._look(stretched(view), to_photo)
         fits = [nearest_similarity(how.points, points) for points in seen.landmarks]
         places = np.array([transformed(how.points, fit) for fit in fits]).reshape(-1, 5, 2)
         moved = np.linalg.norm(places - expected, axis=2).mean(axis=1) / eyes

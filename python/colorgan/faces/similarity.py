@@ -32,14 +32,18 @@ def of_pixels(transform: np.ndarray) -> np.ndarray:
     return np.c_[transform[:, :2], transformed(center, transform) - center]
 
 
-def warped(image: np.ndarray, to_image: np.ndarray, size: Sequence[int]) -> np.ndarray:
+def warped(
+    image: np.ndarray,
+    to_image: np.ndarray,
+    size: Sequence[int],
+    border: int = cv2.BORDER_REPLICATE,
+) -> np.ndarray:
     """A view of an image, of this width and height; `to_image` takes its points to the image's.
 
     Beyond the image its border is repeated, as in CelebA's own images: of faces that it cuts, the
     points are found closer to the whole face's than with black there.
     """
     how = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    border = cv2.BORDER_REPLICATE
     return cv2.warpAffine(
         image, of_pixels(to_image), tuple(map(int, size)), flags=how, borderMode=border
     )

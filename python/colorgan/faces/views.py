@@ -58,10 +58,11 @@ class Level:
             view = warped(self.image, tile_to_level, (right - left, bottom - top))
             yield view, after(tile_to_level, self.to_photo)
 
-    def cut(self, view_to_photo: np.ndarray, side: int) -> np.ndarray:
-        """A square view of the photo, made of this level."""
+    def cut(self, view_to_photo: np.ndarray, side: int, mirrored: bool = False) -> np.ndarray:
+        """A square view of the photo, made of this level; `mirrored` at the photo's border."""
         to_level = cv2.invertAffineTransform(self.to_photo)
-        return warped(self.image, after(view_to_photo, to_level), (side, side))
+        border = cv2.BORDER_REFLECT if mirrored else cv2.BORDER_REPLICATE
+        return warped(self.image, after(view_to_photo, to_level), (side, side), border)
 
 
 def _tiles(length: int) -> Iterator[tuple[int, int]]:
