@@ -149,9 +149,12 @@ def test_what_is_no_hint_or_reference_for_a_photo_is_one_line(
     empty = strokes_file(tmp_path / "empty.png", (512, 512))
     text = tmp_path / "text.png"
     text.write_text("no picture\n")
-    missing = tmp_path / "missing.png"
+    missing, faint = tmp_path / "missing.png", tmp_path / "faint.png"
+    cv2.imwrite(str(faint), cv2.merge([photo, photo, photo + (photo < 255)]))
     cases = [
         ([old, "--hint", f"512,0,{BLUE}"], "512,0 is outside of the photo, 512 x 512 pixels"),
+        ([old, "--hint", "-5,1,#ff0000"], "-5,1 is outside of the photo, 512 x 512 pixels"),
+        ([old, "--hint", "-x"], "--hint -x: is not X,Y,#RRGGBB"),
         ([old, "--hint", "1,1,blue"], "--hint 1,1,blue: is not X,Y,#RRGGBB"),
         ([old, "--hint", "1.5,1,#000000"], "--hint 1.5,1,#000000: is not X,Y,#RRGGBB"),
         ([old, "--hint", "1,1,#12345"], "is not X,Y,#RRGGBB"),
@@ -166,7 +169,9 @@ def test_what_is_no_hint_or_reference_for_a_photo_is_one_line(
         ([film, "--hints", strokes], "film.avi, a film, is not"),
         ([film, "--hint", f"1,1,{BLUE}"], "film.avi, a film, is not"),
         ([film, "--reference", strokes], "film.avi: a film takes no colours from a --reference"),
-        ([old, "--reference", coins], f"--reference {coins}: has no colour"),
+        ([old, "--reference", coins], f"--reference {coins}: has no colour; take a coloured"),
+        ([old, "--reference", faint], f"--reference {faint}: has no colour; take a coloured"),
+        ([old, "--reference", "-a.jpg"], "--reference -a.jpg: cannot be read"),
         ([old, "--reference", text], f"--reference {text}: not a picture"),
         ([old, "--reference", missing], f"--reference {missing}: cannot be read"),
         ([old, "--faces-only", "--hints", strokes], "--faces-only: takes no --hints"),

@@ -61,6 +61,35 @@ def test_a_command_that_there_is_not_ends_in_one_line() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("colorize", "the following arguments are required: IN"),
+        ("colorize a.jpg --hint", "argument --hint: expected one argument"),
+        ("colorize a.jpg --hint --whole", "argument --hint: expected one argument"),
+        ("colorize a.jpg --quality -5", "argument --quality: -5 is not from 1 to 100"),
+        ("colorize a.jpg --quality high", "argument --quality: high is not from 1 to 100"),
+        ("colorize a.jpg --max-megapixels -x", "argument --max-megapixels: -x is not a positive"),
+        ("colorize a.jpg --max-megapixels 1e308", "1e308 is not a positive number up to 1e9"),
+        ("demo --device -gpu", "-gpu"),
+        ("demo --port -1", "argument --port: -1 is not from 0 to 65535"),
+        ("demo --public-url -x", "argument --public-url: '-x' is no address of a page"),
+        ("demo --weights -x", "-x: "),
+        ("train --lambda -1", "argument --lambda: -1 is not a positive number"),
+        ("evaluate --skip -1", "argument --skip: -1 is not a whole number from 0 on"),
+        ("compare-methods --data x --out -y", "--out must end in .json"),
+        ("build-lmdb --size 200", "argument --size: 200 is not a whole number from 1 to 178"),
+        ("build-lmdb --max-bad -0.1", "argument --max-bad: -0.1 is not from 0 to 1"),
+        ("make-sample-faces --workers 0", "argument --workers: 0 is not a whole number from 1 on"),
+    ],
+)
+def test_a_command_line_that_is_wrong_ends_in_one_line(words: str, told: str) -> None:
+    done = run_program(*words.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    line = done.stderr.removesuffix("\n")
+    assert told in line and "\n" not in line
+
+
 def test_the_scripts_of_the_clone_are_commands_too() -> None:
     done = run_program("reproduce", "--help")
     assert done.returncode == 0

@@ -1,42 +1,76 @@
 """What commands take on their command lines: types for argparse, and what several share."""
 
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from colorgan.errors import UserError
+
+Number = TypeVar("Number", int, float)
+
+
+class CommandParser(ArgumentParser):
+    """Parses a command line; what is wrong with it is told in one line, by a `UserError`."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the parsing."""
+        raise UserError(f"{message}; {self.prog} --help tells more")
+
+    def with_values(self, words: Sequence[str]) -> list[str]:
+        """Tie values that begin with "-" to their options, so that they are not taken for others.
+
+        `--hint -5,1,#ff0000` becomes `--hint=-5,1,#ff0000`.
+        """
+        tied: list[str] = []
+        options = self._option_string_actions  # argparse has no public table of them
+        for word in words:
+            wants_one = tied and "--" not in tied and tied[-1] in options
+            is_value = word.startswith("-") and word != "--" and word.split("=")[0] not in options
+            if wants_one and is_value and options[tied[-1]].nargs is None:
+                tied[-1] += f"={word}"
+            else:
+                tied.append(word)
+        return tied
+
+
+def number(text: str, kind: type[Number], fits: Callable[[Number], bool], told: str) -> Number:
+    """The int or float that a text is; ArgumentTypeError, "is not ...", where it does not fit."""
+    with suppress(ValueError):
+        if fits(value := kind(text)):
+            return value
+    raise ArgumentTypeError(f"{text} is not {told}")
 
 
 def positive_int(text: str) -> int:
     """Counts something."""
-    if (value := int(text)) < 1:
-        raise ArgumentTypeError(f"{text} is not 1 or more")
-    return value
+    return number(text, int, lambda value: value >= 1, "a whole number from 1 on")
 
 
 def natural_int(text: str) -> int:
     """Numbers something from 0."""
-    if (value := int(text)) < 0:
-        raise ArgumentTypeError(f"{text} is not 0 or more")
-    return value
+    return number(text, int, lambda value: value >= 0, "a whole number from 0 on")
 
 
 def positive_float(text: str) -> float:
     """Weighs something."""
-    if not 0 < (value := float(text)) < float("inf"):
-        raise ArgumentTypeError(f"{text} is not a positive number")
-    return value
+    return number(text, float, lambda value: 0 < value < float("inf"), "a positive number")
+
+
+def millions(text: str) -> float:
+    """Counts something in millions: as many as can be."""
+    return number(text, float, lambda value: 0 < value <= 1e9, "a positive number up to 1e9")
 
 
 def fraction(text: str) -> float:
     """A part of something that is neither nothing nor all of it."""
-    if not 0 < (value := float(text)) < 1:
-        raise ArgumentTypeError(f"{text} is not between 0 and 1")
-    return value
+    return number(text, float, lambda value: 0 < value < 1, "between 0 and 1")
 
 
 def percentage(text: str) -> int:
     """A quality from 1 to 100."""
-    if not 1 <= (value := int(text)) <= 100:
-        raise ArgumentTypeError(f"{text} is not from 1 to 100")
-    return value
+    return number(text, int, lambda value: 1 <= value <= 100, "from 1 to 100")
 
 
 def named_path(text: str) -> tuple[str, Path]:
@@ -54,7 +88,7 @@ def add_coloring_arguments(parser: ArgumentParser) -> None:
     add("--device", help="caffe, opencv, gpu or gpu:N (caffe if installed, else opencv)")
     add(
         "--max-megapixels",
-        type=positive_float,
+        type=millions,
         default=100,
         metavar="N",
         help="refuse larger pictures (100)",

@@ -5,11 +5,11 @@ colorgan build-lmdb --any-photos --images ~/Pictures --out data/ours
 """
 
 import os
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
 
-from colorgan.commands.arguments import positive_int
+from colorgan.commands.arguments import number, positive_int
 from colorgan.errors import UserError
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.dataset import BuildOptions, build_dataset
@@ -17,17 +17,12 @@ from colorgan.faces.downloads import partition_lists
 
 
 def _face_size(text: str) -> int:
-    value = positive_int(text)
-    if value > CROP_SIDE:
-        raise ArgumentTypeError(f"at most {CROP_SIDE}, the side of the crop")
-    return value
+    told = f"a whole number from 1 to {CROP_SIDE}, the side of the crop"
+    return number(text, int, lambda value: 1 <= value <= CROP_SIDE, told)
 
 
 def _share(text: str) -> float:
-    value = float(text)
-    if not 0 <= value <= 1:
-        raise ArgumentTypeError("from 0 to 1")
-    return value
+    return number(text, float, lambda value: 0 <= value <= 1, "from 0 to 1")
 
 
 def add_arguments(parser: ArgumentParser) -> None:

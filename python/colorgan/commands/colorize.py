@@ -18,7 +18,7 @@ from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.hints import Point
 from colorgan.photos.jobs import Job, plan_jobs
 from colorgan.photos.pictures import read_color, read_strokes
-from colorgan.photos.reference import Reference
+from colorgan.photos.reference import COLORLESS, is_colorless
 from colorgan.photos.runner import JobRunner, Wishes, note
 
 EPILOG = """\
@@ -71,7 +71,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def point_of(text: str) -> Point:
     """The X,Y,#RRGGBB of a --hint; UserError for anything else."""
-    match = re.fullmatch(r"(\d{1,9}),(\d{1,9}),#([0-9a-fA-F]{6})", text, re.ASCII)
+    match = re.fullmatch(r"(-?\d{1,9}),(-?\d{1,9}),#([0-9a-fA-F]{6})", text, re.ASCII)
     if match is None:
         raise UserError(f"--hint {text}: is not X,Y,#RRGGBB, such as 120,80,#7a2b2b")
     red, green, blue = bytes.fromhex(match[3])
@@ -84,19 +84,11 @@ def strokes_in(path: Path, max_pixels: int) -> np.ndarray:
 
 
 def colors_in(path: Path, max_pixels: int) -> np.ndarray:
-    """The photo of a --reference: BGR `(h, w, 3)`, upright; UserError for one in gray."""
+    """The photo of a --reference: BGR `(h, w, 3)`, upright; UserError for one without colour."""
     color = read_color(path, max_pixels, f"--reference {path}")
-    if color is None:
-        raise UserError(f"--reference {path}: has no colour; take a coloured photo")
+    if color is None or is_colorless(color):
+        raise UserError(f"--reference {path}: {COLORLESS}")
     return color
-
-
-def reference_of(colorizer: Colorizer, color: np.ndarray) -> Reference:
-    """Look at a --reference; UserError where its colours are too faint to be any."""
-    try:
-        return colorizer.reference_of(color)
-    except ValueError as error:
-        raise UserError(f"--reference: {error}") from None
 
 
 def check_hints(options: Namespace, jobs: list[Job]) -> None:
@@ -163,7 +155,7 @@ def run(options: Namespace) -> int:
         colorizer = Colorizer(options.weights, options.device)
     if example is not None:
         with times.phase("look at the reference"):
-            wishes = replace(wishes, reference=reference_of(colorizer, example))
+            wishes = replace(wishes, reference=colorizer.reference_of(example))
     runner = JobRunner(colorizer, wishes, times)
     for error in plan.errors:
         runner.refuse(error)

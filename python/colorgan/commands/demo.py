@@ -4,7 +4,7 @@ import signal
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from contextlib import suppress
 
-from colorgan.commands.arguments import add_coloring_arguments, positive_float
+from colorgan.commands.arguments import add_coloring_arguments, millions, number
 from colorgan.photos.page.senders import PublicUrl
 from colorgan.photos.page.server import PageServer
 from colorgan.photos.page.workshop import Workshop
@@ -19,9 +19,7 @@ it; a tunnel as of ssh -L needs no option.
 
 def port_number(text: str) -> int:
     """A TCP port; 0 for any free one."""
-    if not 0 <= (value := int(text)) <= 65535:
-        raise ArgumentTypeError(f"{text} is not from 0 to 65535")
-    return value
+    return number(text, int, lambda value: 0 <= value <= 65535, "from 0 to 65535")
 
 
 def public_url(text: str) -> PublicUrl:
@@ -48,7 +46,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add(
         "--max-upload-mb",
-        type=positive_float,
+        type=millions,
         default=50,
         metavar="N",
         help="refuse larger files (50)",

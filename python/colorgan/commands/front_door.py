@@ -9,7 +9,7 @@ import importlib.util
 import os
 import signal
 import sys
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -17,6 +17,7 @@ from types import ModuleType
 import argcomplete
 
 from colorgan import __version__
+from colorgan.commands.arguments import CommandParser
 from colorgan.errors import UserError, run_program
 from colorgan.places import IN_CLONE, ROOT
 
@@ -90,7 +91,7 @@ def dispatch(words: Sequence[str], command: Command | None) -> int | None:
         raise UserError(f"{words[0]}: no such command; colorgan --help lists them")
     completed = os.environ.get("COMP_LINE", "").split()[1:2]  # the shell's, of which words is not
     command = next((row for row in COMMANDS if row.name in completed), command)
-    parser = ArgumentParser(
+    parser = CommandParser(
         prog="colorgan",
         description="Colour gray faces with a GAN, in Caffe.",
         epilog="colorgan COMMAND --help tells more.",
@@ -110,6 +111,7 @@ def dispatch(words: Sequence[str], command: Command | None) -> int | None:
         if module:
             module.add_arguments(subparser)
             subparser.set_defaults(_run=module.run)
+            words = subparser.with_values(words)
     argcomplete.autocomplete(parser)
     options = parser.parse_args(words)
     run = options._run

@@ -5,6 +5,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from colorgan.commands.arguments import positive_int
 from colorgan.faces.drawn.sample import SampleOptions, make_sample
 
 
@@ -34,7 +35,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--workers",
-        type=int,
+        type=positive_int,
         default=len(os.sched_getaffinity(0)),
         help="processes; the faces are the same with any number (default: one a core)",
     )

@@ -35,6 +35,9 @@ _COARSEST = 0.5  # pixels of a photo to one of the crop: heads are told at that 
 _SEED = 2002
 _FAINTEST = 0.01  # chroma below this all over is none: JPEG and scanners make as much of gray
 
+COLORLESS = "has no colour; take a coloured photo"
+"""What is said of a reference that has none."""
+
 
 class Reference:
     """A coloured photo whose colours gray ones are to have.
@@ -51,10 +54,10 @@ class Reference:
         for one that has no colour.
         """
         check_colored(bgr)
+        if is_colorless(bgr):
+            raise ValueError(f"the reference {COLORLESS}")
         small = shrunk(bgr, _PIXELS)
         photo = _View.of(small)
-        if np.abs(photo.chroma).max() < _FAINTEST:
-            raise ValueError("the reference has no colour; take a coloured photo")
         heads = _heads(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), bgr.shape, faces)
         outside = _outside(heads, photo.luminance.shape)
         self._whole = _Swatch([photo])
@@ -212,6 +215,11 @@ def _outside(heads: list[_Head], shape: tuple[int, int]) -> np.ndarray | None:
         head.lay(np.ones((1, _FACE_SIDE, _FACE_SIDE), np.float32), covered)
     outside = covered[0] < 0.5
     return outside if heads and outside.any() else None
+
+
+def is_colorless(bgr: np.ndarray) -> bool:
+    """Whether a photo, BGR `(h, w, 3)`, is in gray, or its colours are too faint to be any."""
+    return bool(np.abs(_View.of(shrunk(bgr, _PIXELS)).chroma).max() < _FAINTEST)
 
 
 def check_colored(bgr: object) -> None:

@@ -21,7 +21,7 @@ from colorgan.photos.encoding import encode_picture
 from colorgan.photos.hints import Hints
 from colorgan.photos.page.kept import KeptPhoto, KeptPhotos
 from colorgan.photos.pictures import read_color, read_picture, read_strokes
-from colorgan.photos.reference import Reference
+from colorgan.photos.reference import COLORLESS, Reference, is_colorless
 from colorgan.photos.sitting import Sitting
 
 WAITING = 4  # photos that may wait while another is coloured
@@ -180,12 +180,9 @@ class Workshop:
 
     def _reference_in(self, file: bytes) -> Reference:
         color = read_color(file, self._max_pixels, "This file")
-        if color is None:
-            raise UserError("This file has no colour; take a coloured photo")
-        try:
-            return self._colorizer.reference_of(color)
-        except ValueError as error:  # colours too faint to be any
-            raise UserError(f"This file: {error}") from None
+        if color is None or is_colorless(color):
+            raise UserError(f"This file {COLORLESS}")
+        return self._colorizer.reference_of(color)
 
 
 def _result(photo: KeptPhoto, colored: np.ndarray) -> ColoredPhoto:
