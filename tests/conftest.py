@@ -66,6 +66,20 @@ def chroma_in(bgr: np.ndarray) -> np.ndarray:
     return chroma_of(in_unit_range(bgr).transpose(2, 0, 1)[np.newaxis])[0]
 
 
+def dense_laplacian(beside: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """The matrix that sums up how far each pixel is from its neighbours, weighted: `(n, n)`."""
+    pixels = np.arange(beside.shape[0] * below.shape[1]).reshape(beside.shape[0], -1)
+    matrix = np.zeros((pixels.size, pixels.size))
+    for first, second, weights in (
+        (pixels[:, :-1], pixels[:, 1:], beside),
+        (pixels[:-1], pixels[1:], below),
+    ):
+        np.add.at(matrix, (first, first), weights)
+        np.add.at(matrix, (second, second), weights)
+        matrix[first, second] = matrix[second, first] = -weights
+    return matrix
+
+
 @pytest.fixture(scope="session")
 def driver_of_a_gtx_1080(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a libcuda.so.1 that answers as CUDA 12.4's driver of one GTX 1080 would."""

@@ -5,6 +5,8 @@ similarity is float64 `(2, 3)` and takes points of CelebA's crop to points of th
 the square of 178 x 178 pixels that training made its faces of.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -36,6 +38,11 @@ def points_in_crop(side: int) -> np.ndarray:
 def scale_of(similarity: np.ndarray) -> float:
     """How many pixels of the photo a pixel of the crop is wide."""
     return float(np.hypot(*similarity[:, 0]))
+
+
+def smallest_first(similarities: Sequence[np.ndarray]) -> np.ndarray:
+    """In which order faces lie over one another in a photo: int `(k,)`; the larger is in front."""
+    return np.argsort([scale_of(similarity) for similarity in similarities], kind="stable")
 
 
 def cut_crop(photo: np.ndarray, similarity: np.ndarray, side: int = CROP_SIDE) -> np.ndarray:

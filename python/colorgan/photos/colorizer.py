@@ -11,7 +11,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-from colorgan.faces.alignment import cut_face, face_similarity, scale_of
+from colorgan.faces.alignment import cut_face, face_similarity, scale_of, smallest_first
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.detector import FaceDetector
 from colorgan.files import sha256
@@ -162,7 +162,7 @@ class Colorizer:
         seen = eight_bits(gray)
         finer = CROP_SIDE / FACE_SIDE
         layers = [] if frame is None else [photo_layer(gray, frame, finer)]
-        for at in np.argsort([scale_of(similarity) for similarity in similarities]):
+        for at in smallest_first(similarities):
             here, others = similarities[at], similarities[:at] + similarities[at + 1 :]
             if steady or frame is not None:
                 layer = oval_layer(seen, chroma[at], here)

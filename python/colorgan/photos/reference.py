@@ -11,18 +11,25 @@ in the reference as their neighbours do. That was tried: for 15 times the work i
 closer to the truth, on faces and elsewhere (see docs/results.md).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import scipy  # whose parts load when they are used
 
-from colorgan.faces.alignment import bounds, cut_face, face_similarity, scale_of, spread
+from colorgan.faces.alignment import (
+    bounds,
+    cut_face,
+    face_similarity,
+    scale_of,
+    smallest_first,
+    spread,
+)
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.luminance import chroma_of, eight_bits, in_unit_range
 from colorgan.photos.heads import head_layer, oval_opacity
-from colorgan.photos.painting import guided_filter, shrunk
+from colorgan.photos.painting import Layer, guided_filter, shrunk
 
 _PIXELS = 2**17  # at most, of a photo as it is compared
 _FACE_SIDE = 64  # pixels of a face as it is compared
@@ -65,17 +72,20 @@ class Reference:
         crops = [_View.of(cut_face(bgr, face, _FACE_SIDE)) for face in faces]
         self._faces = _Swatch(crops, _in_face(), placed=True) if crops else None
 
-    def chroma_for(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    def chroma_for(
+        self, gray: np.ndarray, faces: np.ndarray, layers: Sequence[Layer] = ()
+    ) -> np.ndarray:
         """Cb and Cr for a photo, gray `(h, w)` uint8 or uint16, with `faces` `(k, 5, 2)`.
 
-        Returns float32 `(2, H, W)`, of the photo's shape but small, in [-0.5, 0.5]. Where either
+        `layers` are those that colour the faces, the smallest first, where there are any: they tell
+        where the heads are. Returns float32 `(2, H, W)`, of the photo's shape but small, in [-0.5, 0.5]. Where either
         photo has no face, the whole is compared with the whole.
         """
         small = shrunk(gray, _PIXELS)
         luminance = in_unit_range(small)
         if self._faces is None or not len(faces):
             return self._whole.chroma_for(luminance)
-        heads = _heads(small, gray.shape, faces)
+        heads = _heads(small, gray.shape, faces, layers)
         chroma = self._rest.chroma_for(luminance, _outside(heads, luminance.shape))
         for head in heads:
             crop = in_unit_range(cut_face(gray, head.face, _FACE_SIDE))
@@ -188,24 +198,31 @@ class _Head:
             below += opacity * (laid - below)
 
 
-def _heads(small: np.ndarray, shape: tuple[int, ...], faces: np.ndarray) -> list[_Head]:
-    """The heads of `faces` in a photo of `shape`, the largest last.
+def _heads(
+    small: np.ndarray, shape: tuple[int, ...], faces: np.ndarray, layers: Sequence[Layer] = ()
+) -> list[_Head]:
+    """The heads of `faces` in a photo of `shape`, the largest last, as `layers` lie on them.
 
-    `small` is the photo as it is compared, `(h, w)`.
+    `small` is the photo as it is compared, `(h, w)`; without layers, heads are looked for there.
     """
     to_small = np.divide(small.shape, shape[:2])[::-1, np.newaxis]
-    ordered = sorted(faces, key=lambda face: scale_of(face_similarity(face)))
-    crops = [to_small * face_similarity(face) for face in ordered]
-    seen = eight_bits(small)
+    similarities = [face_similarity(face) for face in faces]
+    order = smallest_first(similarities)
+    crops = [to_small * similarities[at] for at in order]
+    placed = [(layer.opacity, to_small * layer.similarity) for layer in layers]
+    return [
+        _Head(faces[number], crops[at], *(placed[at] if placed else _found(small, crops, at)))
+        for at, number in enumerate(order)
+    ]
+
+
+def _found(small: np.ndarray, crops: list[np.ndarray], at: int) -> tuple[np.ndarray, np.ndarray]:
+    """How opaque one of the heads lies on a small photo, and what takes that there."""
+    if scale_of(crops[at]) <= _COARSEST:
+        return oval_opacity(), crops[at]
     nothing = np.zeros((2, _FACE_SIDE, _FACE_SIDE), np.float32)
-    heads = []
-    for at, (face, crop) in enumerate(zip(ordered, crops, strict=True)):
-        opacity, similarity = oval_opacity(), crop
-        if scale_of(crop) > _COARSEST:
-            layer = head_layer(seen, nothing, crop, crops[:at] + crops[at + 1 :])
-            opacity, similarity = layer.opacity, layer.similarity
-        heads.append(_Head(face, crop, opacity, similarity))
-    return heads
+    layer = head_layer(eight_bits(small), nothing, crops[at], crops[:at] + crops[at + 1 :])
+    return layer.opacity, layer.similarity
 
 
 def _outside(heads: list[_Head], shape: tuple[int, int]) -> np.ndarray | None:

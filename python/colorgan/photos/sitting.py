@@ -47,8 +47,9 @@ class Sitting:
         if self.is_aligned:
             self._layers = [even_layer(self._chroma[0])]
         elif reference is not None:
-            chroma = reference.chroma_for(self.gray, self.faces)
-            self._layers = [photo_layer(self.gray, chroma, finer=1), *self._face_layers()]
+            faces = self._face_layers()
+            chroma = reference.chroma_for(self.gray, self.faces, faces)
+            self._layers = [photo_layer(self.gray, chroma, finer=1), *faces]
         else:
             frame = self._colorizer.predict_frame(self.gray, self.faces) if whole else None
             self._layers = self._face_layers(frame)

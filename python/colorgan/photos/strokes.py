@@ -14,7 +14,7 @@ from colorgan.photos.smoothness import SmoothField
 LARGEST = 80_000
 """Pixels at which a photo's strokes are spread, at most; the guided filter adds the detail."""
 
-REACH = 0.5  # how far a stroke reaches in even luminance, in sides of the photo
+REACH = 2  # how far a stroke reaches in even luminance, in sides of the photo; measured on faces
 FAINT, STRONG = 0.04, 0.3  # of a stroke's pull: less, and it is none; more, and it is all
 
 _BAND = 1 << 22  # pixels of the photo whose strokes are gathered at a time
