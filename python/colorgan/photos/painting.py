@@ -14,6 +14,7 @@ import cv2
 import numpy as np
 
 from colorgan.faces.alignment import bounds, spread
+from colorgan.faces.similarity import transformed
 from colorgan.luminance import in_unit_range, with_chroma
 
 # Side of the filter's window in pixels of the guide, and what counts as flat in squares of [0, 1]:
@@ -107,12 +108,16 @@ def rising(values: np.ndarray, start: float, end: float) -> np.ndarray:
     return share * share * (3 - 2 * share)
 
 
-def paint(gray: np.ndarray, layers: Sequence[Layer]) -> np.ndarray:
+def paint(
+    gray: np.ndarray, layers: Sequence[Layer], below: np.ndarray | None = None
+) -> np.ndarray:
     """Colour a photo, `(h, w)` uint8 or uint16, with layers, later ones over earlier ones.
 
     Returns BGR `(h, w, 3)` of the same type, whose luminance is the photo's to the last bit.
+    `below` is the photo as all layers but the last have coloured it; painting then takes no longer
+    than that one does.
     """
-    colored = cv2.merge([gray, gray, gray])
+    colored = cv2.merge([gray, gray, gray]) if below is None else below.copy()
     placed = [
         (layer, *bounds(layer.similarity, layer.opacity.shape, gray.shape)) for layer in layers
     ]
@@ -124,10 +129,22 @@ def paint(gray: np.ndarray, layers: Sequence[Layer]) -> np.ndarray:
                 (layer, np.maximum(first, tile[0]), np.minimum(last, tile[1]))
                 for layer, first, last in placed
             ]
-            here = [part for part in here if (part[1] < part[2]).all()]
-            if here:
+            seen = [_is_seen(*part) for part in here]
+            here = [part for part, is_seen in zip(here, seen, strict=True) if is_seen]
+            if here and (below is None or seen[-1]):
                 _paint_tile(gray, colored, here)
     return colored
+
+
+def _is_seen(layer: Layer, first: np.ndarray, last: np.ndarray) -> bool:
+    """Whether a layer is opaque anywhere from its first to before its last x and y."""
+    if not (first < last).all():
+        return False
+    corners = np.float64([first, (first[0], last[1]), (last[0], first[1]), last])
+    placed = transformed(corners, cv2.invertAffineTransform(np.float64(layer.similarity)))
+    left, top = np.maximum(np.floor(placed.min(axis=0)).astype(int) - 1, 0)
+    right, bottom = np.ceil(placed.max(axis=0)).astype(int) + 1
+    return bool(layer.opacity[top:bottom, left:right].any())
 
 
 def _paint_tile(

@@ -34,6 +34,7 @@ class Sitting:
         self._colorizer = colorizer
         self._below: tuple[bool, Reference | None] | None = None
         self._layers: list[Layer] = []
+        self._painted: np.ndarray | None = None
 
     @property
     def has_faces(self) -> bool:
@@ -54,10 +55,16 @@ class Sitting:
             frame = self._colorizer.predict_frame(self.gray, self.faces) if whole else None
             self._layers = self._face_layers(frame)
         self._below = (whole, reference)
+        self._painted = None
 
     def expect_strokes(self) -> None:
-        """Work out what all strokes need, unless that was done before."""
+        """Work out what all strokes over `prepare`d layers need, unless that was done before.
+
+        The next stroke then takes half as long; what is kept is as large as the coloured photo.
+        """
         self._spreader  # noqa: B018
+        if self._painted is None:
+            self._painted = paint(self.gray, self._layers)
 
     def colorize(
         self,
@@ -76,7 +83,7 @@ class Sitting:
             shape = hints.mask.shape
             raise ValueError(f"got hints {shape}, not of the photo's proportions {self.gray.shape}")
         strokes = self._spreader.layer(hints.chroma, hints.mask)
-        return paint(self.gray, [*self._layers, trimmed(strokes)])
+        return paint(self.gray, [*self._layers, trimmed(strokes)], self._painted)
 
     def _face_layers(self, frame: np.ndarray | None = None) -> list[Layer]:
         return self._colorizer.layers(self.gray, self.faces, self._chroma, frame=frame)

@@ -169,6 +169,8 @@ class Workshop:
 
     def _paint(self, photo: KeptPhoto, strokes: bytes, whole: bool) -> ColoredPhoto:
         hints = self._hints_in(strokes, photo.picture.gray.shape) if strokes else None
+        photo.sitting.prepare(whole, photo.reference)
+        photo.sitting.expect_strokes()
         return _result(photo, photo.sitting.colorize(whole, hints, photo.reference))
 
     def _hints_in(self, strokes: bytes, shape: tuple[int, int]) -> Hints:
