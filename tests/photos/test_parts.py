@@ -99,13 +99,14 @@ def test_parts_are_joined_without_a_seam(
 
 
 def test_what_no_longer_fits_is_removed_and_begun_anew(
-    colorizer: Colorizer, tmp_path: Path, film: Path
+    colorizer: Colorizer, tmp_path: Path, film: Path, truth: np.ndarray
 ) -> None:
     old, target = tmp_path / "old.mp4", tmp_path / "new.mp4"
     old.write_bytes(film.read_bytes())
     begins_anew = "begun anew; what an earlier run had finished is removed"
     stopped(colorizer, old, target, 9)
-    for options in ({"quality": 50}, {"whole": True}, {"anew": True}):
+    reference = colorizer.reference_of(truth)
+    for options in ({"quality": 50}, {"whole": True}, {"reference": reference}, {"anew": True}):
         assert stopped(colorizer, old, target, 8, **options)[0] == begins_anew
     assert stopped(colorizer, old, target, 8)[0].startswith("goes on")
     os.utime(old, (1, 1))

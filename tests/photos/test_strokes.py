@@ -126,6 +126,20 @@ def test_a_layer_of_strokes_leaves_other_layers_where_they_do_not_reach() -> Non
     np.testing.assert_array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), gray)
 
 
+def test_strokes_do_not_run_into_a_face_unless_painted_there() -> None:
+    gray = np.full((100, 160), 120, np.uint8)
+    faces = np.zeros(gray.shape, int)
+    faces[30:70, 20:60], faces[30:70, 90:130] = 1, 2
+    on_wall = np.s_[10:13, 20:140], RED
+    spreader = StrokeSpreader(gray)
+    layer = spreader.layer(*strokes_on(gray.shape, on_wall), faces)
+    assert not layer.opacity[faces > 0].any()
+    assert layer.opacity[20, 75] == 1 and layer.opacity[50, 75] > 0
+    both = strokes_on(gray.shape, on_wall, (np.s_[45:48, 100:120], BLUE))
+    opacity = spreader.layer(*both, faces).opacity
+    assert not opacity[faces == 1].any() and (opacity[faces == 2] == 1).all()
+
+
 def test_the_next_stroke_gives_what_a_fresh_start_gives() -> None:
     gray = cv2.GaussianBlur(noise((80, 70), 5), (0, 0), 3)
     one = strokes_on(gray.shape, (np.s_[10:12, 10:40], RED))

@@ -9,6 +9,7 @@ import skimage.data
 
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import Colorizer
+from colorgan.photos.reference import Reference
 from colorgan.photos.video import FilmColorizer
 from colorgan.photos.view import ViewSmoother
 from conftest import chroma_in
@@ -41,8 +42,10 @@ def edge(at: int) -> int:
     return int(np.clip(320 - 20 * (at - 4), 170, 320))
 
 
-def as_film(colorizer: Colorizer, frames: list[np.ndarray]) -> Iterator[np.ndarray]:
-    film = FilmColorizer(colorizer, RATE, True, PhaseTimes())
+def as_film(
+    colorizer: Colorizer, frames: list[np.ndarray], reference: Reference | None = None
+) -> Iterator[np.ndarray]:
+    film = FilmColorizer(colorizer, RATE, reference is None, PhaseTimes(), reference)
     return (chroma_in(film.color(gray)[0]) for gray in frames)
 
 
@@ -67,6 +70,20 @@ def test_a_face_that_enters_a_moving_view_does_not_change_the_colors_behind_it(
     assert changes(film).max() < 0.8
     assert changes(film).mean() < 0.2
     assert 255 * np.abs(film[-1]).mean() > 4, "in colour"
+
+
+def test_the_colors_of_a_reference_are_as_steady(
+    colorizer: Colorizer, entering: list[np.ndarray]
+) -> None:
+    coffee = skimage.data.coffee()[..., ::-1].copy()
+    alone = changes(
+        [chroma_in(colorizer.colorize(gray, reference=coffee)) for gray in entering[10:13]]
+    )
+    film = list(as_film(colorizer, entering, colorizer.reference_of(coffee)))
+    assert alone.max() > 1.5, "the jump that is to be held down"
+    assert changes(film).max() < 0.5
+    assert changes(film).mean() < 0.25
+    assert 255 * np.abs(film[-1]).mean() > 20, "in colour"
 
 
 def test_after_a_cut_the_view_begins_anew(

@@ -1,9 +1,10 @@
-"""`colorgan colorize`: a first picture, 12 megapixels, and 1,000 faces of 64 x 64.
+"""`colorgan colorize`: a first picture, 12 megapixels, and 1,000 faces of 64 x 64; and strokes.
 
-Every figure is of a fresh process, as a user starts it; with Caffe and with OpenCV, which take
-turns. The picture is scikit-image's astronaut, enlarged. The faces are coloured by a plain loop as
-well, in which nothing but OpenCV and the generator works: what the command takes longer is its own
-overhead.
+Every figure of the command is of a fresh process, as a user starts it; with Caffe and with OpenCV,
+which take turns. The picture is scikit-image's astronaut, enlarged. The faces are coloured by a
+plain loop as well, in which nothing but OpenCV and the generator works: what the command takes
+longer is its own overhead. Strokes are painted as on the page, one after another on a photo that is
+kept; their figures are of processor time.
 """
 
 import os
@@ -16,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -23,9 +25,20 @@ import skimage.data
 
 from colorgan.nets.deployed import to_uint8
 from colorgan.nets.generators import BEST_WEIGHTS, open_generator
+from colorgan.photos.colorizer import Colorizer
+from colorgan.photos.encoding import encode_picture
+from colorgan.photos.hints import Hints
+from colorgan.photos.painting import shrunk
+from colorgan.photos.sitting import Sitting
+from colorgan.photos.strokes import StrokeSpreader
 
 DEVICES = ("caffe", "opencv")
 LARGE = 4000, 3000
+PAINTED = {"2 megapixels": (1632, 1224), "12 megapixels": LARGE}
+STROKES = 6
+STROKES_PIXELS = 640 * 480  # of the picture of strokes that the page sends
+
+Result = TypeVar("Result")
 _STAGE = re.compile(r"^(.+?) +([\d.]+) s +[-\d.]+%$", re.MULTILINE)
 
 
@@ -72,6 +85,31 @@ def plain_loop(faces: Path, out: Path, device: str) -> float:
         colored = to_uint8(generator.colorize(gray[np.newaxis])[0]).transpose(1, 2, 0)
         cv2.imencode(".png", colored)[1].tofile(out / f"{path.stem}.png")
     return time.perf_counter() - begun
+
+
+def measure_strokes(gray: np.ndarray) -> dict[str, float]:
+    """Processor time of the first of some strokes, of a later one at best, and of its parts."""
+    sitting, spreader = Sitting(Colorizer(), gray), StrokeSpreader(gray)
+    sitting.prepare()
+    sitting.expect_strokes()
+    painted = np.zeros((*shrunk(gray, STROKES_PIXELS).shape, 4), np.uint8)
+    height, width = painted.shape[:2]
+    rounds = []
+    for at in range(STROKES):
+        start = np.int32([(0.05 + 0.05 * at) * width, 0.85 * height])
+        cv2.line(painted, start, start + height // 20, (200, 80, 32, 255), height // 40)
+        hints = Hints.of_picture(painted, gray.shape)
+        colored, stroke = _timed(sitting.colorize, False, hints)
+        _, spread = _timed(spreader.layer, hints.chroma, hints.mask)
+        _, encode = _timed(encode_picture, colored, None, ".jpg")
+        rounds.append({"stroke": stroke, "spread": spread, "encode": encode})
+    later = {key: min(one[key] for one in rounds[1:]) for key in rounds[0]}
+    return {"first": rounds[0]["stroke"], **later}
+
+
+def _timed(work: Callable[..., Result], *given: object) -> tuple[Result, float]:
+    begun = time.process_time()
+    return work(*given), time.process_time() - begun
 
 
 def make_pictures(folder: Path, count: int) -> tuple[Path, Path, Path]:
@@ -128,6 +166,28 @@ def report(rounds: dict[str, list[dict]], count: int) -> str:
         for stage in results[0]["faces"].stages:
             lines.append(f"    {stage:16} {middle(lambda r, s=stage: r['faces'].stages[s]):.2f} s")
     return "\n".join(lines)
+
+
+def report_strokes(rounds: list[dict[str, dict[str, float]]]) -> str:
+    """The quickest of the rounds, in lines to read."""
+    lines = []
+    for size in PAINTED:
+        best = {part: min(one[size][part] for one in rounds) for part in rounds[0][size]}
+        lines.append(
+            f"strokes, {size}: the first {best['first']:.2f} s, the next {best['stroke']:.2f} s "
+            f"(of that to spread it {best['spread']:.2f} s); as JPEG {best['encode']:.2f} s more"
+        )
+    return "\n".join(lines)
+
+
+def paint_strokes(rounds: int) -> list[dict[str, dict[str, float]]]:
+    """Every round's figures of strokes, by the photo's size."""
+    gray = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
+    photos = {
+        name: cv2.resize(gray, (width, width), interpolation=cv2.INTER_CUBIC)[:height]
+        for name, (width, height) in PAINTED.items()
+    }
+    return [{name: measure_strokes(photo) for name, photo in photos.items()} for _ in range(rounds)]
 
 
 def take_turns(count: int, rounds: int) -> dict[str, list[dict]]:

@@ -1,4 +1,4 @@
-"""Measure colouring: a first picture, 12 megapixels, and 1,000 faces of 64 x 64.
+"""Measure colouring: a first picture, 12 megapixels, 1,000 faces of 64 x 64, and strokes.
 
 Every figure is of a fresh process, as a user starts it; Caffe and OpenCV take turns.
 """
@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from dataclasses import asdict
 from pathlib import Path
 
-from colorgan.benchmarks.coloring import report, take_turns
+from colorgan.benchmarks.coloring import paint_strokes, report, report_strokes, take_turns
 from colorgan.commands.arguments import positive_int
 from colorgan.files import write_whole
 
@@ -18,13 +18,18 @@ def add_arguments(parser: ArgumentParser) -> None:
     add = parser.add_argument
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each side (5)")
     add("--faces", type=positive_int, default=1000, metavar="N", help="in the folder (1000)")
+    add("--strokes-only", action="store_true", help="measure strokes alone")
     add("--json", type=Path, metavar="FILE", help="keep every round's figures")
 
 
 def run(options: Namespace) -> None:
     """Take turns, print the medians, keep all."""
-    figures = take_turns(options.faces, options.rounds)
-    print(report(figures, options.faces))
+    figures: dict[str, list] = {"strokes": paint_strokes(options.rounds)}
+    print(report_strokes(figures["strokes"]))
+    if not options.strokes_only:
+        turns = take_turns(options.faces, options.rounds)
+        print(report(turns, options.faces))
+        figures |= turns
     if options.json:
         kept = json.dumps(figures, indent=1, default=asdict) + "\n"
         write_whole(options.json, kept.encode())

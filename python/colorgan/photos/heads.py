@@ -12,7 +12,7 @@ from functools import cache
 import cv2
 import numpy as np
 
-from colorgan.faces.alignment import cut_crop, scale_of
+from colorgan.faces.alignment import bounds, cut_crop, scale_of
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.similarity import of_pixels, transformed
 from colorgan.luminance import in_unit_range
@@ -75,6 +75,24 @@ def oval_opacity() -> np.ndarray:
     """The oval: float32 `(178, 178)`, 1 on the face, and 0 at the crop's border."""
     y, x = np.mgrid[:CROP_SIDE, :CROP_SIDE] + 0.5
     return (1 - rising(_distance(np.stack([x, y], axis=2)), NEAR, 1)).astype(np.float32)
+
+
+def faces_in(
+    similarities: Sequence[np.ndarray], shape: tuple[int, int], photo_shape: tuple[int, int]
+) -> np.ndarray:
+    """What surely is head in a photo seen at `shape`: int `(h, w)`, each face's number from 1 on.
+
+    0 elsewhere; `similarities` take points of the faces' crops to points of the photo.
+    """
+    numbers = np.zeros(shape, int)
+    to_seen = np.divide(shape, photo_shape)[::-1, np.newaxis]
+    for number, similarity in enumerate(similarities, 1):
+        here = to_seen * similarity
+        first, last = bounds(here, (CROP_SIDE, CROP_SIDE), shape)
+        window = slice(first[1], last[1]), slice(first[0], last[0])
+        points = np.moveaxis(np.mgrid[window], 0, -1)[..., ::-1] + 0.5
+        numbers[window][_in_oval(transformed(points, cv2.invertAffineTransform(here)))] = number
+    return numbers
 
 
 def _in_view(chroma: np.ndarray, side: int) -> np.ndarray:

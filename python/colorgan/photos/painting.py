@@ -108,9 +108,7 @@ def rising(values: np.ndarray, start: float, end: float) -> np.ndarray:
     return share * share * (3 - 2 * share)
 
 
-def paint(
-    gray: np.ndarray, layers: Sequence[Layer], below: np.ndarray | None = None
-) -> np.ndarray:
+def paint(gray: np.ndarray, layers: Sequence[Layer], below: np.ndarray | None = None) -> np.ndarray:
     """Colour a photo, `(h, w)` uint8 or uint16, with layers, later ones over earlier ones.
 
     Returns BGR `(h, w, 3)` of the same type, whose luminance is the photo's to the last bit.

@@ -11,6 +11,7 @@ in the reference as their neighbours do. That was tried: for 15 times the work i
 closer to the truth, on faces and elsewhere (see docs/results.md).
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -32,6 +33,7 @@ from colorgan.photos.heads import head_layer, oval_opacity
 from colorgan.photos.painting import Layer, guided_filter, shrunk
 
 _PIXELS = 2**17  # at most, of a photo as it is compared
+_FRAME_PIXELS = 2**14  # at most, of a frame of a film, which takes 30 ms then
 _FACE_SIDE = 64  # pixels of a face as it is compared
 _SAMPLES = 2**13  # of the reference, at most; fewer give the same colours within a few per cent
 _NEAREST = 4  # samples whose mean a pixel takes
@@ -72,14 +74,26 @@ class Reference:
         crops = [_View.of(cut_face(bgr, face, _FACE_SIDE)) for face in faces]
         self._faces = _Swatch(crops, _in_face(), placed=True) if crops else None
 
+    def identity(self) -> str:
+        """What tells references apart that give films different colours."""
+        return self._rest.identity()
+
+    def chroma_for_frame(self, gray: np.ndarray) -> np.ndarray:
+        """Cb and Cr for a frame of a film, gray `(h, w)`, as `chroma_for`, but smaller.
+
+        All of it is compared with what is outside of the reference's heads, so that faces which
+        come and go do not change the rest.
+        """
+        return self._rest.chroma_for(in_unit_range(shrunk(gray, _FRAME_PIXELS)))
+
     def chroma_for(
         self, gray: np.ndarray, faces: np.ndarray, layers: Sequence[Layer] = ()
     ) -> np.ndarray:
         """Cb and Cr for a photo, gray `(h, w)` uint8 or uint16, with `faces` `(k, 5, 2)`.
 
         `layers` are those that colour the faces, the smallest first, where there are any: they tell
-        where the heads are. Returns float32 `(2, H, W)`, of the photo's shape but small, in [-0.5, 0.5]. Where either
-        photo has no face, the whole is compared with the whole.
+        where the heads are. Returns float32 `(2, H, W)`, of the photo's shape but small, in
+        [-0.5, 0.5]. Where either photo has no face, the whole is compared with the whole.
         """
         small = shrunk(gray, _PIXELS)
         luminance = in_unit_range(small)
@@ -123,6 +137,10 @@ class _Swatch:
             chroma.append(view.chroma[:, rows, columns].T)
         self._chroma = np.concatenate(chroma)
         self._tree = scipy.spatial.cKDTree(np.concatenate(features))
+
+    def identity(self) -> str:
+        """The samples' digest."""
+        return hashlib.sha256(self._tree.data.tobytes() + self._chroma.tobytes()).hexdigest()
 
     def chroma_for(self, luminance: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
         """Cb and Cr, float32 `(2, h, w)`, of a picture whose part under `mask` is like this one."""

@@ -186,8 +186,6 @@ class JobRunner:
     def _do_video(self, job: Job) -> str:
         if job.target is None or self._wishes.grid or self._wishes.faces_only:
             raise UserError(f"{job.name}: of a video, only a whole video file can be made")
-        if self._wishes.reference is not None:
-            raise UserError(f"{job.name}: a film takes no colours from a --reference; leave it out")
         with tqdm(unit="frame", leave=False, disable=None) as bar:
 
             def progress(done: int, expected: int) -> None:
@@ -201,6 +199,7 @@ class JobRunner:
                 max_pixels=self._wishes.max_pixels,
                 times=self.times,
                 whole=self._wishes.whole,
+                reference=self._wishes.reference,
                 quality=self._wishes.quality,
                 anew=self._wishes.overwrite,
                 progress=progress,
@@ -211,7 +210,7 @@ class JobRunner:
         if video.damaged:
             note(f"{job.name}: damaged, what could be decoded is coloured")
         tqdm.write(str(job.target))
-        return COLORED if video.frames_with_faces or self._wishes.whole else NO_FACE
+        return COLORED if video.frames_with_faces or self._wishes.beyond_faces else NO_FACE
 
 
 def _face_target(target: Path, number: int) -> Path:

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from colorgan.faces.alignment import face_similarity
+from colorgan.photos.heads import faces_in
 from colorgan.photos.hints import Hints
 from colorgan.photos.painting import Layer, even_layer, paint, photo_layer, trimmed
 from colorgan.photos.reference import Reference
@@ -62,7 +64,7 @@ class Sitting:
 
         The next stroke then takes half as long; what is kept is as large as the coloured photo.
         """
-        self._spreader  # noqa: B018
+        self._seen_faces  # noqa: B018
         if self._painted is None:
             self._painted = paint(self.gray, self._layers)
 
@@ -82,7 +84,7 @@ class Sitting:
         if not hints.fit(self.gray.shape):
             shape = hints.mask.shape
             raise ValueError(f"got hints {shape}, not of the photo's proportions {self.gray.shape}")
-        strokes = self._spreader.layer(hints.chroma, hints.mask)
+        strokes = self._spreader.layer(hints.chroma, hints.mask, self._seen_faces)
         return paint(self.gray, [*self._layers, trimmed(strokes)], self._painted)
 
     def _face_layers(self, frame: np.ndarray | None = None) -> list[Layer]:
@@ -94,6 +96,12 @@ class Sitting:
         if self.is_aligned:
             return self._colorizer.predict_aligned(self.gray[np.newaxis])
         return self._colorizer.predict_chroma(self.gray, self.faces)
+
+    @cached_property
+    def _seen_faces(self) -> np.ndarray:
+        """Where faces are, at the resolution of strokes: see `StrokeSpreader.layer`."""
+        similarities = [face_similarity(face) for face in self.faces]
+        return faces_in(similarities, self._spreader.guide.shape, self.gray.shape)
 
     @cached_property
     def _spreader(self) -> StrokeSpreader:

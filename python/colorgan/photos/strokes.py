@@ -52,15 +52,25 @@ class StrokeSpreader:
             return np.zeros((2, *self.guide.shape), np.float32)
         return self._field.solve(colors, strokes, 0).astype(np.float32)
 
-    def layer(self, chroma: np.ndarray, mask: np.ndarray) -> Layer:
-        """The same strokes as a layer to paint over others, opaque as far as the strokes reach."""
-        pull, solved = self._pull(*self._gathered(chroma, mask))
+    def layer(self, chroma: np.ndarray, mask: np.ndarray, faces: np.ndarray | None = None) -> Layer:
+        """The same strokes as a layer to paint over others, opaque as far as the strokes reach.
+
+        `faces`, int `(H, W)`, are the numbers of places into which strokes do not run: unless one
+        is painted there, jaws that are as bright as the wall behind them let its colour in. 0 is
+        no such place.
+        """
+        colors, strokes = self._gathered(chroma, mask)
+        closed = False if faces is None else ~np.isin(faces, [0, *np.unique(faces[strokes])])
+        pull, solved = self._pull(colors, strokes, closed)
         to_photo = np.diag(np.divide(self._photo_size, self.guide.shape[::-1]))
         return refined_layer(solved, self.guide, pull, np.c_[to_photo, np.zeros(2)])
 
-    def _pull(self, colors: np.ndarray, strokes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _pull(
+        self, colors: np.ndarray, strokes: np.ndarray, closed: np.ndarray | bool = False
+    ) -> tuple[np.ndarray, np.ndarray]:
         """How far strokes reach, float32 `(H, W)` in [0, 1], and their chroma there `(2, H, W)`.
 
+        Not into what is `closed`, bool `(H, W)`.
         What pulls a pixel to its surroundings pulls it a little to "no stroke" as well. Pulled
         along with the chroma is a one at each stroke; divided by that, chroma is as the strokes'.
         """
@@ -68,7 +78,7 @@ class StrokeSpreader:
             return np.zeros(self.guide.shape, np.float32), np.zeros_like(colors, np.float32)
         ones = np.where(strokes, 1.0, 0)[np.newaxis]
         leak = (REACH * np.sqrt(self.guide.size)) ** -2
-        *pulled, share = self._field.solve(np.concatenate([colors, ones]), strokes, leak)
+        *pulled, share = self._field.solve(np.concatenate([colors, ones]), strokes | closed, leak)
         solved = np.where(share > 1e-9, pulled / np.maximum(share, 1e-9), 0)
         return rising(share, FAINT, STRONG).astype(np.float32), solved.astype(np.float32)
 

@@ -32,6 +32,7 @@ from colorgan.photos.containers import CONTAINERS, WRITABLE_VIDEO_SUFFIXES, Cont
 from colorgan.photos.ffmpeg import contents_of, ffmpeg_version
 from colorgan.photos.frames import Frames, no_video_in, open_encoder, open_frames
 from colorgan.photos.parts import parts_of
+from colorgan.photos.reference import Reference
 from colorgan.photos.sound import Sound, join
 from colorgan.photos.tracking import FaceTracker
 from colorgan.photos.view import ViewSmoother
@@ -62,12 +63,13 @@ def colorize_video(
     max_pixels: int,
     times: PhaseTimes,
     whole: bool = False,
+    reference: Reference | None = None,
     quality: int | None = None,
     anew: bool = False,
     progress: Callable[[int, int], None] = lambda done, expected: None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> ColoredVideo:
-    """Colour the faces of a video file; `whole` colours what is outside of them, too.
+    """Colour the faces of a video file; `whole` or a `reference` colours what is outside of them.
 
     `target`, a .mp4, .mov, .mkv or .webm, is replaced, as a whole and at the end only. `quality` is
     1 to 100; frames of more than `max_pixels` are refused; `times` is told where the time went;
@@ -78,7 +80,7 @@ def colorize_video(
     """
     container = _container_of(source, target)
     contents = contents_of(source)
-    identity = _identity(colorizer, source, target.suffix.lower(), whole, quality)
+    identity = _identity(colorizer, source, target.suffix.lower(), whole, reference, quality)
     with (
         parts_of(target, identity, anew=anew, tell=tell) as parts,
         open_frames(source, contents, max_pixels) as frames,
@@ -87,7 +89,7 @@ def colorize_video(
         def advance() -> None:
             progress(frames.count, round(contents.seconds * frames.rate))
 
-        film = FilmColorizer(colorizer, float(frames.rate), whole, times)
+        film = FilmColorizer(colorizer, float(frames.rate), whole, times, reference)
         grays = _timed(frames, times)
         if parts.count:
             tell(f"goes on after the {parts.frames:,} frames that an earlier run has finished")
@@ -119,11 +121,21 @@ def colorize_video(
 class FilmColorizer:
     """Colours the frames of a film, one after the other, with what it knows from those before."""
 
-    def __init__(self, colorizer: Colorizer, rate: float, whole: bool, times: PhaseTimes) -> None:
-        """`rate` is in frames per second; `whole` colours what is outside of faces, too."""
-        self._colorizer, self._times = colorizer, times
+    def __init__(
+        self,
+        colorizer: Colorizer,
+        rate: float,
+        whole: bool,
+        times: PhaseTimes,
+        reference: Reference | None = None,
+    ) -> None:
+        """`rate` is in frames per second.
+
+        A `reference` colours what is outside of faces or, without one, `whole`.
+        """
+        self._colorizer, self._times, self._reference = colorizer, times, reference
         self._faces = FaceTracker(rate)
-        self._view = ViewSmoother(rate) if whole else None
+        self._view = ViewSmoother(rate) if whole or reference else None
 
     def color(self, gray: np.ndarray) -> tuple[np.ndarray, bool]:
         """The next frame coloured, BGR, and whether a face is in it."""
@@ -136,12 +148,19 @@ class FilmColorizer:
             chroma = tracker.smooth(colorizer.predict_chroma(gray, faces))
             frame = None
             if self._view is not None:
-                # As without faces: a scale that came and went with them would change all colours.
-                seen = colorizer.predict_frame(gray, faces[:0])
-                frame = self._view.smooth(gray, seen, tracker.is_cut)
+                frame = self._view.smooth(gray, self._seen(gray), tracker.is_cut)
         with phase("paint"):
             colored = colorizer.paint(gray, faces, chroma, tracker.opacity(), frame, steady=True)
         return colored, len(faces) > 0
+
+    def _seen(self, gray: np.ndarray) -> np.ndarray:
+        """The chroma of what is outside of faces: float32 `(2, h, w)`, small.
+
+        As without faces: what came and went with them would change all colours.
+        """
+        if self._reference is not None:
+            return self._reference.chroma_for_frame(gray)
+        return self._colorizer.predict_frame(gray, np.empty((0, 5, 2)))
 
     def state(self) -> dict[str, np.ndarray]:
         """All that the frames to come depend on."""
@@ -175,7 +194,12 @@ def _timed(frames: Frames, times: PhaseTimes) -> Iterator[np.ndarray]:
 
 
 def _identity(
-    colorizer: Colorizer, source: Path, suffix: str, whole: bool, quality: int | None
+    colorizer: Colorizer,
+    source: Path,
+    suffix: str,
+    whole: bool,
+    reference: Reference | None,
+    quality: int | None,
 ) -> str:
     """All that a coloured film depends on, but for the content of a source that keeps its time."""
     status = source.stat()
@@ -183,7 +207,8 @@ def _identity(
         head = hashlib.sha256(file.read(1 << 20)).hexdigest()
     film = (status.st_size, status.st_mtime_ns, head)
     programs = (__version__, ffmpeg_version(), colorizer.identity())
-    return repr((film, suffix, whole, quality, PART, programs))
+    example = reference and reference.identity()
+    return repr((film, suffix, whole, example, quality, PART, programs))
 
 
 def _container_of(source: Path, target: Path) -> Container:
