@@ -55,7 +55,7 @@ def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, compla
 
 def test_all_that_the_experiments_name_is_there() -> None:
     for experiment in read_experiments().values():
-        for option in ("generator", "generator-solver"):
+        for option in ("generator", "generator-solver", "discriminator", "discriminator-solver"):
             path = experiment.options.get(option)
             assert path is None or (ROOT / path).exists()
         assert experiment.options["validation-faces"] == 1044

@@ -15,6 +15,7 @@ from colorgan.nets.prototxt import (
     PAPERS_SOLVERS,
     WASSERSTEIN_SOLVERS,
     adversarial_weight,
+    check_adversary,
     deploy_form,
     read_net,
     read_solver,
@@ -25,6 +26,8 @@ from colorgan.nets.runtime import load_caffe
 from conftest import ROOT
 
 PROTOTXT = ROOT / "prototxt"
+CONDITIONAL = PROTOTXT / "discriminator_conditional.prototxt"
+PATCH = PROTOTXT / "discriminator_patch.prototxt"
 PAPERS = ("generator", "generator_small")
 OURS = ("generator_chroma", "generator_unet")  # which make chroma alone
 DEPLOYED = (*PAPERS, *OURS)  # those with a deploy file beside them
@@ -73,17 +76,12 @@ def test_solvers_are_the_papers() -> None:
 
 
 def test_lambda_stands_in_one_place_of_each_adversary_and_is_100() -> None:
-    weighted = {
-        (path.name, layer.name)
-        for path in PROTOTXT.glob("*.prototxt")
-        if not path.stem.startswith("generator")
-        for layer in read_net(path).layer
-        if layer.loss_weight
-    }
-    adversaries = (DISCRIMINATOR_PROTOTXT, CRITIC_PROTOTXT)
-    assert weighted == {(path.name, "adversarial") for path in adversaries}
+    adversaries = {path for path in PROTOTXT.glob("*.prototxt") if "generator" not in path.stem}
+    assert adversaries == {DISCRIMINATOR_PROTOTXT, CRITIC_PROTOTXT, CONDITIONAL, PATCH}
     for path in adversaries:
-        assert adversarial_weight(read_net(path)) == 100
+        net = read_net(path, BLOBS["discriminator"])
+        assert [layer.name for layer in net.layer if layer.loss_weight] == ["adversarial"]
+        assert adversarial_weight(net) == (1 if path == PATCH else 100)  # pix2pix weighs L1 instead
 
 
 def test_the_critic_is_the_discriminator_up_to_its_score() -> None:
@@ -93,6 +91,48 @@ def test_the_critic_is_the_discriminator_up_to_its_score() -> None:
     up_to_score = [layer.name for layer in discriminator].index("score") + 1
     assert list(critic[:up_to_score]) == list(discriminator[:up_to_score])
     assert not any("Sigmoid" in layer.type for layer in critic)
+
+
+def test_the_conditional_d_is_the_papers_but_for_the_gray_image_that_it_sees() -> None:
+    conditional, papers = (
+        {layer.name: layer for layer in read_net(path).layer}
+        for path in (CONDITIONAL, DISCRIMINATOR_PROTOTXT)
+    )
+    assert conditional.keys() - papers.keys() == {"gray", "pair"}
+    different = [name for name, layer in papers.items() if conditional[name] != layer]
+    assert different == ["conv1"]
+    assert list(conditional["conv1"].bottom) == ["pair"]
+
+
+def test_pix2pix_judges_patches_of_34_pixels() -> None:
+    net = load_caffe().Net(str(PATCH), load_caffe().TEST)  # where no statistics mix the patches
+    net.forward()
+    net.blobs["score"].diff[...] = 0
+    net.blobs["score"].diff[0, 0, 6, 6] = 1
+    net.backward(start="score")
+    rows = np.flatnonzero(net.blobs["data"].diff[0].any(axis=(0, 2)))
+    assert rows[-1] - rows[0] + 1 == 34
+
+
+def test_pix2pix_hands_every_size_of_map_across() -> None:
+    net = load_caffe().Net(str(PROTOTXT / "generator_pix2pix.prototxt"), load_caffe().TRAIN)
+    sides = [net.blobs[f"conv{i}"].shape[-1] for i in range(1, 7)]
+    assert sides == [32, 16, 8, 4, 2, 1]
+    across = [layer for layer in read_net(PROTOTXT / "generator_pix2pix.prototxt").layer
+              if layer.type == "Concat"]  # fmt: skip
+    assert [layer.bottom[1] for layer in across] == [f"conv{i}" for i in range(5, 0, -1)]
+
+
+def test_a_d_that_asks_for_what_g_has_not_is_refused() -> None:
+    generator, discriminator = read_net(GENERATOR_PROTOTXT), read_net(CONDITIONAL)
+    check_adversary(discriminator, generator, CONDITIONAL)
+    gray = next(layer for layer in discriminator.layer if layer.name == "gray")
+    gray.input_param.shape[0].dim[1] = 1
+    with pytest.raises(UserError, match="'gray'"):
+        check_adversary(discriminator, generator, CONDITIONAL)
+    gray.top[0] = "depth"
+    with pytest.raises(UserError, match="'depth'"):
+        check_adversary(discriminator, generator, CONDITIONAL)
 
 
 def test_wasserstein_solvers_are_its_authors() -> None:
@@ -117,7 +157,8 @@ def test_every_generator_takes_and_gives_64_pixels_and_trains(stem: str) -> None
 
 
 @pytest.mark.parametrize(
-    "stem", sorted(set(GENERATORS) - {"generator_autoencoder", "generator_unet"})
+    "stem",
+    sorted(set(GENERATORS) - {f"generator_{name}" for name in ("autoencoder", "pix2pix", "unet")}),
 )
 def test_feature_maps_keep_their_size(stem: str) -> None:
     net = load_caffe().Net(str(PROTOTXT / f"{stem}.prototxt"), load_caffe().TEST)

@@ -1,4 +1,4 @@
-"""Train the generator on an LMDB of faces: against D (the paper), a critic, or on L2 alone."""
+"""Train the generator on an LMDB of faces: against D (the paper), a critic, or without either."""
 
 from argparse import SUPPRESS, ArgumentParser, Namespace
 from dataclasses import asdict, replace
@@ -11,7 +11,7 @@ from colorgan.nets.runtime import use_device
 from colorgan.places import ROOT, project_path
 from colorgan.training.config import TrainingConfig, configure, open_faces
 from colorgan.training.modes import MODES
-from colorgan.training.run_nets import trains_generator, write_prototxts
+from colorgan.training.run_nets import trains, write_prototxts
 from colorgan.training.runfolder import RunFolder, best_weights
 from colorgan.training.trainer import Trainer
 
@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         "--mode",
         choices=sorted(MODES),
-        help="loss of G: formula (3), its L2 term, or with a Wasserstein critic (gan)",
+        help="formula (3), G alone on its own loss (l2), or with a Wasserstein critic (gan)",
     )
     add("--generator", metavar="PROTOTXT", help="net of G (prototxt/generator.prototxt)")
     add(
@@ -39,11 +39,21 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="solver of G (solvers/generator_solver.prototxt; wgan: generator_wgan_solver)",
     )
     add(
+        "--discriminator",
+        metavar="PROTOTXT",
+        help="net of D (prototxt/discriminator.prototxt; wgan: critic.prototxt)",
+    )
+    add(
+        "--discriminator-solver",
+        metavar="PROTOTXT",
+        help="solver of D (solvers/discriminator_solver.prototxt; wgan: critic_solver)",
+    )
+    add(
         "--lambda",
         dest="adversarial_weight",
         type=positive_float,
         metavar="L",
-        help="weight of the adversarial losses (100, from prototxt/discriminator.prototxt)",
+        help="weight of the adversarial losses (100, from the net of D)",
     )
     add(
         "--n-critic",
@@ -137,11 +147,12 @@ def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> Traini
             raise UserError("--data is missing: the folder that colorgan build-lmdb wrote")
         return configure(given)
     config = TrainingConfig(**run.read_config())
-    if "generator_solver" in given:
-        given["generator_solver"] = project_path(Path(given["generator_solver"]))
-    generator = given.pop("generator", None)
-    if generator and not trains_generator(run, Path(generator), config.batch_size):
-        raise UserError(f"{run.path}: has another generator than {generator}")
+    for name in ("generator", "discriminator"):
+        solver, net = f"{name}_solver", given.pop(name, None)
+        if solver in given:
+            given[solver] = project_path(Path(given[solver]))
+        if net and not trains(config, run, name, Path(net)):
+            raise UserError(f"{run.path}: has another {name} than {net}")
     for name, value in given.items():
         if name not in CHANGEABLE and value != getattr(config, name):
             raise UserError(f"{run.path}: has {name} {getattr(config, name)}, not {value}")

@@ -31,9 +31,11 @@ WASSERSTEIN_SOLVERS = {
 }
 # Blobs that the training step reaches for by name.
 BLOBS = {
-    "generator": ("gray", "color", "fake", "fake_l2", "fake_adversarial", "l2"),
+    "generator": ("gray", "color", "fake", "fake_l2", "l2"),
     "discriminator": ("data", "label", "score", "adversarial"),
 }
+# Where D's gradient reaches G: a G that is trained without D may lack it.
+ADVERSARIAL_BLOB = "fake_adversarial"
 
 
 def proto():
@@ -105,6 +107,23 @@ def adversarial_weight(discriminator: Message) -> float:
 def set_adversarial_weight(discriminator: Message, weight: float) -> None:
     """Set lambda of formulas (3) and (4), in the one place where it stands."""
     _layer_making(discriminator, "adversarial").loss_weight[:] = [weight]
+
+
+def check_adversary(discriminator: Message, generator: Message, path: Path) -> None:
+    """UserError unless D, read from `path`, can be shown what G has.
+
+    `data` is as large as G's `color`; an input of any other name is G's own input of that name.
+    """
+    given = _input_shapes(generator)
+    for name, shape in _input_shapes(discriminator).items():
+        wanted = given.get("color" if name == "data" else name)
+        if name != "label" and shape[1:] != (wanted or ())[1:]:
+            raise UserError(f"{path}: its input {name!r} is none that the generator has")
+
+
+def _input_shapes(net: Message) -> dict[str, tuple[int, ...]]:
+    layers = [layer for layer in net.layer if layer.type == "Input"]
+    return {layer.top[0]: tuple(layer.input_param.shape[0].dim) for layer in layers}
 
 
 def _layer_making(net: Message, blob: str) -> Message:

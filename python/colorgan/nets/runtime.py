@@ -27,7 +27,7 @@ REQUIRED_ATTRIBUTES = {
     "AdamSolver": ("apply_update", "iter", "net", "param", "restore", "snapshot"),
 }  # fmt: skip
 REQUIRED_LAYERS = frozenset({
-    "BatchNorm", "Concat", "Convolution", "Crop", "Deconvolution", "Dropout", "Eltwise",
+    "AbsVal", "BatchNorm", "Concat", "Convolution", "Crop", "Deconvolution", "Dropout", "Eltwise",
     "EuclideanLoss", "InnerProduct", "Input", "Pooling", "Power", "ReLU", "Reduction", "Scale",
     "Sigmoid", "SigmoidCrossEntropyLoss", "Slice", "Split", "TanH",
 })  # fmt: skip

@@ -31,8 +31,9 @@ class WeightAverage:
         The first weights would weigh too much for long, so the average begins as a plain mean.
         """
         step = max(1 - self._decay, 1 / iteration)
-        for name, blobs in self._training_net.params.items():
-            for average, current in zip(self.net.params[name], blobs, strict=True):
+        training = self._training_net.params
+        for name, blobs in self.net.params.items():  # a loss's own blobs are not among them
+            for average, current in zip(blobs, training[name], strict=True):
                 average.blend(current, step)
 
     def snapshot(self, folder: Path) -> None:

@@ -22,6 +22,12 @@ from colorgan.nets.prototxt import (
 from colorgan.places import project_path
 from colorgan.training.modes import MODES
 
+ADVERSARIAL_OPTIONS = {
+    "adversarial_weight": "--lambda",
+    "discriminator": "--discriminator",
+    "discriminator_solver": "--discriminator-solver",
+}
+
 
 @dataclass(frozen=True)
 class TrainingConfig:
@@ -30,14 +36,15 @@ class TrainingConfig:
     Attributes:
         data: folder with train_lmdb and test_lmdb.
         faces: checksum of what the manifest there says of the faces; what `data` moves with.
-        mode: "gan", formulas (3) and (4); "l2", the first term of (3) alone (Figure 4a); "wgan",
-            a critic in place of D (the paper's future work).
+        mode: "gan", formulas (3) and (4); "l2", the first term of (3) alone (Figure 4a), or what
+            G's net has in its place; "wgan", a critic in place of D (the paper's future work).
         generator: the prototxt file of G when the run began; the run has its own copy.
         generator_solver: likewise, of G's solver; the paper's Adam, or RMSProp in mode "wgan".
+        discriminator, discriminator_solver: likewise, of D or the critic; None in mode "l2".
         batch_size: faces an iteration; assumed 64, in the prototxt.
         iterations: updates of G (and of D); assumed 20,000, in the solver.
-        adversarial_weight: lambda of (3) and (4); 100 in the paper and in the prototxt of D; None
-            in mode "l2".
+        adversarial_weight: lambda of (3) and (4); 100 in the paper and in the prototxt of its D;
+            None in mode "l2".
         seed: of the weights' first values, the order of the faces and their mirroring.
         n_critic, weight_clip: updates of the critic to one of G, and the bound on its weights; None
             but in mode "wgan".
@@ -62,6 +69,8 @@ class TrainingConfig:
     adversarial_weight: float | None
     mode: str = "gan"
     generator_solver: str = project_path(PAPERS_SOLVERS["generator"])
+    discriminator: str | None = None
+    discriminator_solver: str | None = None
     n_critic: int | None = None
     weight_clip: float | None = None
     seed: int = 1
@@ -89,18 +98,25 @@ def configure(given: dict[str, Any]) -> TrainingConfig:
         "adversarial_weight": None,
         **mode.own_options,
     }
-    if mode.discriminator:
-        stated["adversarial_weight"] = adversarial_weight(read_net(mode.discriminator))
-    elif "adversarial_weight" in given:
-        raise UserError(f"--lambda: weighs the adversarial losses, which --mode {name} has not")
-    for other, its in MODES.items():
-        for option in its.own_options.keys() & given.keys() - mode.own_options.keys():
-            raise UserError(f"--{option.replace('_', '-')}: belongs to --mode {other} alone")
     files = {
         "faces": checksum_of_faces(Path(given["data"])),
         "generator": project_path(generator),
         "generator_solver": project_path(solver),
     }
+    if mode.discriminator:
+        discriminator = Path(given.get("discriminator", mode.discriminator))
+        stated["adversarial_weight"] = adversarial_weight(
+            read_net(discriminator, BLOBS["discriminator"])
+        )
+        its_solver = Path(given.get("discriminator_solver", mode.solvers["discriminator"]))
+        files["discriminator"] = project_path(discriminator)
+        files["discriminator_solver"] = project_path(its_solver)
+    for option, flag in ADVERSARIAL_OPTIONS.items():
+        if option in given and not mode.discriminator:
+            raise UserError(f"{flag}: is for training against D, which --mode {name} has not")
+    for other, its in MODES.items():
+        for option in its.own_options.keys() & given.keys() - mode.own_options.keys():
+            raise UserError(f"--{option.replace('_', '-')}: belongs to --mode {other} alone")
     return TrainingConfig(**{**stated, **given, **files})
 
 

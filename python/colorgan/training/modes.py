@@ -20,8 +20,8 @@ class Mode:
 
     Attributes:
         training: the step.
-        solvers: the solver of each player, G first; G's is the default of an option.
-        discriminator: the net of D, or of what stands in its place; None without one.
+        solvers: the solver of each player, G first; the defaults of options.
+        discriminator: the net of D, or of what stands in its place, likewise; None without one.
         own_options: what this mode alone can be told, with the values of its source.
     """
 
@@ -34,7 +34,7 @@ class Mode:
 MODES = {
     # Formulas (3) and (4).
     "gan": Mode(GanTraining, PAPERS_SOLVERS, DISCRIMINATOR_PROTOTXT),
-    # The first term of (3) alone: Figure 4a.
+    # The first term of (3) alone: Figure 4a; or whatever loss G's net has in its place.
     "l2": Mode(L2Training, {"generator": PAPERS_SOLVERS["generator"]}),
     # A critic in place of D, the paper's outlook; values of Arjovsky, Chintala and Bottou 2017.
     "wgan": Mode(

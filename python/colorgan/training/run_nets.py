@@ -5,7 +5,9 @@ from pathlib import Path
 from google.protobuf.message import Message
 
 from colorgan.nets.prototxt import (
+    ADVERSARIAL_BLOB,
     BLOBS,
+    check_adversary,
     deploy_form,
     read_net,
     read_solver,
@@ -24,23 +26,25 @@ PLAYERS = tuple(BLOBS)  # the order in which their seeds count
 
 def write_prototxts(config: TrainingConfig, run: RunFolder) -> None:
     """Put the run's own nets and solvers into its folder, with the configuration's values set."""
-    mode = MODES[config.mode]
-    _write_generator(config, run)
-    if mode.discriminator:
-        net = read_net(mode.discriminator, BLOBS["discriminator"])
-        set_adversarial_weight(net, config.adversarial_weight)
-        _write_net(config, run, "discriminator", net, mode.discriminator)
-    for name, solver in mode.solvers.items():
-        path = ROOT / config.generator_solver if name == "generator" else solver
+    source = ROOT / config.generator
+    needed = (*BLOBS["generator"], *([ADVERSARIAL_BLOB] if config.discriminator else []))
+    generator = read_net(source, needed)
+    if config.discriminator:
+        _write_discriminator(config, run, generator)
+    _write_net(config, run, "generator", generator, source)
+    deploy = run.path / "generator_deploy.prototxt"
+    write_prototxt(deploy, deploy_form(generator), f"{source.name} without its loss")
+    for name in MODES[config.mode].solvers:
+        path = ROOT / getattr(config, f"{name}_solver")
         write_prototxt(run.path / f"{name}_solver.prototxt", read_solver(path), path.name)
 
 
-def _write_generator(config: TrainingConfig, run: RunFolder) -> None:
-    source = ROOT / config.generator
-    net = read_net(source, BLOBS["generator"])
-    _write_net(config, run, "generator", net, source)
-    deploy = run.path / "generator_deploy.prototxt"
-    write_prototxt(deploy, deploy_form(net), f"{source.name} without its loss")
+def _write_discriminator(config: TrainingConfig, run: RunFolder, generator: Message) -> None:
+    source = ROOT / config.discriminator
+    net = read_net(source, BLOBS["discriminator"])
+    check_adversary(net, generator, source)
+    set_adversarial_weight(net, config.adversarial_weight)
+    _write_net(config, run, "discriminator", net, source)
 
 
 def _write_net(
@@ -50,11 +54,16 @@ def _write_net(
     write_prototxt(run.path / f"{name}.prototxt", net, f"{source.name} as this run has it")
 
 
-def trains_generator(run: RunFolder, prototxt: Path, batch_size: int) -> bool:
-    """Whether the generator of `prototxt` is the one that the run has."""
-    net = read_net(prototxt)
-    set_batch_size(net, batch_size)
-    return net == read_net(run.path / "generator.prototxt")
+def trains(config: TrainingConfig, run: RunFolder, name: str, prototxt: Path) -> bool:
+    """Whether the net of `prototxt` is the generator, or the discriminator, that the run has."""
+    its_own = run.path / f"{name}.prototxt"
+    if not its_own.exists():
+        return False
+    net = read_net(prototxt, BLOBS[name])
+    set_batch_size(net, config.batch_size)
+    if name == "discriminator":
+        set_adversarial_weight(net, config.adversarial_weight)
+    return net == read_net(its_own)
 
 
 def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:

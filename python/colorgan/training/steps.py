@@ -13,7 +13,8 @@ Caffe leaves on the host, and at what else a log shows only where that is asked 
 """
 
 import tempfile
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -48,9 +49,10 @@ class StepLosses:
         score_real, score_fake: D(X) and D(G(x)) in [0, 1], before D's update; a critic's f(X) and
             f(G(x)), any numbers.
         grad_l2, grad_adversarial: L2 norms of the two terms' gradients at `fake`, lambda included.
+        own: the other losses that G's net has, by their names.
 
-    Scores and gradients are None where they were not asked for; in L2 training all but `l2` and
-    `grad_l2` are None.
+    Scores and gradients are None where they were not asked for; in L2 training all but `l2`,
+    `grad_l2` and `own` are None.
     """
 
     l2: float
@@ -61,10 +63,13 @@ class StepLosses:
     score_fake: float | None = None
     grad_l2: float | None = None
     grad_adversarial: float | None = None
+    own: Mapping[str, float] = field(default_factory=dict)
 
     def values(self) -> dict[str, float]:
         """Those that were measured, by name."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        values = asdict(self)
+        values |= values.pop("own")
+        return {name: value for name, value in values.items() if value is not None}
 
 
 class Player:
@@ -141,7 +146,10 @@ def point_to_weights(state: Path, weights: str, out: Path) -> None:
 
 
 class L2Training:
-    """G alone, on the first term of formula (3): the paper's Figure 4a."""
+    """G alone, on the first term of formula (3): the paper's Figure 4a.
+
+    Or on the losses that G's net weighs in its place.
+    """
 
     batches_per_step = 1  # a step takes a batch of this many times G's batch size
 
@@ -149,6 +157,9 @@ class L2Training:
         self.times = times
         self.generator = Player("generator", generator_solver, times)
         self.players = [self.generator]
+        net = self.generator.net
+        scalars = [name for name in net.outputs if net.blobs[name].count == 1]
+        self._own_losses = [name for name in scalars if name != "l2"]
 
     def step(self, batch: Batch, measure: bool = False) -> StepLosses:
         """One update of G."""
@@ -158,7 +169,7 @@ class L2Training:
         self.generator.backward()  # of the first term; the diff of fake_adversarial stays 0
         self.generator.update()
         grad_l2 = _norm(G.blobs["fake_l2"]) if measure else None
-        return StepLosses(l2=float(G.blobs["l2"].data), grad_l2=grad_l2)
+        return StepLosses(l2=float(G.blobs["l2"].data), grad_l2=grad_l2, own=self.own_losses())
 
     def generate(self, batch: Batch) -> None:
         """Draw fake = G(x), and the L2 loss: G's only forward pass in an iteration.
@@ -171,9 +182,18 @@ class L2Training:
             G.blobs["color"].data[...] = batch.color
         self.generator.forward()
 
+    def own_losses(self) -> dict[str, float]:
+        """What G's net makes besides `l2`, of the batch that it saw last."""
+        blobs = self.generator.net.blobs
+        return {name: float(blobs[name].data) for name in self._own_losses}
+
 
 class GanTraining(L2Training):
-    """G and D against each other: formulas (3) and (4)."""
+    """G and D against each other: formulas (3) and (4).
+
+    A D whose net has more inputs than faces and label sees what G's blobs of the same names hold:
+    with `gray`, it judges the colours of that gray image (Mirza and Osindero 2014).
+    """
 
     def __init__(
         self, generator_solver: Path, discriminator_solver: Path, times: PhaseTimes
@@ -181,6 +201,8 @@ class GanTraining(L2Training):
         super().__init__(generator_solver, times)
         self.discriminator = Player("discriminator", discriminator_solver, times)
         self.players.append(self.discriminator)
+        inputs = self.discriminator.net.inputs
+        self._conditions = [name for name in inputs if name not in ("data", "label")]
 
     def step(self, batch: Batch, measure: bool = False) -> StepLosses:
         """One update of D, with G fixed, then one of G, with D fixed."""
@@ -218,14 +240,17 @@ class GanTraining(L2Training):
             score_fake=on_fake.score,
             grad_l2=_norm(G.blobs["fake_l2"]) if measure else None,
             grad_adversarial=_norm(G.blobs["fake_adversarial"]) if measure else None,
+            own=self.own_losses(),
         )
 
     def judge(self, faces, label: float, measure: bool = False) -> Judgement:
         """Run D forward on a blob of faces, (N, 3, 64, 64) in [0, 1], called real or fake."""
-        D = self.discriminator.net
+        G, D = self.generator.net, self.discriminator.net
         with self.times.phase("copies"):
             D.blobs["data"].copy_from(faces)
             D.blobs["label"].fill(label)
+            for name in self._conditions:
+                D.blobs[name].copy_from(G.blobs[name])
         self.discriminator.forward()
         score = self.mean_score(D.blobs["score"].data) if measure else None
         return Judgement(float(D.blobs["adversarial"].data), score)

@@ -13,8 +13,9 @@ from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
 from colorgan.measuring.figures.canvas import BLUE, GRAY, ORANGE, STYLE, drawn
 from colorgan.nets.prototxt import deploy_form
 
-# How the model's drawing calls the loss layers.
+# How the model's drawing calls the losses: by their layers' types, or by the name of one of several.
 LOSS_NAMES = {
+    "l1": "L1 distance to the\noriginal face X",
     "EuclideanLoss": "L2 loss to the\noriginal face X",
     "Reduction": "distance to the\noriginal face X",
     "SigmoidCrossEntropyLoss": "cross-entropy\nof its Sigmoid",
@@ -101,7 +102,8 @@ def _loss_weight(layer: Message) -> float:
 
 
 def _loss_text(layer: Message) -> str:
-    name, weight = LOSS_NAMES.get(layer.type, layer.type), _loss_weight(layer)
+    name = LOSS_NAMES.get(layer.name) or LOSS_NAMES.get(layer.type, layer.type)
+    weight = _loss_weight(layer)
     return name if weight == 1 else f"{weight:g} x {name}"
 
 
