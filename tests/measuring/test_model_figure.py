@@ -16,6 +16,7 @@ GENERATORS = sorted(
 TRAINED_ON = {
     "generator_pix2pix": f"200 x {LOSS_NAMES['l1']}",
     "generator_unet": LOSS_NAMES["Reduction"],
+    "generator_zhang": LOSS_NAMES["classes"],
 }
 
 

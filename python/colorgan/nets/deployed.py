@@ -51,11 +51,11 @@ def check_weights(net, weights: Message, path: Path) -> None:
 
 
 def count_parameters(weights: Message) -> int:
-    """How many learned values a NetParameter holds: all but BatchNorm's moving statistics."""
+    """How many learned values a NetParameter holds: all but what BatchNorm and losses count."""
     return sum(
         len(blob.data)
         for layer in weights.layer
-        if layer.type != "BatchNorm"
+        if layer.type not in ("BatchNorm", "Python")
         for blob in layer.blobs
     )
 

@@ -19,8 +19,9 @@ CPU_ENGINES = ("stock", "avx2", "avx512")
 # What the programs use of pycaffe. BVLC's release 1.0 has no `apply_update`, other packages of the
 # name `caffe` have still less; found missing here, it would otherwise be missed in mid-training.
 REQUIRED_ATTRIBUTES = {
-    "": ("Net", "AdamSolver", "TRAIN", "TEST", "cpu_engine", "get_solver", "layer_type_list",
-         "proto", "set_device", "set_mode_cpu", "set_mode_gpu", "set_random_seed"),
+    "": ("Net", "AdamSolver", "Layer", "TRAIN", "TEST", "cpu_engine", "get_solver",
+         "layer_type_list", "proto", "set_device", "set_mode_cpu", "set_mode_gpu",
+         "set_random_seed"),
     "Net": ("_backward", "_forward", "blobs", "clear_param_diffs", "copy_from", "forward", "layers",
             "params", "reshape", "save", "set_param_gradients", "share_with"),
     "_caffe.Blob": ("blend", "copy_from", "data", "diff", "fill"),
@@ -28,8 +29,8 @@ REQUIRED_ATTRIBUTES = {
 }  # fmt: skip
 REQUIRED_LAYERS = frozenset({
     "AbsVal", "BatchNorm", "Concat", "Convolution", "Crop", "Deconvolution", "Dropout", "Eltwise",
-    "EuclideanLoss", "InnerProduct", "Input", "Pooling", "Power", "ReLU", "Reduction", "Scale",
-    "Sigmoid", "SigmoidCrossEntropyLoss", "Slice", "Split", "TanH",
+    "EuclideanLoss", "InnerProduct", "Input", "Pooling", "Power", "Python", "ReLU", "Reduction",
+    "Scale", "Sigmoid", "SigmoidCrossEntropyLoss", "Slice", "Split", "TanH",
 })  # fmt: skip
 
 

@@ -13,8 +13,9 @@ from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
 from colorgan.measuring.figures.canvas import BLUE, GRAY, ORANGE, STYLE, drawn
 from colorgan.nets.prototxt import deploy_form
 
-# How the model's drawing calls the losses: by their layers' types, or by the name of one of several.
+# How the model's drawing calls the losses: by their layers' names, or by their types.
 LOSS_NAMES = {
+    "classes": "cross-entropy of\nits colour classes",
     "l1": "L1 distance to the\noriginal face X",
     "EuclideanLoss": "L2 loss to the\noriginal face X",
     "Reduction": "distance to the\noriginal face X",

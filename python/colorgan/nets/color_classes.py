@@ -1,0 +1,121 @@
+"""Colours as classes, in layers of Caffe's: after Zhang, Isola and Efros 2016.
+
+The plane of CIE Lab's a and b is cut into squares; those that sRGB reaches are the classes. A net
+gives each class a score. It learns from soft labels, the rarer a colour the more it counts, and
+colours with a mean of the classes that is drawn towards the likeliest.
+"""
+
+from functools import cache
+
+import cv2
+import numpy as np
+from scipy.spatial import KDTree
+
+from colorgan.nets.histogram_loss import (
+    ColorLayer,
+    HistogramLoss,
+    as_planes,
+    as_rows,
+    in_cells,
+    log_softmax,
+)
+
+# Steps a channel that sRGB is looked through by, to find the classes that it reaches.
+_GAMUT_STEPS = 65
+
+
+@cache
+def class_centers(step: float) -> np.ndarray:
+    """The classes' a and b, float32 (Q, 2): multiples of `step`, each nearest to some colour."""
+    levels = np.linspace(0, 1, _GAMUT_STEPS, dtype=np.float32)
+    colors = np.stack(np.meshgrid(levels, levels, levels), axis=-1)
+    lab = cv2.cvtColor(colors.reshape(1, -1, 3), cv2.COLOR_BGR2Lab)[0]
+    return (np.unique(np.rint(lab[:, 1:] / step), axis=0) * step).astype(np.float32)
+
+
+def soft_labels(ab: np.ndarray, centers: np.ndarray, neighbors: int, sigma: float) -> np.ndarray:
+    """Colours (M, 2) as shares of the classes (M, Q) that sum to 1.
+
+    The nearest `neighbors` classes have shares, each by a Gaussian of `sigma` of its distance.
+    """
+    distances, nearest = KDTree(centers).query(ab, k=neighbors)
+    shares = np.exp(-np.square(distances) / (2 * sigma**2))
+    labels = np.zeros((len(ab), len(centers)), np.float32)
+    np.put_along_axis(labels, nearest, shares / shares.sum(axis=1, keepdims=True), axis=1)
+    return labels
+
+
+def class_weights(shares: np.ndarray, uniform: float) -> np.ndarray:
+    """What a pixel of each class counts (Q,), by the classes' shares of all pixels.
+
+    1 / ((1 - uniform) share + uniform / Q), times what makes the mean over pixels 1.
+    """
+    weights = 1 / ((1 - uniform) * shares + uniform / len(shares))
+    return weights / (shares * weights).sum()
+
+
+class ClassLoss(HistogramLoss):
+    """The loss of scores of classes, rebalanced: rare colours count more.
+
+    `param_str`: step, of the grid; neighbors, sigma, of soft labels; uniform, of the weights.
+    The layer's blob sums the soft labels of all batches so far, which gives the classes' shares; it
+    lies with the weights, so that a run goes on with it.
+    """
+
+    def setup(self, bottom, top) -> None:
+        """Lay out the classes; ValueError where there are not as many scores."""
+        super().setup(bottom, top)
+        self._centers = class_centers(self.settings["step"])
+        if bottom[0].shape[1] != len(self._centers):
+            raise ValueError(f"{bottom[0].shape[1]} scores for {len(self._centers)} classes")
+        if not len(self.blobs):
+            self.blobs.add_blob(len(self._centers))
+
+    def targets(self, color: np.ndarray, side: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Soft labels of the mean colour of each pixel's cell, and their weights."""
+        ab = as_planes(cv2.cvtColor(as_rows(color), cv2.COLOR_BGR2Lab), len(color))[:, 1:]
+        means = in_cells(np.moveaxis(ab, 1, -1), side).mean(axis=3)
+        labels = soft_labels(
+            means.reshape(-1, 2), self._centers, self.settings["neighbors"], self.settings["sigma"]
+        )
+        counted = self.blobs[0].data
+        counted += labels.mean(axis=0)
+        weights = class_weights(counted / counted.sum(), self.settings["uniform"])
+        weights = weights[labels.argmax(axis=1)].reshape(len(color), 1, *side)
+        return np.moveaxis(labels.reshape(len(color), *side, -1), -1, 1), weights
+
+
+class AnnealedMean(ColorLayer):
+    """Colour faces from scores of classes: the mean of the classes under a softmax made steeper.
+
+    Bottoms: scores (N, Q, h, w) and gray faces (N, 3, H, W) in [0, 1]. Top: colour faces
+    (N, 3, H, W), BGR in [0, 1], with the gray's lightness. `param_str`: step, of the grid;
+    temperature, which the scores are divided by: 1 gives the mean, near 0 the likeliest class.
+    It sends no gradient back: a net learns from its scores.
+    """
+
+    def setup(self, bottom, top) -> None:
+        """Lay out the classes."""
+        super().setup(bottom, top)
+        self._centers = class_centers(self.settings["step"])
+
+    def reshape(self, bottom, top) -> None:
+        """As large as the gray faces."""
+        top[0].reshape(*bottom[1].shape)
+
+    def forward(self, bottom, top) -> None:
+        """Mean a and b, enlarged along straight lines, and the gray's lightness, as BGR."""
+        gray = bottom[1].data
+        count, _, height, width = gray.shape
+        shares = np.exp(log_softmax(bottom[0].data / self.settings["temperature"]))
+        ab = np.einsum("nqhw,qc->nhwc", shares, self._centers)
+        lab = cv2.cvtColor(as_rows(gray), cv2.COLOR_BGR2Lab).reshape(count, height, width, 3)
+        for image, small in zip(lab, ab, strict=True):
+            image[..., 1:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+        bgr = cv2.cvtColor(lab.reshape(-1, width, 3), cv2.COLOR_Lab2BGR)
+        top[0].data[...] = as_planes(bgr, count)
+
+    def backward(self, top, propagate_down, bottom) -> None:
+        """Nothing: no loss weighs these colours."""
+        if propagate_down[0]:
+            raise NotImplementedError("a net of classes learns from its scores, not its colours")

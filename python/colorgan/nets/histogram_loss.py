@@ -1,0 +1,78 @@
+"""What losses on histograms of colour share, for Caffe's Python layers.
+
+Such losses are for nets that say of each pixel how likely each of some colours is. A net's prototxt
+names a layer by module and class, and gives its numbers as JSON in `param_str`.
+"""
+
+import json
+from typing import Any
+
+import numpy as np
+
+from colorgan.nets.runtime import load_caffe
+
+
+class ColorLayer(load_caffe().Layer):
+    """A layer written in Python; its numbers are in `settings`."""
+
+    def setup(self, bottom, top) -> None:
+        """Read the numbers of the prototxt."""
+        self.settings: dict[str, Any] = json.loads(self.param_str) if self.param_str else {}
+
+
+class HistogramLoss(ColorLayer):
+    """Cross-entropy of a true histogram and the softmax of scores, weighted, the mean over pixels.
+
+    Bottoms: scores (N, Q, h, w), which Softmax makes probabilities of, and colour faces
+    (N, 3, H, W), BGR in [0, 1], of whole multiples of that size. Top: one number.
+    """
+
+    def reshape(self, bottom, top) -> None:
+        """One number, whatever comes in."""
+        top[0].reshape()
+
+    def targets(self, color: np.ndarray, side: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """The true histograms (N, Q, h, w), and what each pixel's counts, (N, 1, h, w)."""
+        raise NotImplementedError
+
+    def forward(self, bottom, top) -> None:
+        """The loss: -1/(N h w) sum of weight x target x log(softmax)."""
+        scores = bottom[0].data
+        targets, weights = self.targets(bottom[1].data, scores.shape[2:])
+        logarithms = log_softmax(scores)
+        pixels = weights.size
+        top[0].data[...] = -(weights * targets * logarithms).sum() / pixels
+        self._gradient = weights * (np.exp(logarithms) - targets) / pixels
+
+    def backward(self, top, propagate_down, bottom) -> None:
+        """Targets sum to 1, so that the gradient is weight x (softmax - target)."""
+        if propagate_down[0]:
+            bottom[0].diff[...] = top[0].diff * self._gradient
+
+
+def log_softmax(scores: np.ndarray) -> np.ndarray:
+    """Logarithms of the softmax over axis 1."""
+    shifted = scores - scores.max(axis=1, keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True))
+
+
+def in_cells(pixels: np.ndarray, side: tuple[int, int]) -> np.ndarray:
+    """Images (N, H, W, ...) as cells: (N, h, w, H/h x W/w pixels, ...) for `side` h, w."""
+    count, height, width, *rest = pixels.shape
+    rows, columns = side
+    if height % rows or width % columns:
+        raise ValueError(f"{height} x {width} pixels are no whole multiple of {rows} x {columns}")
+    parts = pixels.reshape(count, rows, height // rows, columns, width // columns, *rest)
+    return np.moveaxis(parts, 2, 3).reshape(count, rows, columns, -1, *rest)
+
+
+def as_rows(planar: np.ndarray) -> np.ndarray:
+    """Planar images (N, 3, H, W) below each other, (N H, W, 3), as OpenCV converts them at once."""
+    count, channels, height, width = planar.shape
+    rows = np.moveaxis(planar, 1, -1).reshape(count * height, width, channels)
+    return np.ascontiguousarray(rows, np.float32)
+
+
+def as_planes(rows: np.ndarray, count: int) -> np.ndarray:
+    """The other way round: (N H, W, 3) to (N, 3, H, W)."""
+    return np.moveaxis(rows.reshape(count, -1, *rows.shape[1:]), -1, 1)
