@@ -14,9 +14,10 @@ GENERATORS = sorted(
 )
 # What those are trained on that do without L2.
 TRAINED_ON = {
-    "generator_pix2pix": f"200 x {LOSS_NAMES['l1']}",
-    "generator_unet": LOSS_NAMES["Reduction"],
-    "generator_zhang": LOSS_NAMES["classes"],
+    "generator_larsson": (f"5 x {LOSS_NAMES['hue']}", LOSS_NAMES["chroma"]),
+    "generator_pix2pix": (f"200 x {LOSS_NAMES['l1']}",),
+    "generator_unet": (LOSS_NAMES["Reduction"],),
+    "generator_zhang": (LOSS_NAMES["classes"],),
 }
 
 
@@ -29,7 +30,7 @@ def test_the_drawing_of_a_generator_has_the_sizes_that_caffe_computes(prototxt):
     names = ["gray", *(layer.top[0] for layer in net.layer if layer.type.endswith("onvolution"))]
     outputs = [blobs[name].data.shape for name in names]
     assert drawn == [(maps, height) for _, maps, height, _ in outputs]
-    assert drawing.losses == (TRAINED_ON.get(prototxt.stem, LOSS_NAMES["EuclideanLoss"]),)
+    assert drawing.losses == TRAINED_ON.get(prototxt.stem, (LOSS_NAMES["EuclideanLoss"],))
 
 
 def test_the_drawing_names_the_layers_of_each_block():

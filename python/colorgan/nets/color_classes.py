@@ -66,8 +66,8 @@ class ClassLoss(HistogramLoss):
         """Lay out the classes; ValueError where there are not as many scores."""
         super().setup(bottom, top)
         self._centers = class_centers(self.settings["step"])
-        if bottom[0].shape[1] != len(self._centers):
-            raise ValueError(f"{bottom[0].shape[1]} scores for {len(self._centers)} classes")
+        if self.bins != len(self._centers):
+            raise ValueError(f"{self.bins} scores for {len(self._centers)} classes")
         if not len(self.blobs):
             self.blobs.add_blob(len(self._centers))
 

@@ -51,11 +51,11 @@ def check_weights(net, weights: Message, path: Path) -> None:
 
 
 def count_parameters(weights: Message) -> int:
-    """How many learned values a NetParameter holds: all but what BatchNorm and losses count."""
+    """How many learned values a NetParameter holds: all but what no solver moves."""
     return sum(
         len(blob.data)
         for layer in weights.layer
-        if layer.type not in ("BatchNorm", "Python")
+        if not (layer.type == "BatchNorm" or (layer.param and layer.param[0].lr_mult == 0))
         for blob in layer.blobs
     )
 

@@ -27,6 +27,11 @@ class HistogramLoss(ColorLayer):
     (N, 3, H, W), BGR in [0, 1], of whole multiples of that size. Top: one number.
     """
 
+    def setup(self, bottom, top) -> None:
+        """Read the numbers of the prototxt, and how many bins there are."""
+        super().setup(bottom, top)
+        self.bins = bottom[0].shape[1]
+
     def reshape(self, bottom, top) -> None:
         """One number, whatever comes in."""
         top[0].reshape()

@@ -15,6 +15,8 @@ from colorgan.nets.prototxt import deploy_form
 
 # How the model's drawing calls the losses: by their layers' names, or by their types.
 LOSS_NAMES = {
+    "chroma": "cross-entropy of\nits chroma bins",
+    "hue": "cross-entropy of\nits hue bins",
     "classes": "cross-entropy of\nits colour classes",
     "l1": "L1 distance to the\noriginal face X",
     "EuclideanLoss": "L2 loss to the\noriginal face X",

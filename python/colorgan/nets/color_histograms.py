@@ -1,0 +1,106 @@
+"""Colours as histograms of hue and chroma, in layers of Caffe's: after Larsson et al. 2016.
+
+Chroma is the largest of a colour's B, G and R less the smallest, hue the place on the circle from
+red over green and blue, as in HSV; both in [0, 1]. A net gives scores to equal bins of each.
+"""
+
+import cv2
+import numpy as np
+
+from colorgan.luminance import GRAY_WEIGHTS
+from colorgan.nets.histogram_loss import (
+    ColorLayer,
+    HistogramLoss,
+    as_planes,
+    as_rows,
+    in_cells,
+    log_softmax,
+)
+
+# Where hues' mean point is nearer than this, times the bins, to the circle's middle, colours fade.
+_FULL_COLOR = 0.03
+
+
+def hue_and_chroma(color: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Hue and chroma (N, H, W) of colours (N, 3, H, W), BGR in [0, 1]."""
+    degrees = cv2.cvtColor(as_rows(color), cv2.COLOR_BGR2HSV)[..., 0]
+    hue = degrees.reshape(len(color), *color.shape[2:]) / 360
+    return hue, color.max(axis=1) - color.min(axis=1)
+
+
+def with_hue_and_chroma(gray: np.ndarray, hue: np.ndarray, chroma: np.ndarray) -> np.ndarray:
+    """Colours (N, 3, H, W) of that hue and chroma (N, H, W), with the luminance of gray (N, H, W).
+
+    They may leave [0, 1].
+    """
+    full = np.ones_like(hue)
+    hsv = as_rows(np.stack([360 * hue, full, full], axis=1))
+    pure = as_planes(cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR), len(hue))  # of chroma 1
+    difference = pure - (GRAY_WEIGHTS * pure).sum(axis=1, keepdims=True)
+    return gray[:, np.newaxis] + chroma[:, np.newaxis] * difference
+
+
+def histograms(values: np.ndarray, bins: int, side: tuple[int, int]) -> np.ndarray:
+    """Shares (N, bins, h, w) of equal bins of [0, 1] in each cell of values (N, H, W)."""
+    cells = np.minimum((in_cells(values, side) * bins).astype(int), bins - 1)
+    shares = np.zeros((*cells.shape[:3], bins), np.float32)
+    rows = shares.reshape(-1, bins)
+    places = np.arange(len(rows))
+    for pixel in np.moveaxis(cells, -1, 0):
+        rows[places, pixel.ravel()] += 1 / cells.shape[-1]
+    return np.moveaxis(shares, -1, 1)
+
+
+class HueLoss(HistogramLoss):
+    """The loss of hue's scores. A pixel counts as much as it has chroma: gray has no hue."""
+
+    def targets(self, color: np.ndarray, side: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Histograms of hue in each pixel's cell, and the cells' mean chroma."""
+        hue, chroma = hue_and_chroma(color)
+        weights = in_cells(chroma, side).mean(axis=-1)
+        return histograms(hue, self.bins, side), weights[:, np.newaxis]
+
+
+class ChromaLoss(HistogramLoss):
+    """The loss of chroma's scores."""
+
+    def targets(self, color: np.ndarray, side: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Histograms of chroma in each pixel's cell, all of which count alike."""
+        _, chroma = hue_and_chroma(color)
+        return histograms(chroma, self.bins, side), np.ones((len(color), 1, *side), np.float32)
+
+
+class ExpectedColor(ColorLayer):
+    """Colour faces from scores: the expected chroma, of the hue of the mean point of the circle.
+
+    Bottoms: scores of hue and of chroma (N, Q, h, w), and gray faces (N, 3, H, W) in [0, 1].
+    Top: colour faces (N, 3, H, W), BGR, with the gray's luminance; they may leave [0, 1].
+    The less hues agree, the nearer to the circle's middle is their mean, and the more the colour
+    fades. No gradient goes back: a net learns from its scores.
+    """
+
+    def reshape(self, bottom, top) -> None:
+        """As large as the gray faces."""
+        top[0].reshape(*bottom[2].shape)
+
+    def forward(self, bottom, top) -> None:
+        """Expectations of each cell, enlarged along straight lines."""
+        hues, chromas = (np.exp(log_softmax(bottom[i].data)) for i in (0, 1))
+        gray = bottom[2].data
+        bins = hues.shape[1]
+        centers = ((np.arange(bins) + 0.5) / bins).astype(np.float32)
+        circle = np.stack([np.cos(2 * np.pi * centers), np.sin(2 * np.pi * centers)], axis=1)
+        points = np.einsum("nqhw,qc->nhwc", hues, circle.astype(np.float32))
+        chroma = np.einsum("nqhw,q->nhw", chromas, centers)
+        lengths = np.linalg.norm(points, axis=-1)
+        chroma *= np.minimum(lengths / (bins * _FULL_COLOR), 1)
+        size = gray.shape[:1:-1]
+        cells = np.concatenate([points, chroma[..., np.newaxis]], axis=-1)
+        large = np.stack([cv2.resize(face, size, interpolation=cv2.INTER_LINEAR) for face in cells])
+        hue = np.arctan2(large[..., 1], large[..., 0]) / (2 * np.pi) % 1
+        top[0].data[...] = with_hue_and_chroma(gray[:, 0], hue, large[..., 2])
+
+    def backward(self, top, propagate_down, bottom) -> None:
+        """Nothing: no loss weighs these colours."""
+        if any(propagate_down):
+            raise NotImplementedError("a net of histograms learns from its scores alone")
