@@ -18,12 +18,14 @@ from colorgan.nets.prototxt import (
     write_prototxt,
 )
 from colorgan.phases import PhaseTimes
+from colorgan.places import PROTOTXT
 from colorgan.training.steps import GanTraining, Player, WassersteinTraining
 
 BATCH = 4
 LAMBDA = 100.0
 N_CRITIC, WEIGHT_CLIP = 2, 0.01
 
+CONDITIONAL_PROTOTXT = PROTOTXT / "discriminator_conditional.prototxt"
 PAPERS_NETS = {
     "generator": GENERATOR_PROTOTXT,
     "discriminator": DISCRIMINATOR_PROTOTXT,
@@ -75,6 +77,14 @@ def make_gan(
     solvers = [
         place_solver(folder, name, adversarial_weight, slope=slope) for name in PAPERS_SOLVERS
     ]
+    return GanTraining(*solvers, PhaseTimes())
+
+
+def make_conditional_gan(folder: Path, slope: float | None = None) -> GanTraining:
+    """The formulas with a D that sees the gray image, too, with new weights."""
+    folder.mkdir(exist_ok=True)
+    prototxts = PAPERS_NETS | {"discriminator": CONDITIONAL_PROTOTXT}
+    solvers = [place_solver(folder, name, LAMBDA, prototxts, slope=slope) for name in prototxts]
     return GanTraining(*solvers, PhaseTimes())
 
 

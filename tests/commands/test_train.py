@@ -301,6 +301,44 @@ def test_gs_solver_may_be_another(faces: Path, tmp_path: Path) -> None:
     assert_refused(refused, "has generator_solver solvers/generator_chroma_solver.prototxt")
 
 
+def test_d_may_be_another_and_a_resumed_run_keeps_it(faces: Path, tmp_path: Path) -> None:
+    conditional = ROOT / "prototxt/discriminator_conditional.prototxt"
+    solver = ROOT / "solvers/discriminator_patch_solver.prototxt"
+    out = tmp_path / "run"
+    words = ("--discriminator", conditional, "--discriminator-solver", solver, *QUICK)
+    done = train("--data", faces, "--out", out, *words, "--iterations", 2)
+    assert done.returncode == 0, done.stderr
+    config = json.loads((out / "config.json").read_text())
+    assert config["discriminator"] == "prototxt/discriminator_conditional.prototxt"
+    assert read_solver(out / "discriminator_solver.prototxt").base_lr == pytest.approx(2e-4)
+    papers = ("--discriminator", ROOT / "prototxt/discriminator.prototxt")
+    assert_refused(train("--out", out, "--resume", *papers), "has another discriminator")
+    done = train("--out", out, "--resume", *words, "--iterations", 4)
+    assert done.returncode == 0, done.stderr
+    assert [record["iteration"] for record in losses(out)] == [2, 4]
+
+
+def test_a_net_that_learns_from_scores_is_trained_averaged_and_resumed(
+    faces: Path, tmp_path: Path
+) -> None:
+    """Its loss has a blob of its own, which the net that colours has not."""
+    zhang = ROOT / "prototxt/generator_zhang.prototxt"
+    words = ("--mode", "l2", "--generator", zhang, "--average", 0.9, *QUICK[2:])
+    for out, steps in ((tmp_path / "whole", [10]), (tmp_path / "halves", [5, 10])):
+        for iterations in steps:
+            resume = ["--resume"] if out.exists() else []
+            done = train("--data", faces, "--out", out, *words, "--iterations", iterations, *resume)
+            assert done.returncode == 0, done.stderr
+    records = losses(tmp_path / "whole")
+    assert records[-1]["classes"] < records[0]["classes"]
+    names = ("generator.caffemodel", "generator_average.caffemodel")
+    whole, halves = (
+        [(tmp_path / run / "snapshots/iter_00000010" / name).read_bytes() for name in names]
+        for run in ("whole", "halves")
+    )
+    assert whole == halves
+
+
 def test_a_folder_in_use_is_refused(faces: Path, tmp_path: Path) -> None:
     out = tmp_path / "busy"
     words = ("--data", faces, "--out", out, "--iterations", 100000, *QUICK)
@@ -401,6 +439,8 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", faces, *new, "--batch-size", "0"), "not 1 or more"),
         (("--data", faces, *new, "--gpu", "0"), "GPU"),
         (("--data", faces, *new, "--mode", "l2", "--lambda", "9"), "--mode l2 has not"),
+        (("--data", faces, *new, "--mode", "l2", "--discriminator", broken), "--mode l2 has not"),
+        (("--data", faces, *new, "--discriminator", SMALL), "no layer makes the blob 'data'"),
         (("--data", faces, *new, "--n-critic", "3"), "--mode wgan"),
         (("--data", faces, *new, "--weight-clip", "0"), "not a positive number"),
         (("--data", faces, *new, "--average", "1"), "not between 0 and 1"),

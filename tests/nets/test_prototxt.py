@@ -122,6 +122,32 @@ def test_pix2pix_judges_patches_of_34_pixels() -> None:
     assert rows[-1] - rows[0] + 1 == 34
 
 
+def test_pix2pix_loss_of_d_is_the_mean_over_patches() -> None:
+    net = load_caffe().Net(str(PATCH), load_caffe().TRAIN)
+    random = np.random.default_rng(3)
+    for name in ("data", "gray"):
+        net.blobs[name].reshape(2, 3, 64, 64)
+        net.blobs[name].data[...] = random.random((2, 3, 64, 64))
+    net.blobs["label"].reshape(2, 1, 14, 14)
+    for label in (0, 1):
+        net.blobs["label"].data[...] = label
+        net.forward()
+        score = net.blobs["score"].data.astype(np.float64)
+        expected = np.logaddexp(0, score if label == 0 else -score).mean()
+        assert float(net.blobs["adversarial"].data) == pytest.approx(expected, rel=1e-5)
+
+
+def test_pix2pix_weighs_l1_by_100_of_images_of_minus_1_to_1() -> None:
+    net = load_caffe().Net(str(PROTOTXT / "generator_pix2pix.prototxt"), load_caffe().TRAIN)
+    net.blobs["color"].data[...] = np.random.default_rng(3).random((64, 3, 64, 64))
+    net.forward()
+    net.backward()
+    error = net.blobs["fake"].data.astype(np.float64) - net.blobs["color"].data
+    assert float(net.blobs["l1"].data) == pytest.approx(np.abs(error).mean(), rel=1e-5)
+    expected = 100 * 2 * np.sign(error) / error.size
+    np.testing.assert_allclose(net.blobs["fake_l2"].diff, expected, rtol=1e-4, atol=1e-9)
+
+
 def test_pix2pix_hands_every_size_of_map_across() -> None:
     net = load_caffe().Net(str(PROTOTXT / "generator_pix2pix.prototxt"), load_caffe().TRAIN)
     sides = [net.blobs[f"conv{i}"].shape[-1] for i in range(1, 7)]
@@ -213,9 +239,10 @@ def test_prototxt_with_a_typing_error_is_refused_with_its_line(tmp_path: Path) -
         read_net(path)
 
 
-def test_a_net_of_classes_is_not_trained_against_d() -> None:
+@pytest.mark.parametrize("stem", ["generator_larsson", "generator_zhang"])
+def test_a_net_that_learns_from_scores_is_not_trained_against_d(stem: str) -> None:
     with pytest.raises(UserError, match="'fake_adversarial'"):
-        read_net(PROTOTXT / "generator_zhang.prototxt", [ADVERSARIAL_BLOB])
+        read_net(PROTOTXT / f"{stem}.prototxt", [ADVERSARIAL_BLOB])
 
 
 def test_net_without_the_blobs_of_the_step_is_refused() -> None:

@@ -15,9 +15,10 @@ import pytest
 
 from colorgan.faces.batches import Batch, batch_of
 from colorgan.training.steps import GanTraining, Player
-from small_gans import BATCH, N_CRITIC, make_gan, make_wasserstein_gan
+from small_gans import BATCH, N_CRITIC, make_conditional_gan, make_gan, make_wasserstein_gan
 
-MAKERS = {"gan": make_gan, "wgan": make_wasserstein_gan}  # formulas (3) and (4); the critic's
+# Formulas (3) and (4); the same with a D that sees gray; the critic's.
+MAKERS = {"gan": make_gan, "conditional": make_conditional_gan, "wgan": make_wasserstein_gan}
 SLOPE = 0.99  # of all ReLUs
 TOLERANCE = 1e-4  # of a blob's norm
 ZERO = 1e-5  # of the largest norm of its kind: a critic's last bias has no gradient

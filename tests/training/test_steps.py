@@ -11,18 +11,23 @@ from colorgan.faces.batches import Batch, batch_of
 from colorgan.faces.database import FaceDatabase
 from colorgan.nets.deployed import generate
 from colorgan.nets.prototxt import (
+    PAPERS_SOLVERS,
     deploy_form,
     read_net,
+    read_solver,
+    set_batch_size,
     write_prototxt,
 )
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import PhaseTimes
+from colorgan.places import PROTOTXT
 from colorgan.training.steps import GanTraining, L2Training, Player, WassersteinTraining
 from small_gans import (
     BATCH,
     LAMBDA,
     N_CRITIC,
     WEIGHT_CLIP,
+    make_conditional_gan,
     make_gan,
     make_wasserstein_gan,
     parameters,
@@ -124,6 +129,48 @@ def test_gradient_of_d_is_that_of_formula_4(gan: GanTraining, batch: Batch) -> N
     gan.generate(batch)
     gan.disc_step()
     assert_is_gradient(gan.discriminator, gradients, lambda: loss_d(gan, batch))
+
+
+def test_a_conditional_d_sees_the_gray_image_beside_both_faces(
+    tmp_path: Path, batch: Batch
+) -> None:
+    gan = make_conditional_gan(tmp_path)
+    D = gan.discriminator.net
+    pairs = []
+    forward = gan.discriminator.forward
+    gan.discriminator.forward = lambda: (forward(), pairs.append(D.blobs["pair"].data.copy()))
+    gan.step(batch)
+    fake = gan.generator.net.blobs["fake"].data
+    assert len(pairs) == 3
+    for pair, faces in zip(pairs, (batch.color, fake, fake), strict=True):
+        np.testing.assert_array_equal(pair[:, :3], faces)
+        np.testing.assert_array_equal(pair[:, 3:], np.repeat(batch.gray, 3, axis=1))
+
+
+def test_gradients_against_a_conditional_d_are_those_of_the_formulas(
+    tmp_path: Path, batch: Batch
+) -> None:
+    gan = make_conditional_gan(tmp_path)
+    of_d = catch_gradients(gan.discriminator, then_update=False)
+    of_g = catch_gradients(gan.generator, then_update=False)
+    gan.step(batch)
+    assert_is_gradient(gan.generator, of_g, lambda: loss_g(gan, batch))
+    assert_is_gradient(gan.discriminator, of_d, lambda: loss_d(gan, batch))
+
+
+def test_a_nets_own_losses_are_reported_by_their_names(tmp_path: Path, batch: Batch) -> None:
+    net = read_net(PROTOTXT / "generator_unet.prototxt")
+    set_batch_size(net, BATCH)
+    write_prototxt(tmp_path / "net.prototxt", net, "for a test")
+    solver = read_solver(PAPERS_SOLVERS["generator"])
+    solver.net = str(tmp_path / "net.prototxt")
+    write_prototxt(tmp_path / "solver.prototxt", solver, "for a test")
+    training = L2Training(tmp_path / "solver.prototxt", PhaseTimes())
+    losses = training.step(batch)
+    assert set(losses.values()) == {"l2", "distance"}
+    fake = training.generator.net.blobs["fake"].data
+    squares = np.square(fake - batch.color).sum(axis=(1, 2, 3))
+    assert losses.own["distance"] == pytest.approx(np.sqrt(squares + 0.01).mean(), rel=1e-5)
 
 
 def test_lambda_weighs_the_adversarial_gradient_against_l2(tmp_path: Path, batch: Batch) -> None:
