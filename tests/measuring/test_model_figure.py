@@ -79,8 +79,12 @@ def test_the_model_figure_is_drawn_from_the_nets_it_is_given():
 def test_a_convolution_without_padding_shrinks_the_drawn_map():
     net = text_format.Parse(
         """
-        layer { type: "Input" input_param { shape { dim: 1 dim: 8 dim: 9 dim: 9 } } }
-        layer { type: "Convolution" convolution_param { num_output: 5 kernel_size: 4 stride: 2 } }
+        layer { type: "Input" top: "x" input_param { shape { dim: 1 dim: 8 dim: 9 dim: 9 } } }
+        layer {
+          type: "Convolution"
+          bottom: "x"
+          convolution_param { num_output: 5 kernel_size: 4 stride: 2 }
+        }
         """,
         proto().NetParameter(),
     )

@@ -211,13 +211,24 @@ def test_the_bottleneck_has_two_thirds_of_the_maps() -> None:
     assert total == {"generator_small": 240, "generator_small_bottleneck": 160}
 
 
-@pytest.mark.parametrize("stem", OURS)
-def test_our_generators_keep_the_inputs_luminance_whatever_they_have_learned(stem: str) -> None:
-    net = load_caffe().Net(str(PROTOTXT / f"{stem}_deploy.prototxt"), load_caffe().TEST)
+CHROMA_LAYERS = {
+    "generator_cheng": "chroma",
+    "generator_chroma": "conv8",
+    "generator_unet": "tenths",
+}
+
+
+@pytest.mark.parametrize("stem", CHROMA_LAYERS)
+def test_generators_of_chroma_keep_the_inputs_luminance_whatever_they_have_learned(
+    stem: str, tmp_path: Path
+) -> None:
+    deploy = tmp_path / "deploy.prototxt"
+    write_prototxt(deploy, deploy_form(read_net(PROTOTXT / f"{stem}.prototxt")), "for a test")
+    net = load_caffe().Net(str(deploy), load_caffe().TEST)
     for statistics in (blobs for name, blobs in net.params.items() if name.startswith("bn")):
         for blob in statistics:
             blob.data[...] = 1  # a net that has seen no face divides by almost nothing
-    for blob in net.params["conv8" if stem == "generator_chroma" else "tenths"]:
+    for blob in net.params[CHROMA_LAYERS[stem]]:
         blob.data[...] = np.random.default_rng(3).normal(0, 0.3, blob.data.shape)
     gray = np.random.default_rng(2).integers(0, 256, (2, 64, 64), np.uint8)
     blue, green, red = np.moveaxis(generate(net, gray), 1, 0)

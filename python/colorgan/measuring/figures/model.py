@@ -56,12 +56,12 @@ def net_drawing(net: Message) -> NetDrawing:
     What comes to a Concat from farther back is not drawn.
     """
     blocks: list[Block] = []
-    size = 0  # of what the next layer takes
+    sizes: dict[str, int] = {}  # of the blobs so far
     for layer in deploy_form(net).layer:
+        size = sizes[layer.bottom[0]] if layer.bottom else layer.input_param.shape[0].dim[-1]
         if layer.type == "Input":
             if not blocks:
-                _, maps, size, _ = layer.input_param.shape[0].dim
-                blocks.append(Block(maps, size, ()))
+                blocks.append(Block(layer.input_param.shape[0].dim[1], size, ()))
         elif layer.type in ("Convolution", "Deconvolution"):
             blocks.append(_convolution_block(layer, size))
             size = blocks[-1].size
@@ -73,6 +73,7 @@ def net_drawing(net: Message) -> NetDrawing:
                 size = -(-size // layer.pooling_param.stride)  # rounded up, as Caffe does
             if text not in last.layers:
                 blocks[-1] = Block(last.maps, last.size, (*last.layers, text))
+        sizes.update(dict.fromkeys(layer.top, size))
     losses = tuple(_loss_text(layer) for layer in net.layer if _loss_weight(layer))
     return NetDrawing(tuple(blocks), losses)
 
@@ -95,6 +96,8 @@ def _convolution_block(layer: Message, size: int) -> Block:
 
 
 def _layer_text(layer: Message) -> str:
+    if layer.type == "Python":
+        return layer.python_param.layer
     slope = layer.relu_param.negative_slope if layer.type == "ReLU" else 0
     return f"LeakyReLU {slope:.2g}" if slope else layer.type
 
