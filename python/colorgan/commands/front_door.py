@@ -67,6 +67,7 @@ COMMANDS = (
     Command("measure-palette", "take the page's palette from training faces"),
     Command("bench-train", "measure how fast training is"),
     Command("bench-colorize", "measure how fast colouring is"),
+    Command("bench-methods", "measure what the learned methods cost"),
     Command("bench-lmdb", "measure how fast packing is"),
     Command("test", "run the tests and the linter", script="tools/test.sh"),
 )

@@ -1,0 +1,91 @@
+"""The learned methods' cost: processor time a face, in training and in colouring.
+
+All are built in one process and take turns, a whole iteration each and then a batch to colour, so
+that what else the machine does falls on all alike.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from colorgan.faces.batches import batch_of
+from colorgan.faces.database import FaceDatabase
+from colorgan.luminance import gray_from_bgr
+from colorgan.nets.deployed import generate, to_uint8
+from colorgan.nets.runtime import load_caffe
+from colorgan.training.config import TrainingConfig
+from colorgan.training.modes import MODES
+from colorgan.training.run_nets import place_solver, write_prototxts
+from colorgan.training.runfolder import RunFolder
+from colorgan.training.times import TrainingTimes
+from colorgan.training.trainer import make_training
+
+COLORED = 16  # faces that are coloured at once, as in validation
+
+
+@dataclass(frozen=True)
+class Turn:
+    """Milliseconds of processor time a face, of all threads."""
+
+    training: float
+    coloring: float
+
+
+class Method:
+    """One method's nets and solvers, ready to train and to colour."""
+
+    def __init__(self, config: TrainingConfig, folder: Path, faces: FaceDatabase) -> None:
+        run = RunFolder(folder)
+        write_prototxts(config, run)
+        solvers = [place_solver(config, run, name) for name in MODES[config.mode].solvers]
+        self._training = make_training(config, solvers, TrainingTimes())
+        self._faces = config.batch_size
+        shown = self._faces * self._training.batches_per_step
+        self._batch = batch_of(faces.faces([i % len(faces) for i in range(shown)]))
+        self._gray = gray_from_bgr(faces.faces([i % len(faces) for i in range(COLORED)]))
+        caffe = load_caffe()
+        self._deployed = caffe.Net(str(folder / "generator_deploy.prototxt"), caffe.TEST)
+        self._deployed.share_with(self._training.generator.net)
+
+    def turn(self) -> Turn:
+        """One iteration, and a batch to colour."""
+        training = milliseconds(lambda: self._training.step(self._batch))
+        coloring = milliseconds(lambda: to_uint8(generate(self._deployed, self._gray)))
+        return Turn(training / self._faces, coloring / COLORED)
+
+
+def milliseconds(work: Callable[[], object]) -> float:
+    """The processor time that it takes."""
+    begun = time.process_time()
+    work()
+    return 1000 * (time.process_time() - begun)
+
+
+def take_turns(methods: Mapping[str, Method], rounds: int) -> dict[str, list[Turn]]:
+    """Each method's turns, after one that is not counted: Caffe takes memory in the first."""
+    for method in methods.values():
+        method.turn()
+    turns: dict[str, list[Turn]] = {name: [] for name in methods}
+    for _ in range(rounds):
+        for name, method in methods.items():
+            turns[name].append(method.turn())
+    return turns
+
+
+def report(turns: Mapping[str, list[Turn]]) -> str:
+    """A Markdown table: medians, and how many times the first method's, round by round."""
+    first = next(iter(turns))
+    lines = [
+        f"|  | training, ms a face | times `{first}` | colouring, ms a face | times `{first}` |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
+    for name, own in turns.items():
+        cells = []
+        for kind in ("training", "coloring"):
+            values, firsts = ([getattr(t, kind) for t in each] for each in (own, turns[first]))
+            ratio = median(value / base for value, base in zip(values, firsts, strict=True))
+            cells += [f"{median(values):.1f}", f"{ratio:.2f}"]
+        lines.append(f"| `{name}` | {' | '.join(cells)} |")
+    return "\n".join(lines)
