@@ -1,9 +1,11 @@
 """Nets of one Python layer, to test it by itself."""
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from colorgan.nets.prototxt import proto, write_prototxt
 from colorgan.nets.runtime import load_caffe
@@ -26,3 +28,15 @@ def one_layer(module: str, name: str, settings: str, blobs: dict[str, np.ndarray
     for blob, values in blobs.items():
         made.blobs[blob].data[...] = values
     return made
+
+
+def assert_gradient_of_scores(net, loss: Callable[[np.ndarray], float]) -> None:
+    """Compare the gradient at the blob `scores` with differences of `loss`, in random steps."""
+    net.forward()
+    net.backward()
+    scores, gradient = (getattr(net.blobs["scores"], kind).copy() for kind in ("data", "diff"))
+    random = np.random.default_rng(6)
+    for _ in range(5):
+        step = 1e-3 * random.normal(size=scores.shape)
+        slope = (loss(scores + step) - loss(scores - step)) / 2
+        assert (gradient * step).sum() == pytest.approx(slope, rel=1e-3, abs=1e-7)

@@ -11,7 +11,7 @@ from colorgan.nets.deployed import DeployedGenerator, generate
 from colorgan.nets.prototxt import deploy_form, read_net, write_prototxt
 from colorgan.nets.runtime import load_caffe
 from conftest import ROOT
-from layer_nets import one_layer
+from layer_nets import assert_gradient_of_scores, one_layer
 
 ZHANG = ROOT / "prototxt/generator_zhang.prototxt"
 CENTERS = class_centers(10)
@@ -92,15 +92,7 @@ def test_the_loss_is_the_sources(scores: np.ndarray, color: np.ndarray) -> None:
 
 
 def test_its_gradient_is_that_of_the_loss(scores: np.ndarray, color: np.ndarray) -> None:
-    net = loss_net(scores, color)
-    net.forward()
-    net.backward()
-    gradient = net.blobs["scores"].diff.copy()
-    random = np.random.default_rng(6)
-    for _ in range(5):
-        step = 1e-3 * random.normal(size=scores.shape)
-        slope = reference(scores + step, color) - reference(scores - step, color)
-        assert 2 * (gradient * step).sum() == pytest.approx(slope, rel=1e-3, abs=1e-7)
+    assert_gradient_of_scores(loss_net(scores, color), lambda moved: reference(moved, color))
 
 
 def test_the_shares_of_classes_are_those_of_all_batches_so_far(

@@ -10,7 +10,7 @@ from colorgan.nets.color_histograms import histograms, hue_and_chroma, with_hue_
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.runtime import load_caffe
 from conftest import ROOT
-from layer_nets import one_layer
+from layer_nets import assert_gradient_of_scores, one_layer
 
 MODULE = "colorgan.nets.color_histograms"
 BINS = 8
@@ -56,14 +56,7 @@ def test_its_gradient_is_that_of_the_loss(
     layer: str, scores: np.ndarray, color: np.ndarray
 ) -> None:
     net = one_layer(MODULE, layer, "", {"scores": scores, "color": color})
-    net.forward()
-    net.backward()
-    gradient = net.blobs["scores"].diff.copy()
-    random = np.random.default_rng(6)
-    for _ in range(5):
-        step = 1e-3 * random.normal(size=scores.shape)
-        above, below = (reference(scores + sign * step, color, layer) for sign in (1, -1))
-        assert 2 * (gradient * step).sum() == pytest.approx(above - below, rel=1e-3, abs=1e-7)
+    assert_gradient_of_scores(net, lambda moved: reference(moved, color, layer))
 
 
 def test_the_last_bin_holds_the_largest_value() -> None:

@@ -12,10 +12,10 @@ from pathlib import Path
 from colorgan.benchmarks.methods import Method, report, take_turns
 from colorgan.commands import train
 from colorgan.commands.arguments import positive_int
-from colorgan.errors import UserError
+from colorgan.commands.experiments import add_sources
 from colorgan.faces.database import FaceDatabase
 from colorgan.files import write_whole
-from colorgan.measuring.experiments import EXPERIMENTS_FILE, Experiment, read_experiments
+from colorgan.measuring.experiments import Experiment, chosen, read_experiments
 from colorgan.training.config import TrainingConfig, configure
 
 
@@ -23,29 +23,19 @@ def add_arguments(parser: ArgumentParser) -> None:
     """What the command takes."""
     add = parser.add_argument
     add("names", nargs="+", metavar="NAME", help="experiments, as `colorgan experiments` has them")
-    add(
-        "--experiments",
-        type=Path,
-        default=EXPERIMENTS_FILE,
-        metavar="TOML",
-        help="file that describes them (the project's own)",
-    )
-    add("--data", type=Path, default=Path("data/celeba"), metavar="DIR", help="packed faces")
+    add_sources(parser)
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each method (5)")
     add("--json", type=Path, metavar="FILE", help="keep every turn's figures")
 
 
 def run(options: Namespace) -> None:
     """Build all, let them take turns, print the table."""
-    experiments = read_experiments(options.experiments)
-    for name in options.names:
-        if name not in experiments:
-            raise UserError(f"{name}: no such experiment; there are {', '.join(experiments)}")
+    experiments = chosen(read_experiments(options.experiments), options.names)
     with FaceDatabase(options.data / "train_lmdb") as faces, tempfile.TemporaryDirectory() as place:
         methods = {}
-        for name in dict.fromkeys(options.names):
-            config = configuration(experiments[name], options.data)
-            methods[name] = Method(config, Path(place) / name, faces)
+        for one in experiments:
+            config = configuration(one, options.data)
+            methods[one.name] = Method(config, Path(place) / one.name, faces)
         turns = take_turns(methods, options.rounds)
     print(report(turns))
     if options.json:

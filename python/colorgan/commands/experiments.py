@@ -25,6 +25,7 @@ from colorgan.measuring.experiments import (
     LOG_FILE,
     RESULTS,
     Experiment,
+    chosen,
     read_experiments,
     read_results,
     table,
@@ -38,27 +39,31 @@ def add_arguments(parser: ArgumentParser) -> None:
     """What the command takes."""
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="experiments to run; none: list them all")
-    add(
+    add_sources(parser)
+    add("--runs", type=Path, default=Path("runs/experiments"), metavar="DIR", help="run folders")
+    add("--results", type=Path, default=RESULTS, metavar="DIR", help="where results are kept")
+    add("--table", action="store_true", help="print all kept results, and what they say of claims")
+
+
+def add_sources(parser: ArgumentParser) -> None:
+    """Where experiments are described, and what they are run on."""
+    parser.add_argument(
         "--experiments",
         type=Path,
         default=EXPERIMENTS_FILE,
         metavar="TOML",
         help="file that describes them (the project's own)",
     )
-    add("--data", type=Path, default=Path("data/celeba"), metavar="DIR", help="packed faces")
-    add("--runs", type=Path, default=Path("runs/experiments"), metavar="DIR", help="run folders")
-    add("--results", type=Path, default=RESULTS, metavar="DIR", help="where results are kept")
-    add("--table", action="store_true", help="print all kept results, and what they say of claims")
+    parser.add_argument(
+        "--data", type=Path, default=Path("data/celeba"), metavar="DIR", help="packed faces"
+    )
 
 
 def run(options: Namespace) -> None:
     """Run what is named, then print the table if that is asked for."""
     experiments = read_experiments(options.experiments)
-    for name in options.names:
-        if name not in experiments:
-            raise UserError(f"{name}: no such experiment; there are {', '.join(experiments)}")
-    for name in options.names:
-        run_one(experiments[name], options.data, options.runs / name, options.results / name)
+    for one in chosen(experiments, options.names):
+        run_one(one, options.data, options.runs / one.name, options.results / one.name)
     if options.table:
         results = read_results(options.results, experiments)
         print(table(results.values()))

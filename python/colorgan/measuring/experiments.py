@@ -65,6 +65,14 @@ def read_experiments(path: Path = EXPERIMENTS_FILE) -> dict[str, Experiment]:
     return experiments
 
 
+def chosen(experiments: dict[str, Experiment], names: Iterable[str]) -> list[Experiment]:
+    """The experiments of those names; UserError where there is none of a name."""
+    for name in names:
+        if name not in experiments:
+            raise UserError(f"{name}: no such experiment; there are {', '.join(experiments)}")
+    return [experiments[name] for name in names]
+
+
 @dataclass(frozen=True)
 class Result:
     """What is kept of an experiment that was run."""
