@@ -9,10 +9,12 @@ import importlib.util
 import os
 import signal
 import sys
-from argparse import RawDescriptionHelpFormatter
+from argparse import Namespace, RawDescriptionHelpFormatter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from types import ModuleType
+from typing import NoReturn
 
 import argcomplete
 
@@ -20,6 +22,7 @@ from colorgan import __version__
 from colorgan.commands.arguments import CommandParser
 from colorgan.errors import UserError, run_program
 from colorgan.places import IN_CLONE, ROOT
+from colorgan.processes import all_processes
 
 GET_CAFFE = (
     "in a clone of the project, `bash tools/setup.sh` builds it on Debian 12 and 13; "
@@ -36,12 +39,14 @@ class Command:
         summary: what `colorgan --help` and the README say of it.
         needs_caffe: whether it does nothing without Caffe.
         script: the shell script of a clone that does it in place of a module.
+        shared: whether several processes can do it together.
     """
 
     name: str
     summary: str
     needs_caffe: bool = True
     script: str | None = None
+    shared: bool = False
 
 
 COMMANDS = (
@@ -54,7 +59,7 @@ COMMANDS = (
     ),
     Command("build-lmdb", "pack CelebA for training"),
     Command("make-sample-faces", "draw faces that stand in for CelebA"),
-    Command("train", "train the generator, against D or on L2 alone"),
+    Command("train", "train the generator, against D or on L2 alone", shared=True),
     Command("evaluate", "measure a trained generator on the test faces"),
     Command("figures", "draw the paper's figures and training curves"),
     Command("analyze-errors", "tell on which faces a generator fails"),
@@ -81,11 +86,27 @@ def main(words: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if words is None else list(words)
     command = next((row for row in COMMANDS if row.name in words[:1]), None)
     called = f"colorgan {command.name}" if command else "colorgan"
-    return run_program(called, lambda: dispatch(words, command))
+    return run_program(called, lambda: run_command(words, command))
 
 
-def dispatch(words: Sequence[str], command: Command | None) -> int | None:
-    """Parse the command line, complete it where a shell asks for that, and call the command."""
+def run_command(words: Sequence[str], command: Command | None) -> int | None:
+    """Parse the command line, and call the command."""
+    with all_processes() as processes:
+        options = processes.first(lambda: parse(words, command))
+        if processes.size > 1 and not command.shared:
+            processes.first(partial(refuse_company, processes.size))
+        run = options._run
+        del options._run  # what is left is the command's own
+        return run(options)
+
+
+def refuse_company(processes: int) -> NoReturn:
+    """Say that a command is for one process."""
+    raise UserError(f"{processes} processes were started, but it is done by one; leave mpirun out")
+
+
+def parse(words: Sequence[str], command: Command | None) -> Namespace:
+    """Parse the command line, and complete it where a shell asks for that."""
     if command and command.script:
         run_script(command.script, words[1:])
     if not command and words and not words[0].startswith("-"):
@@ -114,10 +135,7 @@ def dispatch(words: Sequence[str], command: Command | None) -> int | None:
             subparser.set_defaults(_run=module.run)
             words = subparser.with_values(words)
     argcomplete.autocomplete(parser)
-    options = parser.parse_args(words)
-    run = options._run
-    del options._run  # what is left is the command's own
-    return run(options)
+    return parser.parse_args(words)
 
 
 def load(command: Command) -> ModuleType:

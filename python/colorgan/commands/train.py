@@ -7,15 +7,18 @@ from typing import Any
 
 from colorgan.commands.arguments import fraction, natural_int, positive_float, positive_int
 from colorgan.errors import UserError
-from colorgan.nets.runtime import use_device
+from colorgan.nets.runtime import gpu_of, use_device
 from colorgan.places import ROOT, project_path
+from colorgan.processes import all_processes
 from colorgan.training.config import TrainingConfig, configure, open_faces
 from colorgan.training.modes import MODES
 from colorgan.training.run_nets import trains, write_prototxts
 from colorgan.training.runfolder import RunFolder, best_weights
 from colorgan.training.trainer import Trainer
 
-EPILOG = "Ctrl-C or SIGTERM takes a snapshot and stops; --resume goes on from the last one."
+EPILOG = """\
+Ctrl-C, SIGTERM or SIGUSR1 takes a snapshot and stops; --resume goes on from the last one.
+`mpirun -n N colorgan train ...` has N processes share each batch (docs/mpi.md)."""
 
 # What a run may change when it goes on; the rest makes it the run that it is.
 CHANGEABLE = {"data", "iterations", "log_every", "validate_every", "snapshot_every", "keep"}
@@ -133,7 +136,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="of the originals' colourfulness, below which no snapshot is the best (0)",
     )
     add("--resume", action="store_true", help="go on with the run in --out")
-    add("--gpu", type=natural_int, metavar="ID", help="compute on this GPU (on the CPU)")
+    add(
+        "--gpu",
+        type=natural_int,
+        metavar="ID",
+        help="compute on this GPU, further processes of a machine on the next (on the CPU)",
+    )
     add("--tf32", action="store_true", help="with --gpu: quicker products, of 11 bits (of 24)")
     add("--profile", action="store_true", help="print where the time went")
 
@@ -159,6 +167,15 @@ def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> Traini
     return replace(config, **given)
 
 
+def check_shares(config: TrainingConfig, processes: int) -> None:
+    """UserError unless all shares of a batch are equal: else their mean is not the batch's."""
+    if config.batch_size % processes:
+        raise UserError(
+            f"batches of {config.batch_size} faces cannot be shared evenly by {processes} "
+            "processes; start another number, or give another --batch-size to a new run"
+        )
+
+
 def run(options: Namespace) -> int:
     """Open the faces and the run folder, train, say where the result is."""
     given = vars(options)
@@ -167,20 +184,27 @@ def run(options: Namespace) -> int:
     tf32 = given.pop("tf32", False)
     if tf32 and gpu is None:
         raise UserError("--tf32 is for a GPU: give --gpu, too")
-    use_device(gpu, tf32)
+    processes = all_processes()
+    processes.each(lambda: use_device(gpu_of(gpu, processes.local_rank), tf32))
     folder = RunFolder(out)
-    config = settle_config(given, folder, resume)
+    config = processes.first(lambda: settle_config(given, folder, resume))
+    processes.first(lambda: check_shares(config, processes.size))
     generator = folder.path / "generator.prototxt" if resume else ROOT / config.generator
-    train, test = open_faces(config, generator)
+    train, test = processes.each(lambda: open_faces(config, generator))
     if not resume:
-        write_prototxts(config, folder)
+        processes.first(lambda: write_prototxts(config, folder))
     trainer = Trainer(config, folder, train, test)
     if resume:
         trainer.resume()
-    folder.write_config(asdict(config))
+    processes.first(lambda: folder.write_config(asdict(config)))
     code = trainer.train()
+    processes.first(lambda: tell(trainer, profile))
+    return code
+
+
+def tell(trainer: Trainer, profile: bool) -> None:
+    """Print what has been done and where the result is."""
     if profile:
         print(trainer.times.table_of_iterating())
-    best = best_weights(folder.path) or "none yet"
-    print(f"{folder.path}: {trainer.iteration} iterations done; best weights: {best}")
-    return code
+    best = best_weights(trainer.run.path) or "none yet"
+    print(f"{trainer.run.path}: {trainer.iteration} iterations done; best weights: {best}")

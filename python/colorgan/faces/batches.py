@@ -71,16 +71,19 @@ class FaceBatches:
         mirror: bool = False,
         vary_light: bool = False,
         again: np.ndarray | None = None,
+        share: slice = slice(None),
     ) -> None:
         """`mirror` turns a random half of the faces around, `vary_light` relights each anew.
 
         `again` holds indices of the faces that an epoch shows beyond once each, as often as there.
+        `share` says which faces of a batch are read; others have the rest.
         """
         self._database = database
         self._batch_size = batch_size
         self._seed = seed
         self._mirror = mirror
         self._vary_light = vary_light
+        self._share = share
         once = np.arange(len(database))
         self._shown = once if again is None else np.concatenate([once, again])
         self._epoch = lru_cache(maxsize=2)(self._draw_epoch)  # a batch may touch two
@@ -93,13 +96,13 @@ class FaceBatches:
         return batch_of(relit(faces, light) if self._vary_light else faces)
 
     def choice(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Which faces batch k holds, and how.
+        """Which faces batch k, or the share of it, holds, and how.
 
         Their indices (N,), a mask (N,) of those mirrored, and (N, 2) the contrast and brightness
         that `relit` would show each in.
         """
         count = len(self._shown)
-        drawn = np.arange(k * self._batch_size, (k + 1) * self._batch_size)
+        drawn = np.arange(k * self._batch_size, (k + 1) * self._batch_size)[self._share]
         epochs = [self._epoch(epoch) for epoch in drawn // count]
         places = drawn % count
         rows = [[column[at] for column in epoch] for epoch, at in zip(epochs, places, strict=True)]

@@ -97,6 +97,16 @@ def use_device(gpu: int | None, tf32: bool = False) -> None:
     caffe.set_mode_gpu()
 
 
+def gpu_of(first: int | None, process: int) -> int | None:
+    """The GPU of a machine's process number `process`, from 0, where process 0 has `first`.
+
+    The next one has the next, and so on around; so each has its own where Slurm shows it no other.
+    """
+    if first is None or process == 0:
+        return first
+    return (first + process) % max(1, count_gpus())
+
+
 def keep_convolution_plans() -> None:
     """Have Caffe keep which of cuDNN's algorithms were the quickest on this card, for later runs.
 

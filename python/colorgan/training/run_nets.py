@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from colorgan.nets.prototxt import (
     ADVERSARIAL_BLOB,
     BLOBS,
+    batch_size_of,
     check_adversary,
     deploy_form,
     read_net,
@@ -17,6 +18,7 @@ from colorgan.nets.prototxt import (
     write_prototxt,
 )
 from colorgan.places import ROOT
+from colorgan.processes import all_processes
 from colorgan.training.config import TrainingConfig
 from colorgan.training.modes import MODES
 from colorgan.training.runfolder import RunFolder
@@ -55,15 +57,30 @@ def _write_net(
 
 
 def trains(config: TrainingConfig, run: RunFolder, name: str, prototxt: Path) -> bool:
-    """Whether the net of `prototxt` is the generator, or the discriminator, that the run has."""
+    """Whether the net of `prototxt` is the generator, or the discriminator, that the run has.
+
+    Whatever batch it is for: a process takes its share.
+    """
     its_own = run.path / f"{name}.prototxt"
     if not its_own.exists():
         return False
-    net = read_net(prototxt, BLOBS[name])
-    set_batch_size(net, config.batch_size)
+    nets = [read_net(path, BLOBS[name]) for path in (prototxt, its_own)]
+    for net in nets:
+        set_batch_size(net, 1)
     if name == "discriminator":
-        set_adversarial_weight(net, config.adversarial_weight)
-    return net == read_net(its_own)
+        set_adversarial_weight(nets[0], config.adversarial_weight)
+    return nets[0] == nets[1]
+
+
+def place_net(config: TrainingConfig, run: RunFolder, name: str) -> Path:
+    """Have a net take what a process of this start takes of a batch; returns its path."""
+    path = run.path / f"{name}.prototxt"
+    net = read_net(path, BLOBS[name])  # a resumed run's, which may be of another version
+    share = config.batch_size // all_processes().size
+    if batch_size_of(net) != share:
+        set_batch_size(net, share)
+        write_prototxt(path, net, f"{name} as this run has it, for a process's share of the batch")
+    return path
 
 
 def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:
@@ -73,8 +90,7 @@ def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:
     starts anew, and with one seed D's weights would repeat G's numbers.
     """
     path = run.path / f"{name}_solver.prototxt"
-    net = run.path / f"{name}.prototxt"
-    read_net(net, BLOBS[name])  # a resumed run's, which may be of another version
+    net = place_net(config, run, name)
     solver = read_solver(path)
     solver.net = str(net)
     solver.snapshot_prefix = str(run.writing_path / name)

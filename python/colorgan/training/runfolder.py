@@ -14,6 +14,7 @@ from typing import Any
 from colorgan.errors import UserError
 from colorgan.files import flush_to_disk, hold, read_json, sha256, write_whole
 from colorgan.measuring.log import read_log
+from colorgan.processes import all_processes
 from colorgan.training.averaging import AVERAGE_WEIGHTS
 
 # What a snapshot needs besides weights and Adam's moments: layer definitions, state, file system.
@@ -36,7 +37,10 @@ class Snapshot:
 
 
 class RunFolder:
-    """The folder of one training run, held against every other process while it is open."""
+    """The folder of one training run, held against every other run while it is open.
+
+    Of processes that train together the first one holds it, and it alone may write there.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open `path`, made if need be; UserError where it is in use or cannot be written."""
@@ -45,16 +49,19 @@ class RunFolder:
         self.config_path = path / "config.json"
         self.snapshots_path = path / "snapshots"
         self.samples_path = path / "samples"
+        all_processes().first(self._hold)
+
+    def _hold(self) -> None:
         try:
-            for folder in (path, self.snapshots_path, self.samples_path):
+            for folder in (self.path, self.snapshots_path, self.samples_path):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (path / ".lock").open("w")
-            held = hold(self._lock.fileno(), path)
+            self._lock = (self.path / ".lock").open("w")
+            held = hold(self._lock.fileno(), self.path)
         except OSError as error:
-            raise UserError(f"{path}: cannot hold a run ({error.strerror})") from None
+            raise UserError(f"{self.path}: cannot hold a run ({error.strerror})") from None
         if not held:
             self.close()
-            raise UserError(f"{path}: another run is using this folder; choose another")
+            raise UserError(f"{self.path}: another run is using this folder; choose another")
 
     def close(self) -> None:
         """Give the folder free."""

@@ -12,8 +12,9 @@ at it takes the blob off the GPU and back; so an iteration looks at the batch an
 Caffe leaves on the host, and at what else a log shows only where that is asked for.
 """
 
+import math
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from colorgan.faces.batches import Batch
 from colorgan.nets.prototxt import proto
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import PhaseTimes
+from colorgan.processes import Processes, all_processes
 
 REAL, FAKE = 1.0, 0.0  # D's label for a photograph and for a generated face
 
@@ -71,6 +73,16 @@ class StepLosses:
         values |= values.pop("own")
         return {name: value for name, value in values.items() if value is not None}
 
+    def of_all(self, processes: Processes) -> "StepLosses":
+        """Those of the whole batch, of which each process has those of its share."""
+        values = self.values()
+        norms = {name: v**2 for name, v in values.items() if name.startswith("grad_")}
+        means = processes.mean(values | norms)
+        # A share's gradient is that of its own mean loss: `size` times what it adds to the batch's.
+        means |= {name: math.sqrt(means[name] / processes.size) for name in norms}
+        own = {name: means.pop(name) for name in self.own}
+        return StepLosses(**means, own=own)
+
 
 class Player:
     """One net of the game and its solver; each of Caffe's calls is timed.
@@ -85,6 +97,8 @@ class Player:
         self.net = self.solver.net
         self._letter = name[0].upper()  # G or D, as in the formulas
         self._times = times
+        self._processes = all_processes()
+        self._processes.spread(b.data for blobs in self.net.params.values() for b in blobs)
 
     # Net.forward and Net.backward are these two, and then bring the net's outputs, or the diffs of
     # its inputs, to the host.
@@ -103,9 +117,20 @@ class Player:
             self.net._backward(len(self.net.layers) - 1, 0)
 
     def update(self) -> None:
-        """One solver step with the gradients in the parameters' diffs; it leaves updates there."""
+        """One solver step with the gradients in the parameters' diffs; it leaves updates there.
+
+        Where several processes share the batch, the gradients are made those of all of it.
+        """
+        with self._times.phase("averaging"):
+            self._processes.average(self._of_the_share())
         with self._times.phase(f"{self._letter} update"):
             self.solver.apply_update()
+
+    def _of_the_share(self) -> Iterator[np.ndarray]:
+        """What this process's share of the batch has made: gradients, and BatchNorm's averages."""
+        for name, blobs in self.net.params.items():
+            averages = self.net.layer_dict[name].type == "BatchNorm"
+            yield from (blob.data if averages else blob.diff for blob in blobs)
 
     def is_finite(self) -> bool:
         """Whether every parameter is a finite number."""

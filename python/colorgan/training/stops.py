@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM and SIGHUP, taken as a wish to stop at the next good moment."""
+"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1, taken as a wish to stop at the next good moment."""
 
 import signal
 from collections.abc import Iterator
@@ -18,10 +18,11 @@ def stop_requests() -> Iterator[StopRequest]:
     """Take the first signal as a wish to stop after the iteration; a second one ends.
 
     SIGHUP, which comes where the terminal or the ssh session closes, counts unless it is ignored,
-    as it is under nohup.
+    as it is under nohup. SIGUSR1 is what mpirun passes on without ending the processes, which it
+    does a moment after SIGTERM.
     """
     stop = StopRequest()
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
     usual = {number: signal.getsignal(number) for number in numbers}
     if usual[signal.SIGHUP] is signal.SIG_IGN:
         del usual[signal.SIGHUP]

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
@@ -17,6 +18,7 @@ from colorgan.measuring.log import read_log
 from colorgan.measuring.skin import with_darkest_skin
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import PhaseTimes
+from colorgan.processes import all_processes
 from colorgan.training.averaging import WeightAverage
 from colorgan.training.config import TrainingConfig
 from colorgan.training.modes import MODES
@@ -29,7 +31,11 @@ from colorgan.training.validation import Validation
 
 
 class Trainer:
-    """One run: its folder, its nets and solvers, its faces."""
+    """One run: its folder, its nets and solvers, its faces.
+
+    Several processes may share it: each trains on its part of every batch, and the first one also
+    logs, validates and takes the snapshots.
+    """
 
     def __init__(
         self, config: TrainingConfig, run: RunFolder, train: FaceDatabase, test: FaceDatabase
@@ -37,7 +43,9 @@ class Trainer:
         self.config = config
         self.run = run
         self.times = TrainingTimes()
-        solvers = [place_solver(config, run, name) for name in MODES[config.mode].solvers]
+        self.processes = all_processes()
+        names = MODES[config.mode].solvers
+        solvers = self.processes.first(lambda: [place_solver(config, run, name) for name in names])
         self.training = make_training(config, solvers, self.times)
         self.batches = FaceBatches(
             train,
@@ -46,6 +54,7 @@ class Trainer:
             mirror=config.mirror,
             vary_light=config.vary_light,
             again=shown_again(config, train),
+            share=self.processes.share,
         )
         self.validation = Validation(test, min(config.validation_faces, len(test)))
         deploy = str(run.path / "generator_deploy.prototxt")
@@ -62,7 +71,7 @@ class Trainer:
 
         But for a net with Dropout, which begins anew with its random numbers.
         """
-        snapshot = self.run.last_snapshot()
+        snapshot = self.processes.first(self.run.last_snapshot)
         if snapshot:  # a run that ended before its first one begins again
             for player in self.training.players:
                 player.restore(snapshot.path)
@@ -70,7 +79,7 @@ class Trainer:
                 self.average.restore(snapshot.path)
             self.iteration = self._logged_iteration = snapshot.state["iteration"]
             self.best_psnr = snapshot.state["best_psnr"]
-        self.run.cut_log(self.iteration)
+        self.processes.first(lambda: self.run.cut_log(self.iteration))
 
     def train(self) -> int:
         """Run the iterations that remain; 0, or 128 + the number of the signal that stopped it.
@@ -79,44 +88,54 @@ class Trainer:
         """
         with self.times.run(), stop_requests() as stop, self._progress() as progress:
             try:
-                self._train(stop, progress)
+                ended_by = self._train(stop, progress)
             except OSError as error:
                 raise UserError(
                     f"{self.run.path}: cannot be written ({error.strerror}); the last good "
                     f"snapshot is {self.run.last_snapshot_name()}; mend that and --resume"
                 ) from None
+        self.processes.first(self._draw_curves)
+        return 128 + ended_by if ended_by else 0
+
+    def _train(self, stop: StopRequest, progress: tqdm) -> int:
+        """Run the iterations; the number of the signal that ended them, or 0."""
+        for losses in self._steps():
+            signal = self.processes.largest(stop.signal)
+            self.processes.first(partial(self._keep, losses, progress, is_last=signal != 0))
+            if signal:
+                return signal
+        return 0
+
+    def _keep(self, losses: StepLosses, progress: tqdm, is_last: bool) -> None:
+        """Put into the folder what is due after an iteration."""
+        config = self.config
+        if not all(map(math.isfinite, losses.values().values())):
+            self._give_up(" ".join(f"{k}={v:g}" for k, v in losses.values().items()))
+        done = self.iteration == config.iterations
+        progress.update()
+        if self.iteration % config.log_every == 0:
+            self._log(losses, progress)
+        improved = False
+        if self.iteration % config.validate_every == 0 or done:
+            improved = self._validate(progress)
+        if self.iteration % config.snapshot_every == 0 or done or improved or is_last:
+            self._take_snapshot(is_best=improved)
+
+    def _draw_curves(self) -> None:
         if self.run.log_path.exists():  # a run may be stopped before its first record
             training_curves(read_log(self.run.log_path), self.run.path / "curves.png")
-        return 128 + stop.signal if stop.signal else 0
-
-    def _train(self, stop: StopRequest, progress: tqdm) -> None:
-        config = self.config
-        for losses in self._steps():
-            done = self.iteration == config.iterations
-            progress.update()
-            if self.iteration % config.log_every == 0:
-                self._log(losses, progress)
-            improved = False
-            if self.iteration % config.validate_every == 0 or done:
-                improved = self._validate(progress)
-            if self.iteration % config.snapshot_every == 0 or done or improved or stop.signal:
-                self._take_snapshot(is_best=improved)
-            if stop.signal:
-                break
 
     def _steps(self) -> Iterator[StepLosses]:
-        """Do one iteration after the other; gives each one's losses, which are finite."""
+        """Do one iteration after the other; gives each one's losses."""
         batches = self.batches.prefetched(self.iteration, self.config.iterations)
         while self.iteration < self.config.iterations:
             with self.times.phase("next batch"):
                 batch = next(batches)
             measured = (self.iteration + 1) % self.config.log_every == 0
-            losses = self.training.step(batch, measure=measured)
+            losses = self.training.step(batch, measure=measured).of_all(self.processes)
             self.iteration += 1
             if self.average:
                 self.average.follow(self.iteration)
-            if not all(map(math.isfinite, losses.values().values())):
-                self._give_up(" ".join(f"{k}={v:g}" for k, v in losses.values().items()))
             yield losses
 
     def _give_up(self, what: str) -> NoReturn:
@@ -133,7 +152,7 @@ class Trainer:
             desc=self.config.mode,
             unit="it",
             dynamic_ncols=True,
-            disable=None,
+            disable=None if self.processes.is_first else True,
         )
 
     def _log(self, losses: StepLosses, progress: tqdm) -> None:

