@@ -98,6 +98,8 @@ check_stops() {
   check_stop INT 130 interrupted train --data /runs/data/sample --out /runs/interrupted --batch-size 4 \
     --generator /opt/colorgan/prototxt/generator_small.prototxt --iterations 1000000
   check_stop TERM 143 stopped/gan reproduce
+  check_stop TERM 143 shared mpirun -n 2 colorgan train --data /runs/data/sample --out /runs/shared --batch-size 4 \
+    --generator /opt/colorgan/prototxt/generator_small.prototxt --iterations 1000000
   check_owner "$runs" # of those containers that were told of no --user
 }
 

@@ -14,7 +14,7 @@ import colorgan
 from colorgan.errors import UserError
 from colorgan.nets import runtime
 from colorgan.nets.cuda_driver import count_gpus
-from colorgan.nets.runtime import check_gpu, load_caffe, missing_capabilities, use_device
+from colorgan.nets.runtime import check_gpu, gpu_of, load_caffe, missing_capabilities, use_device
 from engines import ENGINES, make_net, run_under
 
 PACKAGE_ROOT = Path(colorgan.__file__).parents[1]
@@ -287,3 +287,12 @@ def test_blobs_of_different_shapes_are_an_exception_where_caffe_would_abort(blob
     for operation in (lambda: a.copy_from(wide), lambda: a.blend(wide, 0.5)):
         with pytest.raises(RuntimeError, match=r"2 3 \(6\) and 2 4 \(8\)"):
             operation()
+
+
+def test_processes_of_a_machine_take_its_gpus_in_turn(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runtime, "count_gpus", lambda: 4)
+    assert [gpu_of(1, process) for process in range(5)] == [1, 2, 3, 0, 1]
+    monkeypatch.setattr(runtime, "count_gpus", lambda: 1)  # as Slurm may show each its own
+    assert [gpu_of(0, process) for process in range(3)] == [0, 0, 0]
+    assert gpu_of(9, 0) == 9  # which is then refused
+    assert gpu_of(None, 3) is None

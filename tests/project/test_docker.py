@@ -85,6 +85,11 @@ def test_arguments_and_exit_codes_pass_through(folder: Path) -> None:
     assert "not here.jpg" in errors
 
 
+def test_mpirun_starts_the_programs(folder: Path) -> None:
+    code, output, errors = enter(folder, "mpirun", "-n", "2", "colorgan", "--version")
+    assert (code, output, errors) == (0, f"colorgan {__version__}\n", "")
+
+
 def test_the_command_takes_the_entry_points_place_and_gets_its_signals(folder: Path) -> None:
     with start(folder, "demo", "--port", "0") as process:
         assert process.stdout.readline().startswith("http://")
