@@ -39,13 +39,14 @@ def place_solver(
     prototxts: dict[str, Path] = PAPERS_NETS,
     solvers: dict[str, Path] = PAPERS_SOLVERS,
     slope: float | None = None,
+    batch: int = BATCH,
 ) -> Path:
     """The project's own net and solver, with few maps so that finite differences stay sharp.
 
     `slope` is that of all ReLUs below 0, in place of the net's own.
     """
     net = read_net(prototxts[name], BLOBS[name])
-    set_batch_size(net, BATCH)
+    set_batch_size(net, batch)
     for layer in net.layer:
         if layer.type == "Convolution" and layer.name != "conv5":
             layer.convolution_param.num_output //= 8
@@ -70,12 +71,16 @@ def place_solver(
 
 
 def make_gan(
-    folder: Path, adversarial_weight: float = LAMBDA, slope: float | None = None
+    folder: Path,
+    adversarial_weight: float = LAMBDA,
+    slope: float | None = None,
+    batch: int = BATCH,
 ) -> GanTraining:
     """Formulas (3) and (4), with new weights."""
     folder.mkdir(exist_ok=True)
     solvers = [
-        place_solver(folder, name, adversarial_weight, slope=slope) for name in PAPERS_SOLVERS
+        place_solver(folder, name, adversarial_weight, slope=slope, batch=batch)
+        for name in PAPERS_SOLVERS
     ]
     return GanTraining(*solvers, PhaseTimes())
 

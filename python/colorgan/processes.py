@@ -9,11 +9,12 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from typing import Any, Self
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Self
 
 from colorgan.errors import UserError
+
+if TYPE_CHECKING:  # all commands import this module, and some are done sooner than NumPy is
+    import numpy as np
 
 
 class Processes:
@@ -32,6 +33,7 @@ class Processes:
         """`mpi` is mpi4py's module of that name, where there are several processes."""
         self.size, self.rank, self.local_rank = 1, 0, 0
         self._all_end = False  # for a reason that all know of
+        self._room = cache(self._make_room)  # new memory each time would take longer than sending
         if mpi:
             self._mpi = mpi
             self._comm = mpi.COMM_WORLD
@@ -97,38 +99,50 @@ class Processes:
         self.first(lambda: results.append(work()))
         return results[0] if self.is_first else work()
 
-    def spread(self, arrays: Iterable[np.ndarray]) -> None:
+    def spread(self, arrays: Iterable["np.ndarray"]) -> None:
         """Give these arrays in all processes the values that they have in the first."""
         if self.size > 1:
             for array in arrays:
                 self._comm.Bcast(array)
 
-    def average(self, arrays: Iterable[np.ndarray]) -> None:
-        """Put the mean over the processes into float32 arrays: the same bits in all processes.
+    def average(self, arrays: Iterable["np.ndarray"]) -> None:
+        """Put the mean over the processes into arrays of one type: the same bits in all processes.
 
         They travel in one buffer, of which each process sums a part and gives it to all: MPI lets
         its Allreduce sum in another order in each process, and so to other last bits.
         """
         if self.size == 1:
             return
+        import numpy as np
+
         arrays = list(arrays)
-        values = np.concatenate([array.ravel() for array in arrays])
-        part = np.empty(-(-len(values) // self.size), np.float32)
-        buffer = np.pad(values, (0, len(part) * self.size - len(values)))
+        ends = np.cumsum([array.size for array in arrays])
+        buffer, part = self._room(int(ends[-1]), arrays[0].dtype)
+        places = np.split(buffer, ends)[:-1]
+        for array, place in zip(arrays, places, strict=True):
+            place[...] = array.ravel()
         self._comm.Reduce_scatter_block(buffer, part)
         part /= self.size
         self._comm.Allgather(part, buffer)
-        begin = 0
-        for array in arrays:
-            array[...] = buffer[begin : begin + array.size].reshape(array.shape)
-            begin += array.size
+        for array, place in zip(arrays, places, strict=True):
+            array[...] = place.reshape(array.shape)
+
+    def _make_room(self, count: int, kind: "np.dtype") -> tuple["np.ndarray", "np.ndarray"]:
+        """A buffer for so many values that can be divided evenly, and one for a process's part."""
+        import numpy as np
+
+        part = np.zeros(-(-count // self.size), kind)
+        return np.zeros(len(part) * self.size, kind), part
 
     def mean(self, values: Mapping[str, float]) -> dict[str, float]:
         """The mean of each value over the processes."""
         if self.size == 1:
             return dict(values)
-        sums = self._comm.allreduce(np.array(list(values.values())))
-        return dict(zip(values, (sums / self.size).tolist(), strict=True))
+        of_all = self._comm.allgather(list(values.values()))
+        return {
+            name: sum(its) / self.size
+            for name, its in zip(values, zip(*of_all, strict=True), strict=True)
+        }
 
     def largest(self, value: int) -> int:
         """The largest that any process has."""
@@ -139,7 +153,7 @@ def exit_code(error: BaseException) -> int:
     """What a process leaves that ends by `error`, see `run_program`."""
     if isinstance(error, SystemExit):
         return error.code or 0
-    return 2 if isinstance(error, UserError) else 1
+    return {UserError: 2, KeyboardInterrupt: 130}.get(type(error), 1)
 
 
 @cache

@@ -89,6 +89,16 @@ def test_one_process_under_mpirun_is_one_without(
             assert twin.read_bytes() == path.read_bytes(), path.name
 
 
+def test_with_synchronized_batchnorm_two_processes_are_one(faces: Path, tmp_path: Path) -> None:
+    small = ("--generator", ROOT / "prototxt/generator_small.prototxt", "--sync-batchnorm")
+    words = (*PROGRAM, "--data", faces, *QUICK, *small, "--iterations", 10, "--out")
+    one, two = tmp_path / "one", tmp_path / "two"
+    for count, out in ((1, one), (2, two)):
+        done = mpirun(count, *words, out)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert_same_losses(two, one)
+
+
 def started(run: Path, *words: object) -> tuple[subprocess.Popen[str], list[int]]:
     """Two processes that train until they are stopped, and are beyond their first snapshot."""
     launcher = start(2, *PROGRAM, *words, "--out", run, "--iterations", 100000)
@@ -137,11 +147,13 @@ def test_what_cannot_be_done_is_told_once(new: tuple[object, ...], tmp_path: Pat
     cases = [
         (("train", *out), "--data is missing"),
         (("train", *new, *out, "--batch-size", 3), "cannot be shared evenly by 2 processes"),
+        (("train", *new, *out, "--sync-batchnorm"), "is of the CPU engine"),
         (("train", *new, *out, "--lambda", "3e38"), "not finite"),
         (("evaluate", "--weights", "w", "--data", "d", *out), "it is done by one"),
     ]
     for words, complaint in cases:
-        done = mpirun(2, "-m", "colorgan", *words)
+        stock = {"CAFFE_CPU_ENGINE": "stock"} if "--sync-batchnorm" in words else {}
+        done = mpirun(2, "-m", "colorgan", *words, **stock)
         (line,) = lines_of_ours(done.stderr)
         assert complaint in line
         assert done.returncode == 2, done.stderr

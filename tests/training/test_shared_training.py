@@ -1,6 +1,6 @@
 """Training that several processes share: the whole batch's formulas (3) and (4), the same weights.
 
-BatchNorm's statistics are those of a process's share of the batch.
+BatchNorm's statistics are those of a process's share of the batch, if not said otherwise.
 """
 
 import os
@@ -11,6 +11,7 @@ import pytest
 from test_steps import assert_is_gradient, loss_d, loss_g, moving_averages
 
 from colorgan.faces.batches import Batch, batch_of
+from colorgan.nets.runtime import load_caffe
 from colorgan.processes import all_processes
 from colorgan.training.steps import GanTraining, Player
 from mpi import in_processes
@@ -109,3 +110,37 @@ def test_losses_and_gradients_reported_are_those_of_the_whole_batch(tmp_path: Pa
         assert twice[name] == pytest.approx(expected, rel=1e-6), name
     halves = [make_gan(tmp_path / f"{n}").step(drawn(n)).l2 for n in range(2)]
     assert in_processes(2, measure, tmp_path, True)[0]["l2"] == pytest.approx(np.mean(halves))
+
+
+def first_step(folder: Path, shared: bool) -> dict[str, np.ndarray]:
+    """What a step on the whole batch reports, the gradients that it takes, and moving averages."""
+    processes = all_processes()
+    average = processes.average
+    load_caffe().share_batches(processes.size if shared else 1, lambda sums: average([sums]))
+    whole = drawn(0, 2 * BATCH)
+    batch = Batch(whole.gray[processes.share], whole.color[processes.share])
+    gan = make_gan(folder / f"{shared}-{os.getpid()}", batch=len(batch.gray))
+    caught = [catch_averaged(player) for player in gan.players]
+    losses = gan.step(batch, measure=True).of_all(processes).values()
+    measured = {
+        **{name: [np.array(value)] for name, value in losses.items()},
+        "gradients of G": caught[0],
+        "gradients of D": caught[1],
+        "moving averages": moving_averages(gan.generator),
+    }
+    return {name: np.concatenate([a.ravel() for a in arrays]) for name, arrays in measured.items()}
+
+
+def first_steps(folder: Path) -> list[dict[str, np.ndarray]]:
+    return [first_step(folder, shared) for shared in (True, False)]
+
+
+def differences(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> dict[str, float]:
+    return {k: float(np.linalg.norm(one[k] - v) / np.linalg.norm(v)) for k, v in other.items()}
+
+
+def test_with_shared_statistics_two_shares_are_the_whole_batch(tmp_path: Path) -> None:
+    ((whole, _),) = in_processes(1, first_steps, tmp_path)
+    for shared, apart in in_processes(2, first_steps, tmp_path):
+        assert max(differences(shared, whole).values()) < 1e-5
+        assert differences(apart, whole)["gradients of G"] > 1e-3

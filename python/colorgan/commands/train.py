@@ -7,7 +7,7 @@ from typing import Any
 
 from colorgan.commands.arguments import fraction, natural_int, positive_float, positive_int
 from colorgan.errors import UserError
-from colorgan.nets.runtime import gpu_of, use_device
+from colorgan.nets.runtime import gpu_of, load_caffe, use_device
 from colorgan.places import ROOT, project_path
 from colorgan.processes import all_processes
 from colorgan.training.config import TrainingConfig, configure, open_faces
@@ -135,6 +135,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="SHARE",
         help="of the originals' colourfulness, below which no snapshot is the best (0)",
     )
+    add(
+        "--sync-batchnorm",
+        action="store_true",
+        help="with mpirun: BatchNorm's statistics of the whole batch (of each process's share)",
+    )
     add("--resume", action="store_true", help="go on with the run in --out")
     add(
         "--gpu",
@@ -167,13 +172,15 @@ def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> Traini
     return replace(config, **given)
 
 
-def check_shares(config: TrainingConfig, processes: int) -> None:
+def check_shares(config: TrainingConfig, processes: int, gpu: int | None) -> None:
     """UserError unless all shares of a batch are equal: else their mean is not the batch's."""
     if config.batch_size % processes:
         raise UserError(
             f"batches of {config.batch_size} faces cannot be shared evenly by {processes} "
             "processes; start another number, or give another --batch-size to a new run"
         )
+    if config.sync_batchnorm and (gpu is not None or load_caffe().cpu_engine() == "stock"):
+        raise UserError("--sync-batchnorm: is of the CPU engine, not of GPUs nor of stock Caffe")
 
 
 def run(options: Namespace) -> int:
@@ -188,7 +195,7 @@ def run(options: Namespace) -> int:
     processes.each(lambda: use_device(gpu_of(gpu, processes.local_rank), tf32))
     folder = RunFolder(out)
     config = processes.first(lambda: settle_config(given, folder, resume))
-    processes.first(lambda: check_shares(config, processes.size))
+    processes.first(lambda: check_shares(config, processes.size, gpu))
     generator = folder.path / "generator.prototxt" if resume else ROOT / config.generator
     train, test = processes.each(lambda: open_faces(config, generator))
     if not resume:

@@ -21,7 +21,7 @@ CPU_ENGINES = ("stock", "avx2", "avx512")
 REQUIRED_ATTRIBUTES = {
     "": ("Net", "AdamSolver", "Layer", "TRAIN", "TEST", "cpu_engine", "get_solver",
          "layer_type_list", "proto", "set_device", "set_mode_cpu", "set_mode_gpu",
-         "set_random_seed"),
+         "set_random_seed", "share_batches"),
     "Net": ("_backward", "_forward", "blobs", "clear_param_diffs", "copy_from", "forward", "layers",
             "params", "reshape", "save", "set_param_gradients", "share_with"),
     "_caffe.Blob": ("blend", "copy_from", "data", "diff", "fill"),

@@ -59,6 +59,8 @@ class TrainingConfig:
         validation_faces: how many faces, the first of test_lmdb, the best snapshot is chosen on.
         least_colorfulness: share of the originals' colourfulness that the best snapshot must reach:
             PSNR, which chooses it, rewards dull colours. 0 in the paper's runs.
+        sync_batchnorm: where several processes share a batch, whether BatchNorm's statistics are
+            those of all of it, and not of each process's share.
     """
 
     data: str
@@ -84,6 +86,7 @@ class TrainingConfig:
     keep: int = 3
     validation_faces: int = 256
     least_colorfulness: float = 0.0
+    sync_batchnorm: bool = False
 
 
 def configure(given: dict[str, Any]) -> TrainingConfig:

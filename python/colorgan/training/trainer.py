@@ -47,6 +47,9 @@ class Trainer:
         names = MODES[config.mode].solvers
         solvers = self.processes.first(lambda: [place_solver(config, run, name) for name in names])
         self.training = make_training(config, solvers, self.times)
+        if config.sync_batchnorm:
+            average = self.processes.average
+            load_caffe().share_batches(self.processes.size, lambda sums: average([sums]))
         self.batches = FaceBatches(
             train,
             config.batch_size * self.training.batches_per_step,

@@ -2,6 +2,7 @@
 #define CAFFE_CPU_ENGINE_BATCH_NORM_HPP_
 
 #include <cstddef>
+#include <functional>
 
 #include "caffe/cpu_engine/dispatch.hpp"
 
@@ -22,6 +23,16 @@ struct Affine {
   float slope;
   Affine() : gamma(NULL), beta(NULL), slope(1) {}
 };
+
+// Where several processes have an equal share of each batch: how many they are, and what puts the
+// mean over them in place of `values`, with all of them calling it. Statistics, and the gradients
+// through them, are then those of the whole batch; dgamma and dbeta are this process's.
+struct SharedBatch {
+  int processes;
+  std::function<void(double* values, int count)> average;
+  SharedBatch() : processes(1) {}
+};
+SharedBatch& shared_batch();
 
 // All of these run channel by channel, each on one thread, so that the bits do not depend on the
 // number of threads, and a channel that a core has just summed up is still in its cache when it

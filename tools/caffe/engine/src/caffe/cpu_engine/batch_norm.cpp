@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include "caffe/cpu_engine/element_kernels.hpp"
 #include "caffe/cpu_engine/elements.hpp"
@@ -48,6 +49,11 @@ static void set_statistics(double mean, double variance, float eps, Channel* cha
   channel->offset = (channel->mean - mean) * scale;
 }
 
+SharedBatch& shared_batch() {
+  static SharedBatch& shared = *new SharedBatch;  // Python, which `average` is of, ends before us
+  return shared;
+}
+
 static void forward_channel(const ElementKernels& k, const Maps& maps, int index,
                             const Channel& channel, const float* x, float* z, float* y) {
   const bool later = maps.images * maps.channels * maps.size > kCachedValues;
@@ -59,15 +65,36 @@ static void forward_channel(const ElementKernels& k, const Maps& maps, int index
 void normalize_batch(const Kernels& kernels, const Maps& maps, const Affine& affine, float eps,
                      const float* x, float* mean, float* variance, float* z, float* y) {
   const ElementKernels& k = *kernels.element;
-  for_each_channel(maps, [&](int index) {
+  const auto measure = [&](int index) {
     Moments moments;
     for_each_map(maps, index, [&](ptrdiff_t map) { k.add_moments(maps.size, x + map, &moments); });
-    const double spread = std::max(0., moments.squares / moments.count);
-    mean[index] = moments.mean;
+    return moments;
+  };
+  const auto write = [&](int index, double its_mean, double its_variance) {
+    const double spread = std::max(0., its_variance);
+    mean[index] = its_mean;
     variance[index] = spread;
     Channel channel = make_channel(affine, index);
-    set_statistics(moments.mean, spread, eps, &channel);
+    set_statistics(its_mean, spread, eps, &channel);
     forward_channel(k, maps, index, channel, x, z, y);
+  };
+  if (shared_batch().processes == 1) {
+    for_each_channel(maps, [&](int index) {
+      const Moments moments = measure(index);
+      write(index, moments.mean, moments.squares / moments.count);
+    });
+    return;
+  }
+  std::vector<double> means(2 * maps.channels);  // of each channel's values, and of their squares
+  for_each_channel(maps, [&](int index) {
+    const Moments moments = measure(index);
+    means[2 * index] = moments.mean;
+    means[2 * index + 1] = moments.squares / moments.count + moments.mean * moments.mean;
+  });
+  shared_batch().average(means.data(), means.size());
+  for_each_channel(maps, [&](int index) {
+    const double its_mean = means[2 * index];
+    write(index, its_mean, means[2 * index + 1] - its_mean * its_mean);
   });
 }
 
@@ -86,7 +113,7 @@ void normalize_backward(const Kernels& kernels, const Maps& maps, const Affine& 
                         const float* deviation, bool of_batch, const float* z, const float* dy,
                         const BatchNormGradients& gradients) {
   const ElementKernels& k = *kernels.element;
-  for_each_channel(maps, [&](int index) {
+  const auto sum_up = [&](int index) {
     const Channel channel = make_channel(affine, index);
     GradientSums sums;
     if (of_batch || gradients.dgamma != NULL || gradients.dbeta != NULL) {
@@ -100,20 +127,42 @@ void normalize_backward(const Kernels& kernels, const Maps& maps, const Affine& 
     if (gradients.dbeta != NULL) {
       gradients.dbeta[index] += sums.plain;
     }
-    if (gradients.dx != NULL) {
-      // With statistics of the batch, a shift of x and a stretch about its mean change nothing:
-      // those parts of the gradient vanish.
-      const double scale = channel.gamma / (deviation == NULL ? 1. : deviation[index]);
-      const double per_value = of_batch ? -scale / (maps.images * maps.size) : 0;
-      GradientTerms terms;
-      terms.of_g = scale;
-      terms.of_z = per_value * sums.with_z;
-      terms.constant = per_value * sums.plain;
-      for_each_map(maps, index, [&](ptrdiff_t map) {
-        k.backward(channel, terms, maps.size, z == NULL ? NULL : z + map, dy + map,
-                   gradients.dx + map);
-      });
+    return sums;
+  };
+  const auto write = [&](int index, const GradientSums& sums) {
+    if (gradients.dx == NULL) {
+      return;
     }
+    // With statistics of the batch, a shift of x and a stretch about its mean change nothing:
+    // those parts of the gradient vanish.
+    const Channel channel = make_channel(affine, index);
+    const double scale = channel.gamma / (deviation == NULL ? 1. : deviation[index]);
+    const double per_value = of_batch ? -scale / (maps.images * maps.size) : 0;
+    GradientTerms terms;
+    terms.of_g = scale;
+    terms.of_z = per_value * sums.with_z;
+    terms.constant = per_value * sums.plain;
+    for_each_map(maps, index, [&](ptrdiff_t map) {
+      k.backward(channel, terms, maps.size, z == NULL ? NULL : z + map, dy + map,
+                 gradients.dx + map);
+    });
+  };
+  if (!of_batch || shared_batch().processes == 1) {
+    for_each_channel(maps, [&](int index) { write(index, sum_up(index)); });
+    return;
+  }
+  std::vector<double> means(2 * maps.channels);  // over the processes, of each channel's sums
+  for_each_channel(maps, [&](int index) {
+    const GradientSums sums = sum_up(index);
+    means[2 * index] = sums.plain;
+    means[2 * index + 1] = sums.with_z;
+  });
+  shared_batch().average(means.data(), means.size());
+  for_each_channel(maps, [&](int index) {
+    GradientSums sums;
+    sums.plain = means[2 * index];
+    sums.with_z = means[2 * index + 1];
+    write(index, sums);
   });
 }
 

@@ -48,7 +48,7 @@ void BatchNormLayer<float>::engine_forward_through(const Affine& affine, bool ke
   } else {
     cpu_engine::normalize_batch(*kernels(), maps, affine, eps_, x, mean_.mutable_cpu_data(),
                                 variance_.mutable_cpu_data(), z, top->mutable_cpu_data());
-    const int values = bottom.count() / channels_;
+    const int values = bottom.count() / channels_ * cpu_engine::shared_batch().processes;
     const float unbiased = values > 1 ? static_cast<float>(values) / (values - 1) : 1;
     float& factor = blobs_[2]->mutable_cpu_data()[0];
     factor = factor * moving_average_fraction_ + 1;
