@@ -24,15 +24,23 @@ Losses = dict[str, np.ndarray]
 
 
 @pytest.fixture(scope="module")
-def generator(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The small generator with a quarter of its maps: the engine's ways of convolution are used."""
-    net = read_net(ROOT / "prototxt" / "generator_small.prototxt")
-    for layer in net.layer:
-        if layer.type == "Convolution" and layer.name != "conv5":
-            layer.convolution_param.num_output //= 4
-    path = tmp_path_factory.mktemp("net") / "generator.prototxt"
-    write_prototxt(path, net, "for a test")
-    return path
+def nets(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The small generator with a quarter of its maps, and D with half of them.
+
+    The engine's ways of convolution are all used.
+    """
+    folder, made = tmp_path_factory.mktemp("nets"), {}
+    for name, source, share in (
+        ("generator", "generator_small", 4),
+        ("discriminator", "discriminator", 2),
+    ):
+        net = read_net(ROOT / f"prototxt/{source}.prototxt")
+        for layer in net.layer:
+            if layer.type == "Convolution" and layer.name != "conv5":
+                layer.convolution_param.num_output //= share
+        made[name] = folder / f"{name}.prototxt"
+        write_prototxt(made[name], net, "for a test")
+    return made
 
 
 @pytest.fixture
@@ -44,7 +52,7 @@ def gpu(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-def train(faces: Path, generator: Path, tmp_path: Path) -> Callable[..., Losses]:
+def train(faces: Path, nets: dict[str, Path], tmp_path: Path) -> Callable[..., Losses]:
     """The losses that a run logs, one a record."""
 
     def run(
@@ -55,9 +63,10 @@ def train(faces: Path, generator: Path, tmp_path: Path) -> Callable[..., Losses]
         iterations: int = ITERATIONS,
     ) -> Losses:
         out = Path(tempfile.mkdtemp(dir=tmp_path)) / "run"
+        against = [] if mode == "l2" else ["--discriminator", nets["discriminator"]]
         run_under(
             engine, "-m", "colorgan", "train", "--data", faces, "--out", out,
-            "--generator", generator, "--mode", mode, "--batch-size", 2,
+            "--generator", nets["generator"], "--mode", mode, *against, "--batch-size", 2,
             "--iterations", iterations, "--validate-every", iterations, "--validation-faces", 8,
             *options, threads=threads,
         )  # fmt: skip
@@ -95,7 +104,7 @@ def test_losses_on_a_gpu_follow_those_on_the_cpu(
 
 
 def test_runs_on_a_gpu_repeat_and_resume_to_the_bit(
-    faces: Path, generator: Path, tmp_path: Path, gpu: int
+    faces: Path, nets: dict[str, Path], tmp_path: Path, gpu: int
 ) -> None:
     def train(name: str, *options: object) -> None:
         run_under(
@@ -103,7 +112,16 @@ def test_runs_on_a_gpu_repeat_and_resume_to_the_bit(
             "--validate-every", 3, "--snapshot-every", 3, *options,
         )  # fmt: skip
 
-    new = ("--data", faces, "--generator", generator, "--batch-size", 4, "--validation-faces", 8)
+    new = (
+        "--data",
+        faces,
+        "--generator",
+        nets["generator"],
+        "--batch-size",
+        4,
+        "--validation-faces",
+        8,
+    )
     for name in ("once", "again"):
         train(name, *new, "--iterations", 6)
     train("in halves", *new, "--iterations", 3)
