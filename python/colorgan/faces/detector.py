@@ -78,14 +78,14 @@ class FaceDetector:
     MIDDLE, SMALL = 640, 320  # longer sides, in pixels, that are searched in all turns
     STEP = 4.5  # at most, from one size to the next
     QUARTERS, DIAGONALS = (90, 180, 270), (45, 135, 225, 315)  # degrees
-    SMOOTHINGS = (1.5, 3.0)  # standard deviations, in pixels of the middle size
+    GRAIN, DOTS = 7, 3.0  # pixels of the middle size: a median's, a Gaussian's standard deviation
     SEARCH_SCORE, SCORE = 0.3, 0.83  # that earns a closer look; that two looks need on average
     ROUGH_SCORE = 0.86  # that a rough look needs by itself
     SURE = 0.9  # score that all but 3 in 100 faces have
     ROUGH, CLOSE = _CloseUp(120, 30), _CloseUp(320, 80)
     MOST_LOOKS = 3  # of a kind
     FARTHEST, STEADY = 0.75, 0.15  # eye distances that a face moves in a look at most, in the last
-    REACH = 2.0  # eye distances from a face's middle to what may be cut off
+    REACH = 2.0  # eye distances from a face's middle to a border that may cut it
     OVERLAP = 0.3  # intersection over union above which two faces are one
 
     def __init__(self) -> None:
@@ -146,8 +146,11 @@ class FaceDetector:
     def _under_grain(self, levels: list[Level], gray: np.ndarray) -> "_Faces":
         """The faces under grain, scratches or the dots of print: in the small levels, smoothed."""
         small = [level for level in levels if max(level.image.shape) <= self.MIDDLE]
-        for deviation in self.SMOOTHINGS:
-            image = cv2.GaussianBlur(small[0].image, (0, 0), deviation)
+        largest = small[0].image
+        for image in (
+            cv2.medianBlur(largest, self.GRAIN),
+            cv2.GaussianBlur(largest, (0, 0), self.DOTS),
+        ):
             smooth = [Level.resized(image, level.scale, gray.shape) for level in small]
             faces = self._find(smooth, list(product(smooth, (0, *self.QUARTERS))))
             if len(faces):
@@ -186,24 +189,37 @@ class FaceDetector:
     def _look_closer(self, levels: list[Level], landmarks: np.ndarray) -> "_Faces":
         """The one face at these points as it looks upright; none if there is none.
 
-        Half a face at the border looks like none, but like a whole one beside its mirror image.
+        A face that the border cuts from forehead to chin looks like none, but like a whole one
+        beside its mirror image; upside down, too, though less so.
         """
-        for mirrored in (False, True) if self._may_be_cut(levels[0], landmarks) else (False,):
-            rough, stays = self._until_it_stays(levels, landmarks, self.ROUGH, mirrored)
-            if not len(rough):
-                continue
-            close, settles = self._until_it_stays(levels, rough.landmarks[0], self.CLOSE, mirrored)
-            if settles and (close.scores + rough.scores)[0] / 2 > self.SCORE:
-                return close
-            if stays and rough.scores[0] > self.ROUGH_SCORE:
-                return rough
-        return rough[[]]
+        face = self._look_twice(levels, landmarks, mirrored=False)
+        if len(face) or not self._may_be_halved(levels[0], landmarks):
+            return face
+        upside_down = 2 * landmarks.mean(axis=0) - landmarks
+        ways = [self._look_twice(levels, way, mirrored=True) for way in (landmarks, upside_down)]
+        halves = _Faces.joined(ways)
+        return halves[halves.scores.argsort()[-1:]]
 
-    def _may_be_cut(self, level: Level, landmarks: np.ndarray) -> bool:
-        """Whether the face at these points may reach beyond the photo's border."""
+    def _may_be_halved(self, level: Level, landmarks: np.ndarray) -> bool:
+        """Whether the face at these points may reach beyond a border to its left or right.
+
+        Not above or below it: beside its mirror image, a mouth is a pair of eyes.
+        """
         size = transformed(np.array(level.image.shape[::-1]), level.to_photo)
-        middle, reach = landmarks.mean(axis=0), self.REACH * _eye_distance(landmarks)
-        return bool(((middle < reach) | (middle > size - reach)).any())
+        middle = landmarks.mean(axis=0)
+        along = abs(landmarks[1] - landmarks[0]).argmax()
+        inside = np.minimum(middle, size - middle)[along]
+        return bool(inside < self.REACH * _eye_distance(landmarks))
+
+    def _look_twice(self, levels: list[Level], landmarks: np.ndarray, mirrored: bool) -> "_Faces":
+        """The one face at these points as a close look shows it, or a rough one that is sure."""
+        rough, stays = self._until_it_stays(levels, landmarks, self.ROUGH, mirrored)
+        if not len(rough):
+            return rough
+        close, settles = self._until_it_stays(levels, rough.landmarks[0], self.CLOSE, mirrored)
+        if settles and (close.scores + rough.scores)[0] / 2 > self.SCORE:
+            return close
+        return rough[rough.scores > self.ROUGH_SCORE] if stays else rough[[]]
 
     def _until_it_stays(
         self, levels: list[Level], landmarks: np.ndarray, how: _CloseUp, mirrored: bool
