@@ -7,8 +7,11 @@ at a low resolution and applied to the photo's own luminance at full resolution 
 "Fast Guided Filter").
 """
 
+from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import product
 
 import cv2
 import numpy as np
@@ -120,17 +123,22 @@ def paint(gray: np.ndarray, layers: Sequence[Layer], below: np.ndarray | None = 
         (layer, *bounds(layer.similarity, layer.opacity.shape, gray.shape)) for layer in layers
     ]
     height, width = gray.shape
-    for top in range(0, height, _TILE):
-        for left in range(0, width, _TILE):
-            tile = np.array([[left, top], [min(left + _TILE, width), min(top + _TILE, height)]])
-            here = [
-                (layer, np.maximum(first, tile[0]), np.minimum(last, tile[1]))
-                for layer, first, last in placed
-            ]
-            seen = [_is_seen(*part) for part in here]
-            here = [part for part, is_seen in zip(here, seen, strict=True) if is_seen]
-            if here and (below is None or seen[-1]):
-                _paint_tile(gray, colored, here)
+
+    def paint_tile(corner: tuple[int, int]) -> None:
+        begin, end = np.array(corner), np.minimum(np.add(corner, _TILE), (width, height))
+        here = [
+            (layer, np.maximum(first, begin), np.minimum(last, end))
+            for layer, first, last in placed
+        ]
+        seen = [_is_seen(*part) for part in here]
+        here = [part for part, is_seen in zip(here, seen, strict=True) if is_seen]
+        if here and (below is None or seen[-1]):
+            _paint_tile(gray, colored, here)
+
+    # NumPy and OpenCV let other threads run, and each tile is a part of its own.
+    with ThreadPoolExecutor(cv2.getNumThreads()) as pool:
+        corners = product(range(0, width, _TILE), range(0, height, _TILE))
+        deque(pool.map(paint_tile, corners), maxlen=0)
     return colored
 
 
