@@ -98,7 +98,7 @@ def measure(folder: Path, own_faces: bool) -> dict[str, float]:
     processes = all_processes()
     number = processes.rank if own_faces else 0
     gan = make_gan(folder / f"{number}-{os.getpid()}")
-    return gan.step(drawn(number), measure=True).of_all(processes).values()
+    return gan.step(drawn(number), measure=True).of_all(processes)
 
 
 def test_losses_and_gradients_reported_are_those_of_the_whole_batch(tmp_path: Path) -> None:
@@ -121,7 +121,7 @@ def first_step(folder: Path, shared: bool) -> dict[str, np.ndarray]:
     batch = Batch(whole.gray[processes.share], whole.color[processes.share])
     gan = make_gan(folder / f"{shared}-{os.getpid()}", batch=len(batch.gray))
     caught = [catch_averaged(player) for player in gan.players]
-    losses = gan.step(batch, measure=True).of_all(processes).values()
+    losses = gan.step(batch, measure=True).of_all(processes)
     measured = {
         **{name: [np.array(value)] for name, value in losses.items()},
         "gradients of G": caught[0],

@@ -73,15 +73,13 @@ class StepLosses:
         values |= values.pop("own")
         return {name: value for name, value in values.items() if value is not None}
 
-    def of_all(self, processes: Processes) -> "StepLosses":
-        """Those of the whole batch, of which each process has those of its share."""
+    def of_all(self, processes: Processes) -> dict[str, float]:
+        """The values of the whole batch, of which each process has those of its share."""
         values = self.values()
         norms = {name: v**2 for name, v in values.items() if name.startswith("grad_")}
         means = processes.mean(values | norms)
         # A share's gradient is that of its own mean loss: `size` times what it adds to the batch's.
-        means |= {name: math.sqrt(means[name] / processes.size) for name in norms}
-        own = {name: means.pop(name) for name in self.own}
-        return StepLosses(**means, own=own)
+        return means | {name: math.sqrt(means[name] / processes.size) for name in norms}
 
 
 class Player:

@@ -24,7 +24,7 @@ from colorgan.training.config import TrainingConfig
 from colorgan.training.modes import MODES
 from colorgan.training.run_nets import place_solver
 from colorgan.training.runfolder import RunFolder
-from colorgan.training.steps import L2Training, StepLosses
+from colorgan.training.steps import L2Training
 from colorgan.training.stops import StopRequest, stop_requests
 from colorgan.training.times import TrainingTimes
 from colorgan.training.validation import Validation
@@ -109,11 +109,11 @@ class Trainer:
                 return signal
         return 0
 
-    def _keep(self, losses: StepLosses, progress: tqdm, is_last: bool) -> None:
+    def _keep(self, losses: dict[str, float], progress: tqdm, is_last: bool) -> None:
         """Put into the folder what is due after an iteration."""
         config = self.config
-        if not all(map(math.isfinite, losses.values().values())):
-            self._give_up(" ".join(f"{k}={v:g}" for k, v in losses.values().items()))
+        if not all(map(math.isfinite, losses.values())):
+            self._give_up(" ".join(f"{k}={v:g}" for k, v in losses.items()))
         done = self.iteration == config.iterations
         progress.update()
         if self.iteration % config.log_every == 0:
@@ -128,7 +128,7 @@ class Trainer:
         if self.run.log_path.exists():  # a run may be stopped before its first record
             training_curves(read_log(self.run.log_path), self.run.path / "curves.png")
 
-    def _steps(self) -> Iterator[StepLosses]:
+    def _steps(self) -> Iterator[dict[str, float]]:
         """Do one iteration after the other; gives each one's losses."""
         batches = self.batches.prefetched(self.iteration, self.config.iterations)
         while self.iteration < self.config.iterations:
@@ -158,12 +158,12 @@ class Trainer:
             disable=None if self.processes.is_first else True,
         )
 
-    def _log(self, losses: StepLosses, progress: tqdm) -> None:
+    def _log(self, losses: dict[str, float], progress: tqdm) -> None:
         images = (self.iteration - self._logged_iteration) * self.config.batch_size
         rate = images / self.times.since_last_log()
         self._logged_iteration = self.iteration
         with self.times.phase("log"):
-            record = {"iteration": self.iteration, **losses.values(), "images_per_second": rate}
+            record = {"iteration": self.iteration, **losses, "images_per_second": rate}
             self.run.log(record)
             shown = ("l2", "adversarial", "d_real", "d_fake")
             text = " ".join(f"{name}={record[name]:.3g}" for name in shown if name in record)
