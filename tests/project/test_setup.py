@@ -47,7 +47,7 @@ def pins(*files: str) -> dict[str, str]:
     lines = [line for file in files for line in (ROOT / file).read_text().splitlines()]
     wanted = [line for line in lines if line and not line.startswith("#")]
     for line in wanted:
-        assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9.]*", line), line
+        assert re.fullmatch(r"[a-z0-9-]+==[0-9][0-9.]*(\.post[0-9]+)?", line), line
     return dict(line.split("==") for line in wanted)
 
 
