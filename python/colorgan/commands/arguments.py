@@ -16,7 +16,8 @@ class CommandParser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """End the parsing."""
-        raise UserError(f"{message}; {self.prog} --help tells more")
+        is_of_a_value = message.startswith("argument ")  # which says what it may be
+        raise UserError(message if is_of_a_value else f"{message}; {self.prog} --help tells more")
 
     def with_values(self, words: Sequence[str]) -> list[str]:
         """Tie values that begin with "-" to their options, so that they are not taken for others.
@@ -43,14 +44,22 @@ def number(text: str, kind: type[Number], fits: Callable[[Number], bool], told: 
     raise ArgumentTypeError(f"{text} is not {told}")
 
 
+def at_least(least: int, text: str) -> int:
+    """A whole number from `least` on."""
+    value = number(text, int, lambda _: True, "a whole number")
+    if value < least:
+        raise ArgumentTypeError(f"{text} is not {least} or more")
+    return value
+
+
 def positive_int(text: str) -> int:
     """Counts something."""
-    return number(text, int, lambda value: value >= 1, "a whole number from 1 on")
+    return at_least(1, text)
 
 
 def natural_int(text: str) -> int:
     """Numbers something from 0."""
-    return number(text, int, lambda value: value >= 0, "a whole number from 0 on")
+    return at_least(0, text)
 
 
 def positive_float(text: str) -> float:

@@ -5,7 +5,6 @@ import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from colorgan.commands.arguments import positive_int
 from colorgan.faces.drawn.sample import SampleOptions, make_sample
 
 
@@ -35,7 +34,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     parser.add_argument(
         "--workers",
-        type=positive_int,
+        type=int,
         default=len(os.sched_getaffinity(0)),
         help="processes; the faces are the same with any number (default: one a core)",
     )
