@@ -12,10 +12,11 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from colorgan.nets.histogram_loss import (
-    ColorLayer,
+    ColorFromScores,
     HistogramLoss,
     as_planes,
     as_rows,
+    enlarged,
     in_cells,
     log_softmax,
 )
@@ -85,23 +86,17 @@ class ClassLoss(HistogramLoss):
         return np.moveaxis(labels.reshape(len(color), *side, -1), -1, 1), weights
 
 
-class AnnealedMean(ColorLayer):
+class AnnealedMean(ColorFromScores):
     """Colour faces from scores of classes: the mean of the classes under a softmax made steeper.
 
-    Bottoms: scores (N, Q, h, w) and gray faces (N, 3, H, W) in [0, 1]. Top: colour faces
-    (N, 3, H, W), BGR in [0, 1], with the gray's lightness. `param_str`: step, of the grid;
-    temperature, which the scores are divided by: 1 gives the mean, near 0 the likeliest class.
-    It sends no gradient back: a net learns from its scores.
+    Colours are in [0, 1], with the gray's lightness. `param_str`: step, of the grid; temperature,
+    which the scores are divided by: 1 gives the mean, near 0 the likeliest class.
     """
 
     def setup(self, bottom, top) -> None:
         """Lay out the classes."""
         super().setup(bottom, top)
         self._centers = class_centers(self.settings["step"])
-
-    def reshape(self, bottom, top) -> None:
-        """As large as the gray faces."""
-        top[0].reshape(*bottom[1].shape)
 
     def forward(self, bottom, top) -> None:
         """Mean a and b, enlarged along straight lines, and the gray's lightness, as BGR."""
@@ -110,12 +105,6 @@ class AnnealedMean(ColorLayer):
         shares = np.exp(log_softmax(bottom[0].data / self.settings["temperature"]))
         ab = np.einsum("nqhw,qc->nhwc", shares, self._centers)
         lab = cv2.cvtColor(as_rows(gray), cv2.COLOR_BGR2Lab).reshape(count, height, width, 3)
-        for image, small in zip(lab, ab, strict=True):
-            image[..., 1:] = cv2.resize(small, (width, height), interpolation=cv2.INTER_LINEAR)
+        lab[..., 1:] = enlarged(ab, (height, width))
         bgr = cv2.cvtColor(lab.reshape(-1, width, 3), cv2.COLOR_Lab2BGR)
         top[0].data[...] = as_planes(bgr, count)
-
-    def backward(self, top, propagate_down, bottom) -> None:
-        """Nothing: no loss weighs these colours."""
-        if propagate_down[0]:
-            raise NotImplementedError("a net of classes learns from its scores, not its colours")

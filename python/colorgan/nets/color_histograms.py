@@ -9,10 +9,11 @@ import numpy as np
 
 from colorgan.luminance import GRAY_WEIGHTS
 from colorgan.nets.histogram_loss import (
-    ColorLayer,
+    ColorFromScores,
     HistogramLoss,
     as_planes,
     as_rows,
+    enlarged,
     in_cells,
     log_softmax,
 )
@@ -70,18 +71,13 @@ class ChromaLoss(HistogramLoss):
         return histograms(chroma, self.bins, side), np.ones((len(color), 1, *side), np.float32)
 
 
-class ExpectedColor(ColorLayer):
+class ExpectedColor(ColorFromScores):
     """Colour faces from scores: the expected chroma, of the hue of the mean point of the circle.
 
-    Bottoms: scores of hue and of chroma (N, Q, h, w), and gray faces (N, 3, H, W) in [0, 1].
-    Top: colour faces (N, 3, H, W), BGR, with the gray's luminance; they may leave [0, 1].
-    The less hues agree, the nearer to the circle's middle is their mean, and the more the colour
-    fades. No gradient goes back: a net learns from its scores.
+    Its scores are of hue and, second, of chroma. Colours have the gray's luminance, and may leave
+    [0, 1]. The less hues agree, the nearer to the circle's middle is their mean, and the more the
+    colour fades.
     """
-
-    def reshape(self, bottom, top) -> None:
-        """As large as the gray faces."""
-        top[0].reshape(*bottom[2].shape)
 
     def forward(self, bottom, top) -> None:
         """Expectations of each cell, enlarged along straight lines."""
@@ -94,13 +90,7 @@ class ExpectedColor(ColorLayer):
         chroma = np.einsum("nqhw,q->nhw", chromas, centers)
         lengths = np.linalg.norm(points, axis=-1)
         chroma *= np.minimum(lengths / (bins * _FULL_COLOR), 1)
-        size = gray.shape[:1:-1]
         cells = np.concatenate([points, chroma[..., np.newaxis]], axis=-1)
-        large = np.stack([cv2.resize(face, size, interpolation=cv2.INTER_LINEAR) for face in cells])
+        large = enlarged(cells, gray.shape[2:])
         hue = np.arctan2(large[..., 1], large[..., 0]) / (2 * np.pi) % 1
         top[0].data[...] = with_hue_and_chroma(gray[:, 0], hue, large[..., 2])
-
-    def backward(self, top, propagate_down, bottom) -> None:
-        """Nothing: no loss weighs these colours."""
-        if any(propagate_down):
-            raise NotImplementedError("a net of histograms learns from its scores alone")

@@ -1,12 +1,13 @@
-"""What losses on histograms of colour share, for Caffe's Python layers.
+"""What nets share that say of each pixel how likely each of some colours is: Caffe's Python layers.
 
-Such losses are for nets that say of each pixel how likely each of some colours is. A net's prototxt
-names a layer by module and class, and gives its numbers as JSON in `param_str`.
+They learn from histograms of colour, and colour from their scores. A net's prototxt names a layer
+by module and class, and gives its numbers as JSON in `param_str`.
 """
 
 import json
 from typing import Any
 
+import cv2
 import numpy as np
 
 from colorgan.nets.runtime import load_caffe
@@ -55,6 +56,23 @@ class HistogramLoss(ColorLayer):
             bottom[0].diff[...] = top[0].diff * self._gradient
 
 
+class ColorFromScores(ColorLayer):
+    """Colours faces from scores.
+
+    Bottoms: scores (N, Q, h, w), and last gray faces (N, 3, H, W) in [0, 1]. Top: colour faces
+    (N, 3, H, W), BGR. No gradient goes back: a net learns from its scores.
+    """
+
+    def reshape(self, bottom, top) -> None:
+        """As large as the gray faces."""
+        top[0].reshape(*bottom[-1].shape)
+
+    def backward(self, top, propagate_down, bottom) -> None:
+        """Nothing: no loss weighs these colours."""
+        if any(propagate_down):
+            raise NotImplementedError("a net learns from its scores, not from the colours of them")
+
+
 def log_softmax(scores: np.ndarray) -> np.ndarray:
     """Logarithms of the softmax over axis 1."""
     shifted = scores - scores.max(axis=1, keepdims=True)
@@ -69,6 +87,12 @@ def in_cells(pixels: np.ndarray, side: tuple[int, int]) -> np.ndarray:
         raise ValueError(f"{height} x {width} pixels are no whole multiple of {rows} x {columns}")
     parts = pixels.reshape(count, rows, height // rows, columns, width // columns, *rest)
     return np.moveaxis(parts, 2, 3).reshape(count, rows, columns, -1, *rest)
+
+
+def enlarged(cells: np.ndarray, side: tuple[int, int]) -> np.ndarray:
+    """Images (N, h, w, C) of cells as images (N, H, W, C), along straight lines; `side` is H, W."""
+    size = side[::-1]
+    return np.stack([cv2.resize(image, size, interpolation=cv2.INTER_LINEAR) for image in cells])
 
 
 def as_rows(planar: np.ndarray) -> np.ndarray:
