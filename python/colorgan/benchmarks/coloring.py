@@ -17,7 +17,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
 
 import cv2
 import numpy as np
@@ -25,6 +24,7 @@ import skimage.data
 
 from colorgan.nets.deployed import to_uint8
 from colorgan.nets.generators import BEST_WEIGHTS, open_generator
+from colorgan.phases import timed
 from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.encoding import encode_picture
 from colorgan.photos.hints import Hints
@@ -38,7 +38,6 @@ PAINTED = {"2 megapixels": (1632, 1224), "12 megapixels": LARGE}
 STROKES = 6
 STROKES_PIXELS = 640 * 480  # of the picture of strokes that the page sends
 
-Result = TypeVar("Result")
 _STAGE = re.compile(r"^(.+?) +([\d.]+) s +[-\d.]+%$", re.MULTILINE)
 
 
@@ -99,17 +98,12 @@ def measure_strokes(gray: np.ndarray) -> dict[str, float]:
         start = np.int32([(0.05 + 0.05 * at) * width, 0.85 * height])
         cv2.line(painted, start, start + height // 20, (200, 80, 32, 255), height // 40)
         hints = Hints.of_picture(painted, gray.shape)
-        colored, stroke = _timed(sitting.colorize, False, hints)
-        _, spread = _timed(spreader.layer, hints.chroma, hints.mask)
-        _, encode = _timed(encode_picture, colored, None, ".jpg")
+        colored, stroke = timed(sitting.colorize, False, hints)
+        _, spread = timed(spreader.layer, hints.chroma, hints.mask)
+        _, encode = timed(encode_picture, colored, None, ".jpg")
         rounds.append({"stroke": stroke, "spread": spread, "encode": encode})
     later = {key: min(one[key] for one in rounds[1:]) for key in rounds[0]}
     return {"first": rounds[0]["stroke"], **later}
-
-
-def _timed(work: Callable[..., Result], *given: object) -> tuple[Result, float]:
-    begun = time.process_time()
-    return work(*given), time.process_time() - begun
 
 
 def make_pictures(folder: Path, count: int) -> tuple[Path, Path, Path]:

@@ -4,8 +4,7 @@ All are built in one process and take turns, a whole iteration each and then a b
 that what else the machine does falls on all alike.
 """
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -15,6 +14,7 @@ from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
 from colorgan.nets.deployed import generate, to_uint8
 from colorgan.nets.runtime import load_caffe
+from colorgan.phases import timed
 from colorgan.training.config import TrainingConfig
 from colorgan.training.modes import MODES
 from colorgan.training.run_nets import place_solver, write_prototxts
@@ -51,16 +51,9 @@ class Method:
 
     def turn(self) -> Turn:
         """One iteration, and a batch to colour."""
-        training = milliseconds(lambda: self._training.step(self._batch))
-        coloring = milliseconds(lambda: to_uint8(generate(self._deployed, self._gray)))
-        return Turn(training / self._faces, coloring / COLORED)
-
-
-def milliseconds(work: Callable[[], object]) -> float:
-    """The processor time that it takes."""
-    begun = time.process_time()
-    work()
-    return 1000 * (time.process_time() - begun)
+        _, training = timed(self._training.step, self._batch)
+        _, coloring = timed(lambda: to_uint8(generate(self._deployed, self._gray)))
+        return Turn(1000 * training / self._faces, 1000 * coloring / COLORED)
 
 
 def take_turns(methods: Mapping[str, Method], rounds: int) -> dict[str, list[Turn]]:

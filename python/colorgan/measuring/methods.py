@@ -5,7 +5,6 @@ have the original's chroma. They are spread by `StrokeSpreader`. Examples are tr
 which is nearest in luminance, and one at random.
 """
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from colorgan.measuring.evaluation import mean_and_error
 from colorgan.measuring.figures.faces import FaceGroup, face_figure
 from colorgan.measuring.metrics import ciede2000, colorfulness, lab_from_bgr, psnr
 from colorgan.nets.generators import Generator
+from colorgan.phases import timed
 from colorgan.photos.reference import Reference
 from colorgan.photos.strokes import StrokeSpreader
 
@@ -134,7 +134,9 @@ def compare_methods(generator: Generator, faces: Iterable[Subject]) -> dict:
     methods = all_methods(generator)
     measured, true_colorfulness, numbers = [], [], []
     for subject in faces:
-        outputs, seconds = zip(*(_timed(method, subject) for method in methods), strict=True)
+        outputs, seconds = zip(
+            *(timed(method.colorize, subject) for method in methods), strict=True
+        )
         measured.append(_measured(np.stack(outputs), subject.real) | {"seconds": seconds})
         true_colorfulness.append(colorfulness(subject.real[np.newaxis])[0])
         numbers.append(subject.number)
@@ -153,12 +155,6 @@ def compare_methods(generator: Generator, faces: Iterable[Subject]) -> dict:
         "methods": rows,
         "points_that_best_is_worth": {key: worth(rows, key) for key in ("psnr", "ciede2000")},
     }
-
-
-def _timed(method: Method, subject: Subject) -> tuple[np.ndarray, float]:
-    """A coloured face, and the seconds of processor time that it took."""
-    start = time.process_time()
-    return method.colorize(subject), time.process_time() - start
 
 
 def _measured(outputs: np.ndarray, real: np.ndarray) -> dict[str, np.ndarray]:
