@@ -113,14 +113,8 @@ def test_runs_on_a_gpu_repeat_and_resume_to_the_bit(
         )  # fmt: skip
 
     new = (
-        "--data",
-        faces,
-        "--generator",
-        nets["generator"],
-        "--batch-size",
-        4,
-        "--validation-faces",
-        8,
+        *("--data", faces, "--generator", nets["generator"]),
+        *("--batch-size", 4, "--validation-faces", 8),
     )
     for name in ("once", "again"):
         train(name, *new, "--iterations", 6)

@@ -63,10 +63,10 @@ class Reference:
         for one that has no colour.
         """
         check_colored(bgr)
-        if is_colorless(bgr):
-            raise ValueError(f"the reference {COLORLESS}")
         small = shrunk(bgr, _PIXELS)
         photo = _View.of(small)
+        if photo.is_colorless:
+            raise ValueError(f"the reference {COLORLESS}")
         heads = _heads(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), bgr.shape, faces)
         outside = _outside(heads, photo.luminance.shape)
         self._whole = _Swatch([photo])
@@ -119,6 +119,11 @@ class _View:
         planes = in_unit_range(bgr).transpose(2, 0, 1)[np.newaxis]
         gray = cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)
         return cls(in_unit_range(gray), chroma_of(planes)[0])
+
+    @property
+    def is_colorless(self) -> bool:
+        """Whether it is in gray, or its colours are too faint to be any."""
+        return bool(np.abs(self.chroma).max() < _FAINTEST)
 
 
 class _Swatch:
@@ -254,7 +259,7 @@ def _outside(heads: list[_Head], shape: tuple[int, int]) -> np.ndarray | None:
 
 def is_colorless(bgr: np.ndarray) -> bool:
     """Whether a photo, BGR `(h, w, 3)`, is in gray, or its colours are too faint to be any."""
-    return bool(np.abs(_View.of(shrunk(bgr, _PIXELS)).chroma).max() < _FAINTEST)
+    return _View.of(shrunk(bgr, _PIXELS)).is_colorless
 
 
 def check_colored(bgr: object) -> None:

@@ -21,6 +21,8 @@ from colorgan.measuring.figures.canvas import (
     save_png,
 )
 
+PANEL_INCHES = 2.4  # height of one of the training curves' panels, with its title and labels
+
 # Panels of the training curves: title, whether the axis is logarithmic, and (log key, label,
 # color) of each line. The losses are means without their weight lambda.
 CURVE_PANELS = (
@@ -78,7 +80,7 @@ def curves_figure(records: list[dict], l2_records: list[dict] | None = None) -> 
     columns = 2
     rows = max(1, -(-len(panels) // columns))
     with rc_context(STYLE):
-        figure = Figure(figsize=(9, 2.4 * rows))
+        figure = Figure(figsize=(9, PANEL_INCHES * rows))
         _lay_out(figure)
         for position, (title, logarithmic, lines) in enumerate(panels, start=1):
             axes = figure.add_subplot(rows, columns, position)
@@ -103,7 +105,7 @@ def _lay_out(figure: Figure) -> None:
     """
     width, height = figure.get_size_inches()
     left, right, bottom, top = 0.6, 0.1, 0.45, 0.3
-    panel = 2.4 - bottom - top
+    panel = PANEL_INCHES - bottom - top
     figure.subplots_adjust(
         left=left / width, right=1 - right / width, wspace=0.15,
         bottom=bottom / height, top=1 - top / height, hspace=(bottom + top) / panel,
