@@ -1,6 +1,7 @@
 """Processes that do one job together: the same bits in all, one voice, one end."""
 
 import os
+import platform
 import subprocess
 import sys
 
@@ -49,6 +50,19 @@ def at_work() -> dict[str, object]:
     }
 
 
+# Denies process_vm_readv and process_vm_writev to the process, as Docker does: a filter of four
+# instructions of the kernel's (code, jumps, value), which see the number of each system call.
+FORBID = """
+import ctypes, os, struct
+words = [(32, 0, 0, 0), (53, 0, 2, 310), (37, 1, 0, 311), (6, 0, 0, 0x50001), (6, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *word) for word in words))
+program = ctypes.create_string_buffer(struct.pack("HxxxxxxQ", len(words), ctypes.addressof(code)))
+c = ctypes.CDLL(None, use_errno=True)
+assert c.prctl(38, 1, 0, 0, 0) == 0 and c.prctl(22, 2, program, 0, 0) == 0
+assert c.process_vm_readv(os.getpid(), None, 0, None, 0, 0) == -1
+"""
+
+
 @pytest.fixture(scope="module")
 def three() -> list[dict[str, object]]:
     return in_processes(3, at_work)
@@ -73,6 +87,13 @@ def test_numbers_are_agreed_on_and_lists_shared_out(three: list[dict[str, object
     assert [process["largest"] for process in three] == [2, 2, 2]
     assert [process["share"] for process in three] == [[0, 3], [1, 4], [2, 5]]
     assert sorted(process["local_rank"] for process in three) == [0, 1, 2]
+
+
+@pytest.mark.skipif(platform.machine() != "x86_64", reason="system calls by number")
+def test_processes_work_where_they_may_not_read_each_others_memory() -> None:
+    work = "a = numpy.full(10**6, processes.rank); processes.spread([a]); print(a.max())"
+    done = mpirun(2, "-c", f"{FORBID}\nimport numpy\n{PROGRAM.format(work)}")
+    assert (done.returncode, done.stdout.split(), done.stderr) == (0, ["0", "0"], "")
 
 
 def test_a_process_on_its_own_needs_no_mpi() -> None:

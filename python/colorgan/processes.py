@@ -167,6 +167,8 @@ def all_processes() -> Processes:
     if size == 1:
         return Processes()
     told = f"started as one of {size} processes, but"
+    # MPICH would have one process read the memory of another one, which containers forbid.
+    os.environ.setdefault("MPIR_CVAR_CH4_CMA_ENABLE", "0")
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:
