@@ -130,9 +130,9 @@ class FaceDetector:
     def _leaning(self, levels: list[Level], gray: np.ndarray) -> Level:
         """The size at which faces that lean are looked for.
 
-        Of large photos the smallest; of others, eyes of 12 pixels are 8 there.
+        Of large photos the smallest, of others their own where that is no larger than the middle.
         """
-        scale = min(max(levels[-1].scale, self.FINEST), self.MIDDLE / max(gray.shape))
+        scale = min(max(levels[-1].scale, 1), self.MIDDLE / max(gray.shape))
         if levels[0].scale < 1 or scale == levels[-1].scale:
             return levels[-1]
         return Level.resized(gray, scale, gray.shape)
