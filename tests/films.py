@@ -14,13 +14,13 @@ from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.video import ColoredVideo, colorize_video
 
 RATE = 25
-FACE = np.float64([222, 130])  # the middle of the astronaut's face
+FACE = np.float64([111, 65])  # the middle of the astronaut's face
 SIZE = 320, 256
 
 
 def camera(at: float, speed: float = 0) -> np.ndarray:
     """Takes points of the photo to a frame, after `at` frames of a pan, a zoom and a roll."""
-    motion = cv2.getRotationMatrix2D(FACE.tolist(), 1.5 * np.sin(at / 7), 1 + 0.03 * np.sin(at / 9))
+    motion = cv2.getRotationMatrix2D(FACE.tolist(), 1.5 * np.sin(at / 7), 2 + 0.06 * np.sin(at / 9))
     motion[:, 2] += [160 - FACE[0] + 4 * np.sin(at / 6) + speed * at, 128 - FACE[1]]
     return motion
 

@@ -14,7 +14,7 @@ from films import RATE, read_video
 from programs import run_program
 
 PROGRAM = "colorize"
-COAT, WALL = (slice(380, 500), slice(30, 150)), (slice(20, 100), slice(10, 60))  # of the astronaut
+COAT, WALL = (slice(190, 250), slice(15, 75)), (slice(10, 50), slice(5, 30))  # of the astronaut
 BLUE = "#2050c8"
 
 
@@ -26,10 +26,10 @@ def old(tmp_path: Path, photo: np.ndarray) -> Path:
 
 
 @pytest.fixture
-def coins(tmp_path: Path) -> Path:
-    """A photo without a face, 384 x 303 pixels."""
+def coins(faceless: np.ndarray, tmp_path: Path) -> Path:
+    """A photo without a face, 192 x 152 pixels."""
     path = tmp_path / "coins.png"
-    cv2.imwrite(str(path), skimage.data.coins())
+    cv2.imwrite(str(path), faceless)
     return path
 
 
@@ -75,7 +75,7 @@ def test_strokes_color_their_place_and_keep_the_luminance(
     done = run(PROGRAM, old, "--hints", strokes)
     assert done.returncode == 0, done.stderr
     result = old.with_name("old_colorized.png")
-    painted = slice(442, 462), slice(82, 102)  # on the stroke, which is of half the photo's size
+    painted = slice(221, 231), slice(41, 51)  # on the stroke, which is of half the photo's size
     np.testing.assert_allclose(chroma_at(result, painted), chroma_of_hex(BLUE), atol=0.05)
     assert np.abs(chroma_at(result, WALL)).max() < 0.02
     gray = cv2.cvtColor(cv2.imread(str(result)), cv2.COLOR_BGR2GRAY)
@@ -86,11 +86,11 @@ def test_points_and_strokes_color_a_photo_without_a_face(
     run: Run, coins: Path, tmp_path: Path
 ) -> None:
     assert run(PROGRAM, coins).returncode == 1
-    strokes = strokes_file(tmp_path / "strokes.png", (303, 384), (40, 250, 90, 250))
+    strokes = strokes_file(tmp_path / "strokes.png", (152, 192), (20, 125, 45, 125))
     out = tmp_path / "out.png"
-    done = run(PROGRAM, coins, "--hint", f"300,60,{BLUE}", "--hints", strokes, "-o", out)
+    done = run(PROGRAM, coins, "--hint", f"150,30,{BLUE}", "--hints", strokes, "-o", out)
     assert done.returncode == 0, done.stderr
-    for place in ((slice(59, 62), slice(299, 302)), (slice(248, 253), slice(50, 80))):
+    for place in ((slice(29, 31), slice(149, 151)), (slice(124, 126), slice(25, 40))):
         np.testing.assert_allclose(chroma_at(out, place), chroma_of_hex(BLUE), atol=0.06)
 
 
@@ -101,10 +101,10 @@ def test_a_point_is_where_it_is_in_the_upright_photo(run: Run, coins: Path, tmp_
     content = cv2.imencode(".jpg", gray)[1].tobytes()
     block = b"\xff\xe1" + (len(exif) + 2).to_bytes(2, "big") + exif
     turned.write_bytes(content[:2] + block + content[2:])
-    done = run(PROGRAM, turned, "--hint", f"300,60,{BLUE}", "-o", out)
+    done = run(PROGRAM, turned, "--hint", f"150,30,{BLUE}", "-o", out)
     assert done.returncode == 0, done.stderr
-    assert cv2.imread(str(out)).shape[:2] == (303, 384)
-    place = slice(59, 62), slice(299, 302)
+    assert cv2.imread(str(out)).shape[:2] == (152, 192)
+    place = slice(29, 31), slice(149, 151)
     np.testing.assert_allclose(chroma_at(out, place), chroma_of_hex(BLUE), atol=0.06)
 
 
@@ -145,21 +145,21 @@ def test_what_is_no_hint_or_reference_for_a_photo_is_one_line(
     old: Path, coins: Path, photo: np.ndarray, tmp_path: Path
 ) -> None:
     film = film_of(photo, tmp_path / "film.avi")
-    strokes = strokes_file(tmp_path / "strokes.png", (512, 512), (60, 420, 120, 480))
-    tall = strokes_file(tmp_path / "tall.png", (512, 300), (60, 420, 120, 480))
-    empty = strokes_file(tmp_path / "empty.png", (512, 512))
+    strokes = strokes_file(tmp_path / "strokes.png", (256, 256), (30, 210, 60, 240))
+    tall = strokes_file(tmp_path / "tall.png", (256, 150), (30, 210, 60, 240))
+    empty = strokes_file(tmp_path / "empty.png", (256, 256))
     text = tmp_path / "text.png"
     text.write_text("no picture\n")
     missing, faint = tmp_path / "missing.png", tmp_path / "faint.png"
     cv2.imwrite(str(faint), cv2.merge([photo, photo, photo + (photo < 255)]))
     cases = [
-        ([old, "--hint", f"512,0,{BLUE}"], "512,0 is outside of the photo, 512 x 512 pixels"),
-        ([old, "--hint", "-5,1,#ff0000"], "-5,1 is outside of the photo, 512 x 512 pixels"),
+        ([old, "--hint", f"256,0,{BLUE}"], "256,0 is outside of the photo, 256 x 256 pixels"),
+        ([old, "--hint", "-5,1,#ff0000"], "-5,1 is outside of the photo, 256 x 256 pixels"),
         ([old, "--hint", "-x"], "--hint -x: is not X,Y,#RRGGBB"),
         ([old, "--hint", "1,1,blue"], "--hint 1,1,blue: is not X,Y,#RRGGBB"),
         ([old, "--hint", "1.5,1,#000000"], "--hint 1.5,1,#000000: is not X,Y,#RRGGBB"),
         ([old, "--hint", "1,1,#12345"], "is not X,Y,#RRGGBB"),
-        ([old, "--hints", tall], "300 x 512 pixels are not of the proportions of the photo"),
+        ([old, "--hints", tall], "150 x 256 pixels are not of the proportions of the photo"),
         ([old, "--hints", empty], "holds no stroke"),
         ([old, "--hints", old], f"--hints {old}: has no transparency"),
         ([old, "--hints", text], f"--hints {text}: not a picture"),

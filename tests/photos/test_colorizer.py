@@ -26,12 +26,12 @@ def strength(bgr: np.ndarray) -> np.ndarray:
 
 @pytest.fixture(scope="module")
 def hopper() -> np.ndarray:
-    """Grace Hopper, 600 x 512, gray."""
+    """Grace Hopper, 300 x 256, gray."""
     path = Path(matplotlib.get_data_path()) / "sample_data" / "grace_hopper.jpg"
-    return cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    return cv2.imread(str(path), cv2.IMREAD_REDUCED_GRAYSCALE_2)
 
 
-FACE = slice(80, 190), slice(185, 260)  # of the astronaut
+FACE = slice(40, 95), slice(92, 130)  # of the astronaut
 
 
 def test_a_faces_skin_gets_the_color_of_skin(
@@ -53,7 +53,7 @@ def test_the_photos_luminance_is_kept_to_the_last_bit(
         noise = np.random.default_rng(1).integers(0, 257, photo.shape)
         gray = np.minimum(photo * np.uint32(257) + noise, 65535).astype(np.uint16)
     colored = colorizer.colorize(gray, whole=whole)
-    assert colored.dtype == dtype and colored.shape == (512, 512, 3)
+    assert colored.dtype == dtype and colored.shape == (256, 256, 3)
     assert strength(colored[FACE]).mean() > 0.03
     np.testing.assert_array_equal(gray_of(colored), gray)
 
@@ -67,18 +67,19 @@ def test_sixteen_bits_are_colored_as_eight(colorizer: Colorizer, photo: np.ndarr
 def test_outside_of_faces_the_photo_stays_gray_unless_all_is_wanted(
     colorizer: Colorizer, photo: np.ndarray
 ) -> None:
-    suit = slice(330, 500), slice(60, 200)
+    suit = slice(165, 250), slice(30, 100)
     assert np.ptp(colorizer.colorize(photo)[suit], axis=2).max() == 0
     assert strength(colorizer.colorize(photo, whole=True)[suit]).mean() > 0.01
 
 
-def test_a_photo_without_a_face_stays_gray_unless_all_is_wanted(colorizer: Colorizer) -> None:
-    coins = skimage.data.coins()
-    assert colorizer.find_faces(coins).shape == (0, 5, 2)
-    np.testing.assert_array_equal(colorizer.colorize(coins), cv2.merge([coins] * 3))
-    whole = colorizer.colorize(coins, whole=True)
+def test_a_photo_without_a_face_stays_gray_unless_all_is_wanted(
+    colorizer: Colorizer, faceless: np.ndarray
+) -> None:
+    assert colorizer.find_faces(faceless).shape == (0, 5, 2)
+    np.testing.assert_array_equal(colorizer.colorize(faceless), cv2.merge([faceless] * 3))
+    whole = colorizer.colorize(faceless, whole=True)
     assert strength(whole).mean() > 0.005
-    np.testing.assert_array_equal(gray_of(whole), coins)
+    np.testing.assert_array_equal(gray_of(whole), faceless)
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 3000), (3000, 1), (7, 5)])
@@ -94,17 +95,17 @@ def test_photos_of_any_shape_can_be_colored(
 def test_all_faces_of_a_photo_are_colored(
     colorizer: Colorizer, photo: np.ndarray, hopper: np.ndarray
 ) -> None:
-    both = np.hstack([photo, hopper[:512]])
+    both = np.hstack([photo, hopper[:256]])
     assert len(colorizer.find_faces(both)) == 2
     colored = colorizer.colorize(both)
     assert strength(colored[FACE]).mean() > 0.03
-    assert strength(colored[230:330, 512 + 200 : 512 + 300]).mean() > 0.03
+    assert strength(colored[115:165, 256 + 100 : 256 + 150]).mean() > 0.03
 
 
 def test_colors_end_with_the_head_and_in_films_in_an_oval(
     colorizer: Colorizer, hopper: np.ndarray
 ) -> None:
-    neck, wall = np.s_[375:385, 235:285], np.s_[170:210, 404:414]
+    neck, wall = np.s_[187:192, 117:142], np.s_[85:105, 202:207]
     faces = colorizer.find_faces(hopper)
     chroma = colorizer.predict_chroma(hopper, faces)
     head, oval = (
@@ -129,8 +130,8 @@ def test_a_tilted_face_is_colored_as_the_upright_one(
     colorizer: Colorizer, photo: np.ndarray
 ) -> None:
     tilt = cv2.getRotationMatrix2D((222, 140), 25, 1)
-    tilted = cv2.warpAffine(photo, tilt, (512, 512), borderMode=cv2.BORDER_REPLICATE)
-    expected = chroma_in(cv2.warpAffine(colorizer.colorize(photo), tilt, (512, 512)))
+    tilted = cv2.warpAffine(photo, tilt, (256, 256), borderMode=cv2.BORDER_REPLICATE)
+    expected = chroma_in(cv2.warpAffine(colorizer.colorize(photo), tilt, (256, 256)))
     found = chroma_in(colorizer.colorize(tilted))
     at_face = np.hypot(*expected) > 0.05
     assert at_face.sum() > 3000
@@ -138,13 +139,11 @@ def test_a_tilted_face_is_colored_as_the_upright_one(
 
 
 def test_a_face_cut_by_the_border_is_colored(colorizer: Colorizer, photo: np.ndarray) -> None:
-    cut = np.ascontiguousarray(
-        photo[100:400, 225:]
-    )  # half of the face is left, below the eyes' top
+    cut = np.ascontiguousarray(photo[50:200, 112:])  # half of the face is left, below the eyes' top
     faces = colorizer.find_faces(cut)
-    whole = colorizer.find_faces(photo)[:1] - np.float32([225, 100])
+    whole = colorizer.find_faces(photo)[:1] - np.float32([112, 50])
     colored = colorizer.paint(cut, whole, colorizer.predict_chroma(cut, whole))
-    assert strength(colored[20:90, :30]).mean() > 0.03
+    assert strength(colored[10:45, :15]).mean() > 0.03
     assert len(faces) <= 1
 
 
@@ -154,7 +153,7 @@ def test_color_is_the_same_at_any_resolution(colorizer: Colorizer, photo: np.nda
     large = cv2.resize(photo, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
     colored = colorizer.paint(large, 4 * faces, colorizer.predict_chroma(large, 4 * faces))
     reduced = cv2.resize(
-        chroma_in(colored).transpose(1, 2, 0), (512, 512), interpolation=cv2.INTER_AREA
+        chroma_in(colored).transpose(1, 2, 0), (256, 256), interpolation=cv2.INTER_AREA
     )
     assert np.abs(reduced.transpose(2, 0, 1) - small).mean() < 0.002
 
@@ -197,9 +196,9 @@ def test_an_aligned_face_is_colored_as_the_generator_colors_it(colorizer: Colori
 def test_a_batch_of_photos_is_colored_as_each_alone(
     colorizer: Colorizer, photo: np.ndarray, hopper: np.ndarray
 ) -> None:
-    batch = np.stack([photo, hopper[:512]])
+    batch = np.stack([photo, hopper[:256]])
     colored = colorizer.colorize(batch)
-    assert colored.shape == (2, 512, 512, 3)
+    assert colored.shape == (2, 256, 256, 3)
     for gray, result in zip(batch, colored, strict=True):
         np.testing.assert_array_equal(result, colorizer.colorize(gray))
 

@@ -20,6 +20,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    """The astronaut in gray, 512 x 512: smaller photos are shown enlarged."""
+    return cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
+
+
+@pytest.fixture(scope="module")
 def faceless() -> np.ndarray:
     """A photograph without a face: a gray page of coins, 303 x 384."""
     return skimage.data.coins()

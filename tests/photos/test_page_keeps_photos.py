@@ -17,19 +17,13 @@ from colorgan.photos.sitting import Sitting
 from conftest import chroma_in
 from served_page import Answer, Server, ask, encoded, gray_of, post, serving_page
 
-PLACE = slice(250, 262), slice(60, 90)  # of the coins
+PLACE = slice(125, 131), slice(30, 45)  # of the coins
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     with serving_page(tmp_path_factory.mktemp("demo"), "--max-upload-mb", 2) as running:
         yield running
-
-
-@pytest.fixture(scope="module")
-def faceless() -> np.ndarray:
-    """A photograph without a face: a gray page of coins, 303 x 384."""
-    return skimage.data.coins()
 
 
 @pytest.fixture
@@ -42,7 +36,7 @@ def name(server: Server, faceless: np.ndarray) -> str:
 
 @pytest.fixture(scope="module")
 def strokes() -> bytes:
-    picture = np.zeros((303, 384, 4), np.uint8)
+    picture = np.zeros((152, 192, 4), np.uint8)
     picture[PLACE] = 200, 80, 32, 255
     return encoded(picture)
 
@@ -100,7 +94,7 @@ def test_names_tell_nothing_of_each_other(server: Server, faceless: np.ndarray) 
 def test_what_is_no_picture_for_it_is_refused_and_the_photo_kept(
     server: Server, name: str, strokes: bytes, faceless: np.ndarray, what: str
 ) -> None:
-    for body in (b"no picture", encoded(faceless), encoded(np.zeros((303, 384, 4), np.uint8))):
+    for body in (b"no picture", encoded(faceless), encoded(np.zeros((152, 192, 4), np.uint8))):
         answer = post(server, body, f"/photos/{name}{what}")
         assert answer.status == 415
         assert answer.error.startswith("This ")
@@ -108,9 +102,9 @@ def test_what_is_no_picture_for_it_is_refused_and_the_photo_kept(
 
 
 def test_strokes_of_other_proportions_are_refused(server: Server, name: str) -> None:
-    answer = post(server, encoded(np.zeros((384, 303, 4), np.uint8)), f"/photos/{name}")
+    answer = post(server, encoded(np.zeros((192, 152, 4), np.uint8)), f"/photos/{name}")
     assert answer.status == 415
-    assert "303 x 384 pixels are not of the proportions of the photo, 384 x 303" in answer.error
+    assert "152 x 192 pixels are not of the proportions of the photo, 192 x 152" in answer.error
 
 
 def test_all_that_guards_the_page_guards_kept_photos(

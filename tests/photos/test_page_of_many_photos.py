@@ -10,7 +10,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import skimage.data
 from PIL import Image
 
 from browser import Browser, Chromium, browsing
@@ -78,17 +77,17 @@ def zipped(browser: Browser, folder: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def album(tmp_path: Path, photo: np.ndarray, truth: np.ndarray) -> Path:
+def album(tmp_path: Path, photo: np.ndarray, truth: np.ndarray, faceless: np.ndarray) -> Path:
     """A folder as people have them, in which one file of six is damaged."""
     folder = tmp_path / "Großmutters Album"
     (folder / "Ödenburg 1931").mkdir(parents=True)
     (folder / ".thumbnails").mkdir()
     (folder / "a.png").write_bytes(encoded(photo))
     (folder / "a.jpg").write_bytes(encoded(truth, ".jpg"))
-    (folder / "A.PNG").write_bytes(encoded(photo[:400]))
+    (folder / "A.PNG").write_bytes(encoded(photo[:200]))
     (folder / "Ödenburg 1931/日本.tif").write_bytes(encoded(photo, ".tif"))
     (folder / "broken.jpg").write_bytes(encoded(photo, ".jpg")[:5000])
-    (folder / "coins.png").write_bytes(encoded(skimage.data.coins()))
+    (folder / "coins.png").write_bytes(encoded(faceless))
     (folder / "a_colorized.png").write_bytes(encoded(truth))
     (folder / ".thumbnails/a.png").write_bytes(encoded(photo))
     (folder / "list.txt").write_text("Who is who")
@@ -130,12 +129,12 @@ def test_each_photo_can_be_looked_at_and_downloaded_with_the_keyboard_alone(
 ) -> None:
     paths = [tmp_path / "Käthe.png", tmp_path / "Bruno.jpg"]
     paths[0].write_bytes(encoded(photo))
-    paths[1].write_bytes(encoded(photo[:, :400], ".jpg"))
+    paths[1].write_bytes(encoded(photo[:, :200], ".jpg"))
     browser.choose(*paths)
     assert wait_for_end(browser) == "2 photos: 2 coloured."
     browser.run("document.querySelector('.tile input:checked').focus()")
-    for key, width, name in [("ArrowRight", 400, "Bruno_colorized.jpg"),
-                             ("ArrowLeft", 512, "Käthe_colorized.png")]:  # fmt: skip
+    for key, width, name in [("ArrowRight", 200, "Bruno_colorized.jpg"),
+                             ("ArrowLeft", 256, "Käthe_colorized.png")]:  # fmt: skip
         browser.press(key)
         browser.wait_until(f"document.querySelector('.after').naturalWidth === {width}")
         result = browser.download(".download", tmp_path / "downloads")
@@ -157,7 +156,7 @@ TURNS = {
 
 
 def test_photos_of_a_phone_are_upright(browser: Browser, tmp_path: Path, photo: np.ndarray) -> None:
-    upright, paths = photo[:, :400], []
+    upright, paths = photo[:, :200], []
     for orientation, turn in TURNS.items():
         exif, image = Image.Exif(), Image.fromarray(upright)
         exif[0x0112] = orientation
@@ -176,10 +175,10 @@ def test_photos_of_a_phone_are_upright(browser: Browser, tmp_path: Path, photo: 
 
 
 def test_all_photos_are_colored_whole_on_request(
-    browser: Browser, server: Server, tmp_path: Path, photo: np.ndarray
+    browser: Browser, server: Server, tmp_path: Path, photo: np.ndarray, faceless: np.ndarray
 ) -> None:
     paths = [tmp_path / "coins.png", tmp_path / "face.png"]
-    paths[0].write_bytes(encoded(skimage.data.coins()))
+    paths[0].write_bytes(encoded(faceless))
     paths[1].write_bytes(encoded(photo))
     browser.choose(*paths)
     assert wait_for_end(browser) == "2 photos: 1 coloured, 1 without a face."

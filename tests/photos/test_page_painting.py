@@ -209,7 +209,7 @@ def test_what_are_no_strokes_is_said(painting: Browser, tmp_path: Path) -> None:
     text.write_text("Dear Mr. Daguerre")
     for path, told in (
         (empty, "empty.png: holds no stroke, all of it is transparent."),
-        (tall, "tall.png: its 32 x 64 pixels are not of the photo's proportions, 512 x 512."),
+        (tall, "tall.png: its 32 x 64 pixels are not of the photo's proportions, 256 x 256."),
         (text, "text.png: is not a picture that can be read."),
     ):
         painting.choose(path, selector="#strokes")
@@ -217,10 +217,12 @@ def test_what_are_no_strokes_is_said(painting: Browser, tmp_path: Path) -> None:
     assert painting.run("(chosen.strokes ?? []).length") == 0
 
 
-def test_a_photo_gets_the_colors_of_another(painting: Browser, tmp_path: Path) -> None:
+def test_a_photo_gets_the_colors_of_another(
+    painting: Browser, tmp_path: Path, faceless: np.ndarray
+) -> None:
     coffee, coins = tmp_path / "coffee.jpg", tmp_path / "coins.png"
     coffee.write_bytes(encoded(skimage.data.coffee()[..., ::-1], ".jpg"))
-    coins.write_bytes(encoded(skimage.data.coins()))
+    coins.write_bytes(encoded(faceless))
     painting.choose(coffee, selector="#reference")
     painting.wait_until("chosen.result.wish === wishOf(chosen)")
     wait(painting)
@@ -253,9 +255,11 @@ def test_a_photo_that_the_program_let_go_of_is_sent_again(painting: Browser) -> 
     painting.complaints.clear()
 
 
-def test_a_photo_without_a_face_is_painted(browser: Browser, tmp_path: Path) -> None:
+def test_a_photo_without_a_face_is_painted(
+    browser: Browser, tmp_path: Path, faceless: np.ndarray
+) -> None:
     place = 0.3, 0.9
-    painting = opened(browser, tmp_path / "coins.png", skimage.data.coins())
+    painting = opened(browser, tmp_path / "coins.png", faceless)
     assert painting.run("document.querySelector('.download').hidden")
     paint(painting, place)
     assert is_blue(painting, place)

@@ -27,7 +27,7 @@ def backdrop() -> np.ndarray:
 @pytest.fixture(scope="module")
 def entering(photo: np.ndarray, backdrop: np.ndarray) -> list[np.ndarray]:
     """The backdrop goes by, and a face comes in from the right; with grain."""
-    face, frames = cv2.resize(photo[40:240, 130:310], (150, 166)), []
+    face, frames = cv2.resize(photo[20:120, 65:155], (150, 166)), []
     for at in range(24):
         frame = backdrop[:, 100 + SPEED * at :][:, :320].astype(float)
         left = edge(at)

@@ -39,8 +39,8 @@ def folder(tmp_path: Path, photo: np.ndarray, truth: np.ndarray) -> Path:
     for name in ("old.jpg", "album/one.jpg", "scans/two.tif"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         cv2.imwrite(str(tmp_path / name), photo)
-    strokes = np.zeros((512, 512, 4), np.uint8)
-    cv2.line(strokes, (60, 430), (110, 460), (44, 119, 200, 255), 9)
+    strokes = np.zeros((256, 256, 4), np.uint8)
+    cv2.line(strokes, (30, 215), (55, 230), (44, 119, 200, 255), 5)
     cv2.imwrite(str(tmp_path / "strokes.png"), strokes)
     cv2.imwrite(str(tmp_path / "cousin.jpg"), truth)
     size = photo.shape[::-1]
