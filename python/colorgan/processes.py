@@ -32,17 +32,19 @@ class Processes:
     def __init__(self, mpi: Any = None) -> None:
         """`mpi` is mpi4py's module of that name, where there are several processes."""
         self.size, self.rank, self.local_rank = 1, 0, 0
-        self._all_end = False  # for a reason that all know of
+        self._waited_for = False  # by others, which end with it
         self._room = cache(self._make_room)  # new memory each time would take longer than sending
         if mpi:
             self._mpi = mpi
             self._comm = mpi.COMM_WORLD
             self.size, self.rank = self._comm.size, self._comm.rank
+            self._waited_for = self.size > 1
             machine = self._comm.Split_type(mpi.COMM_TYPE_SHARED)
             self.local_rank = machine.rank
             cores = set().union(*machine.allgather(os.sched_getaffinity(0)))
-            # Read by Caffe as it is loaded: each process would use all cores.
-            os.environ.setdefault("OMP_NUM_THREADS", str(max(1, len(cores) // machine.size)))
+            # Read by Caffe and by OpenCV as they are loaded: each process would use all cores.
+            for name in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
+                os.environ.setdefault(name, str(max(1, len(cores) // machine.size)))
 
     @property
     def is_first(self) -> bool:
@@ -62,7 +64,7 @@ class Processes:
 
         That is left to the last moment, when the error has been told.
         """
-        if self.size > 1 and error is not None and not self._all_end:
+        if error is not None and self._waited_for:
             atexit.register(self._abort, exit_code(error))
 
     def _abort(self, code: int) -> None:
@@ -84,9 +86,10 @@ class Processes:
             except (UserError, SystemExit) as raised:
                 error = raised
         code = None if error is None else exit_code(error)
-        result, code = self._comm.bcast((result, code))
+        if self._waited_for:  # and not parted by `work`
+            result, code = self._comm.bcast((result, code))
         if code is not None:
-            self._all_end = True
+            self._waited_for = False
             raise error or SystemExit(code)
         return result
 
@@ -98,6 +101,12 @@ class Processes:
         results = []  # of the first process, where it stays: not everything can travel
         self.first(lambda: results.append(work()))
         return results[0] if self.is_first else work()
+
+    def part(self) -> None:
+        """Have each process go on without MPI: none waits for another, nor ends with it."""
+        if self.size > 1:
+            self._waited_for = False
+            self._mpi.Finalize()
 
     def spread(self, arrays: Iterable["np.ndarray"]) -> None:
         """Give these arrays in all processes the values that they have in the first."""

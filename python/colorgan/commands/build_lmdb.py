@@ -2,6 +2,7 @@
 
 colorgan build-lmdb --images CelebA --out data/celeba
 colorgan build-lmdb --any-photos --images ~/Pictures --out data/ours
+mpirun -n 4 colorgan build-lmdb --images CelebA --out data/celeba     (docs/mpi.md)
 """
 
 import os
@@ -14,6 +15,8 @@ from colorgan.errors import UserError
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.dataset import BuildOptions, build_dataset
 from colorgan.faces.downloads import partition_lists
+from colorgan.faces.workers import work_along
+from colorgan.processes import all_processes
 
 
 def _face_size(text: str) -> int:
@@ -82,9 +85,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         "--workers",
         type=positive_int,
-        default=len(os.sched_getaffinity(0)),
         metavar="N",
-        help="decoding processes (default: one for each core)",
+        help="decoding processes (default: one for each core; with mpirun, those that it starts)",
     )
     add(
         "--max-bad",
@@ -101,8 +103,20 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Build the data set that the command line asks for."""
+    """Build the data set that the command line asks for, or help the first process with that."""
+    processes = all_processes()
+    if processes.is_first:
+        processes.first(lambda: build(options))
+    else:
+        work_along()
+
+
+def build(options: Namespace) -> None:
+    """Build the data set, and say what became of it."""
+    if options.workers and all_processes().size > 1:
+        raise UserError("--workers: is for one process; mpirun -n says how many decode")
     given = vars(options) | {"images": tuple(options.images)}
+    given["workers"] = options.workers or len(os.sched_getaffinity(0))
     any_photos = given.pop("any_photos")
     if options.max_bad is None:
         given["max_bad"] = 1 if any_photos else 0.01

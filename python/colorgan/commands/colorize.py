@@ -16,15 +16,17 @@ from colorgan.errors import UserError, counted
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.hints import Point
-from colorgan.photos.jobs import Job, plan_jobs
+from colorgan.photos.jobs import Job, Plan, plan_jobs
 from colorgan.photos.pictures import read_color, read_strokes
 from colorgan.photos.reference import COLORLESS, is_colorless
-from colorgan.photos.runner import JobRunner, Wishes, note
+from colorgan.photos.runner import JobRunner, Wishes, help_with, note
+from colorgan.processes import all_processes
 
 EPILOG = """\
 Results lie beside their sources as NAME_colorized.png (videos: .mp4), or in the folder OUT; their
 paths are printed. What is there already is kept, unless --overwrite is given. Exit code: 0, or 1 if
 some picture held no face, or 2 if something could not be coloured; all else is done even so.
+`mpirun -n N colorgan colorize ...` has N processes share the files (docs/mpi.md).
 
 The colours are a guess from how people in CelebA looked, no evidence of how a person did.
 """
@@ -142,13 +144,19 @@ def passed_by_line(endings: Counter[str]) -> str:
     return f"{total} file{'s' * (total > 1)} passed by: {counted(endings)}"
 
 
-def run(options: Namespace) -> int:
-    """Find the jobs, load the nets, do the jobs, say what became of them."""
-    begun, times = time.perf_counter(), PhaseTimes()
+def plan_for(options: Namespace) -> Plan:
+    """What is to be coloured; UserError where the options, or several processes, do not suit it."""
     plan = plan_jobs(options.inputs, options.out, f".{options.format}")
+    if all_processes().size > 1 and not all(job.source for job in plan.jobs):
+        raise UserError("standard input is for one process; leave mpirun out")
     check_standard_streams(options, plan.jobs)
     check_hints(options, plan.jobs)
     check_faces_only(options)
+    return plan
+
+
+def runner_for(options: Namespace, times: PhaseTimes) -> JobRunner:
+    """Load the nets, and look at what the options name."""
     wishes = wishes_of(options)
     example = colors_in(options.reference, wishes.max_pixels) if options.reference else None
     with times.phase("load the nets"):
@@ -156,7 +164,19 @@ def run(options: Namespace) -> int:
     if example is not None:
         with times.phase("look at the reference"):
             wishes = replace(wishes, reference=colorizer.reference_of(example))
-    runner = JobRunner(colorizer, wishes, times)
+    return JobRunner(colorizer, wishes, times)
+
+
+def run(options: Namespace) -> int:
+    """Find the jobs, do them together with the other processes, say what became of them."""
+    begun, times, processes = time.perf_counter(), PhaseTimes(), all_processes()
+    plan = processes.first(lambda: plan_for(options))
+    runners = []  # of the first process, before the others begin: what is wrong is told once
+    processes.first(lambda: runners.append(runner_for(options, times)))
+    if not processes.is_first:
+        help_with(plan.jobs, lambda: runner_for(options, times))
+        return 0
+    (runner,) = runners
     for error in plan.errors:
         runner.refuse(error)
     try:

@@ -50,14 +50,19 @@ class Command:
 
 
 COMMANDS = (
-    Command("colorize", "colour the faces in photographs and videos", needs_caffe=False),
+    Command(
+        "colorize",
+        "colour the faces in photographs and videos",
+        needs_caffe=False,
+        shared=True,
+    ),
     Command("demo", "do the same on a page in the browser", needs_caffe=False),
     Command(
         "reproduce",
         "train, measure, draw the figures, write the report",
         script="tools/reproduce.sh",
     ),
-    Command("build-lmdb", "pack CelebA for training"),
+    Command("build-lmdb", "pack CelebA for training", shared=True),
     Command("make-sample-faces", "draw faces that stand in for CelebA"),
     Command("train", "train the generator, against D or on L2 alone", shared=True),
     Command("evaluate", "measure a trained generator on the test faces"),

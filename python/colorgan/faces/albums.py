@@ -31,7 +31,7 @@ from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.database import Face, FaceWriter
 from colorgan.faces.dataset import BuildOptions, joined, one_or_all
 from colorgan.faces.detector import FaceDetector
-from colorgan.faces.staging import building, versions, write_manifest
+from colorgan.faces.staging import SHARING, building, versions, write_manifest
 from colorgan.faces.workers import working_in_order
 from colorgan.files import ending_of, files_below, out_of_reach, sha256
 
@@ -210,7 +210,7 @@ def _write_faces(
 ) -> None:
     start = partial(_finder, reader.read, options.size)
     with (
-        working_in_order(start, photos, options.workers, __name__) as answers,
+        working_in_order(start, photos, options.workers, __name__, stage / SHARING) as answers,
         ExitStack() as opened,
     ):
         writers = [

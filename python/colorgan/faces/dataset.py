@@ -20,7 +20,7 @@ from colorgan.faces.database import Face, FaceWriter
 from colorgan.faces.decoding import Decoded, decoding_in_order
 from colorgan.faces.images import ImageSource, open_source
 from colorgan.faces.lists import TRAINING_PARTITION, Partition, checksum_of_list, read_partition
-from colorgan.faces.staging import building, versions, write_manifest
+from colorgan.faces.staging import SHARING, building, versions, write_manifest
 
 
 @dataclass(frozen=True)
@@ -170,8 +170,9 @@ def _write_splits(
         for number in missing:
             limit.skip(split, _missing(int(number)))
     entries = np.concatenate(found)
+    how = options.size, options.workers, stage / SHARING
     with (
-        decoding_in_order(source.containers, entries, options.size, options.workers) as images,
+        decoding_in_order(source.containers, entries, *how) as images,
         ExitStack() as opened,
     ):
         writers = [

@@ -21,6 +21,8 @@ from colorgan.errors import UserError
 from colorgan.files import flush_to_disk, hold
 
 MANIFEST = "manifest.json"
+SHARING = "sharing"
+"""Where in the folder that `building` gives several processes may share the work."""
 _ENTRIES = ("train_lmdb", "test_lmdb", MANIFEST)
 _STAGE = ".building"
 _REPLACED = ".replaced"

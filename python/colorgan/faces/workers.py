@@ -13,12 +13,16 @@ import signal
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
+from functools import partial
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
+from pathlib import Path
 from typing import Any
 
 from colorgan.errors import UserError
+from colorgan.processes import all_processes
+from colorgan.sharing import SharedTasks, sharing
 
 TASKS_AHEAD_PER_WORKER = 4
 """How far the work may run ahead of the slowest task; bounds the memory."""
@@ -31,14 +35,21 @@ Start = Callable[[], AbstractContextManager[Callable[[int, Any], Any]]]
 
 @contextmanager
 def working_in_order(
-    start: Start, tasks: Sequence[Any], workers: int, preload: str
+    start: Start, tasks: Sequence[Any], workers: int, preload: str, folder: Path
 ) -> Iterator[Iterator[Any]]:
     """Do `tasks` in so many processes, which end with the block.
+
+    Where this process is the first of several, they do the tasks: the others have called
+    `work_along`, and `folder`, a new one, is what they share the tasks by.
 
     The block gets an iterator over the answers, in the order of the tasks, which raises `UserError`
     when a worker dies. Tasks, answers and `start` travel between processes; `preload` names the
     module that `start` is of.
     """
+    if all_processes().size > 1:
+        with _working_together(start, tasks, folder) as answers:
+            yield answers
+        return
     context = get_context("forkserver")  # forks a clean process: no LMDB, no Caffe, no threads
     context.set_forkserver_preload(["__main__", preload])  # or each worker imports them anew
     with _interrupts_held_back():
@@ -48,6 +59,32 @@ def working_in_order(
     finally:
         for worker in pool:
             worker.stop()
+
+
+@contextmanager
+def _working_together(start: Start, tasks: Sequence[Any], folder: Path) -> Iterator[Iterator[Any]]:
+    """Have the tasks done by this and the other processes."""
+    all_processes().first(lambda: (start, tasks, folder))
+    with _sharing(tasks, folder) as shared, _answering(start, tasks) as work:
+        yield shared.answers(work)
+
+
+def work_along() -> None:
+    """Do, in a process that is not the first, tasks that it has done `working_in_order`."""
+    start, tasks, folder = all_processes().first(lambda: None)
+    with _sharing(tasks, folder) as shared:
+        shared.help(partial(_answering, start, tasks))
+
+
+def _sharing(tasks: Sequence[Any], folder: Path) -> AbstractContextManager[SharedTasks]:
+    return sharing(folder, len(tasks), TASKS_AHEAD_PER_WORKER * all_processes().size)
+
+
+@contextmanager
+def _answering(start: Start, tasks: Sequence[Any]) -> Iterator[Callable[[int], Any]]:
+    """Begin as a worker, and answer to tasks by their places."""
+    with start() as answer_to:
+        yield lambda place: answer_to(place, tasks[place])
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from colorgan.errors import UserError
 from colorgan.nets.released import check_released
 from colorgan.nets.use import use_of
 from colorgan.places import PROTOTXT, WEIGHTS
+from colorgan.processes import all_processes
 
 BEST_WEIGHTS = WEIGHTS / "best.caffemodel"
 
@@ -49,9 +50,10 @@ def open_generator(weights: Path, device: str | None = None) -> Generator:
         raise UserError(f"device {device}: needs Caffe, bash tools/setup.sh; or take opencv")
     # Imported here: without Caffe, neither of them loads.
     from colorgan.nets.deployed import DeployedGenerator
-    from colorgan.nets.runtime import use_device
+    from colorgan.nets.runtime import gpu_of, use_device
 
-    use_device(int(match[1] or 0) if device.startswith("gpu") else None)
+    gpu = int(match[1] or 0) if device.startswith("gpu") else None
+    use_device(gpu_of(gpu, all_processes().local_rank))
     return DeployedGenerator(weights)
 
 

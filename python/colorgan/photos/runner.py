@@ -1,8 +1,11 @@
 """Does the jobs of `colorgan colorize`: reads, colours, writes, counts what came of them."""
 
+import io
 import os
 import sys
 from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, nullcontext, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,6 +26,8 @@ from colorgan.photos.reference import Reference
 from colorgan.photos.sitting import Sitting
 from colorgan.photos.sound import Sound
 from colorgan.photos.video import colorize_video
+from colorgan.processes import all_processes
+from colorgan.sharing import SharedTasks, sharing
 
 # What can become of a job.
 COLORED, NO_FACE = "coloured", "without a face"
@@ -64,7 +69,8 @@ class Wishes:
 class JobRunner:
     """Does jobs one after the other with one Colorizer.
 
-    Paths of results go to standard output, all else that there is to say to standard error.
+    Paths of results go to standard output, all else that there is to say to standard error. Several
+    processes may share the jobs, see `help_with`: the first one tells, in their order, of all.
 
     Attributes:
         outcomes: how many jobs came to what.
@@ -79,20 +85,45 @@ class JobRunner:
 
     def run(self, jobs: list[Job]) -> None:
         """Do all jobs; what is wrong with one is told and keeps no other from being done."""
-        for job in tqdm(jobs, unit="file", disable=None if len(jobs) > 1 else True):
-            try:
-                self.outcomes[self._do(job)] += 1
-            except UserError as error:
-                self.refuse(error)
+        together = all_processes().size > 1 and len(jobs) > 0
+        outcomes = self._do_together(jobs) if together else map(self._attempt, jobs)
+        disable = None if len(jobs) > 1 else True
+        self.outcomes.update(tqdm(outcomes, total=len(jobs), unit="file", disable=disable))
 
     def refuse(self, error: UserError) -> None:
         """Tell of something that cannot be coloured."""
-        note(f"error: {error}")
-        self.outcomes[NOT_COLORED] += 1
+        self.outcomes[_refusal(error)] += 1
 
     def exit_code(self) -> int:
         """2 if something could not be coloured, else 1 if some picture held no face, else 0."""
         return 2 if self.outcomes[NOT_COLORED] else 1 if self.outcomes[NO_FACE] else 0
+
+    def _do_together(self, jobs: list[Job]) -> Iterator[str]:
+        """Share the jobs with the other processes; tell of each, and give what became of it."""
+        with _sharing(jobs) as tasks:
+            for outcome, printed, told in tasks.answers(self.silently(jobs)):
+                tqdm.write(printed, end="")
+                tqdm.write(told, file=sys.stderr, end="")
+                yield outcome
+
+    def silently(self, jobs: list[Job]) -> Callable[[int], tuple[str, str, str]]:
+        """Does a job by its number: what becomes of it, what it prints on both streams."""
+        return lambda at: self._do_silently(jobs[at])
+
+    def _do_silently(self, job: Job) -> tuple[str, str, str]:
+        printed, told = io.StringIO(), io.StringIO()
+        try:
+            with redirect_stdout(printed), redirect_stderr(told):
+                return self._attempt(job), printed.getvalue(), told.getvalue()
+        except BaseException:
+            sys.stderr.write(told.getvalue())
+            raise
+
+    def _attempt(self, job: Job) -> str:
+        try:
+            return self._do(job)
+        except UserError as error:
+            return _refusal(error)
 
     def _do(self, job: Job) -> str:
         """Colour a picture or a video; returns what became of it."""
@@ -211,6 +242,23 @@ class JobRunner:
             note(f"{job.name}: damaged, what could be decoded is coloured")
         tqdm.write(str(job.target))
         return COLORED if video.frames_with_faces or self._wishes.beyond_faces else NO_FACE
+
+
+def help_with(jobs: list[Job], make_runner: Callable[[], JobRunner]) -> None:
+    """Do, in a process that is not the first, some of the jobs that the first one runs."""
+    if jobs:
+        with _sharing(jobs) as tasks:
+            tasks.help(lambda: nullcontext(make_runner().silently(jobs)))
+
+
+def _sharing(jobs: list[Job]) -> AbstractContextManager[SharedTasks]:
+    return sharing(jobs[0].target.parent / ".sharing", len(jobs))
+
+
+def _refusal(error: UserError) -> str:
+    """Tell of something that cannot be coloured, which is what became of it."""
+    note(f"error: {error}")
+    return NOT_COLORED
 
 
 def _face_target(target: Path, number: int) -> Path:

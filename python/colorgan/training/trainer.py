@@ -59,7 +59,8 @@ class Trainer:
             again=shown_again(config, train),
             share=self.processes.share,
         )
-        self.validation = Validation(test, min(config.validation_faces, len(test)))
+        if self.processes.is_first:
+            self.validation = Validation(test, min(config.validation_faces, len(test)))
         deploy = str(run.path / "generator_deploy.prototxt")
         generator = self.training.generator.net
         # G in the TEST phase, on the very weights that are trained.
