@@ -1,7 +1,10 @@
 """The experiments' file, how they are run, and the table of what came out."""
 
+from itertools import combinations
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 
 from colorgan.errors import UserError
@@ -13,6 +16,7 @@ from colorgan.measuring.experiments import (
     read_results,
     table,
 )
+from colorgan.measuring.figures.faces import GRID_GAP, HEADER_HEIGHT, LABEL_WIDTH
 from conftest import ROOT
 
 RESULTS_PAGE = ROOT / "docs/results.md"
@@ -117,6 +121,34 @@ def test_an_experiment_that_is_done_is_not_trained_again(tried: Path, run, faces
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert weights.stat().st_mtime_ns == before
+
+
+def test_the_figure_shows_the_same_faces_in_all_weights_and_by_strokes(
+    tried: Path, run, faces: Path
+) -> None:
+    picture = tried / "faces.png"
+    done = run(
+        "experiments", "tiny", "tiny-l2", "paper", "--experiments", tried / "experiments.toml",
+        "--data", faces, "--runs", tried / "runs", "--figure", picture,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.split() == [str(picture)]
+    step = 64 + GRID_GAP  # gray, three generators, strokes, an example, the original
+    shown = cv2.imread(str(picture))[HEADER_HEIGHT : HEADER_HEIGHT + 7 * step]
+    rows = [shown[step * row + GRID_GAP : step * (row + 1), LABEL_WIDTH:] for row in range(7)]
+    assert not np.ptp(rows[0], axis=-1).any(), "the first row is gray"
+    for one, other in combinations(rows, 2):
+        assert (one != other).any()
+
+
+@pytest.mark.parametrize(
+    ("names", "complaint"),
+    [((), "name at least one"), (("papre",), "papre: neither a run in")],
+)
+def test_a_figure_of_nothing_is_refused_in_one_line(run, tmp_path, names, complaint) -> None:
+    done = run("experiments", *names, "--figure", tmp_path / "faces.png")
+    assert done.returncode == 2
+    assert complaint in done.stderr and done.stderr.count("\n") == 1
 
 
 def test_without_a_name_the_experiments_are_listed_with_their_commands(run) -> None:

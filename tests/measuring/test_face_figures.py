@@ -87,3 +87,15 @@ def test_a_pictures_png_is_the_picture():
     picture = sample_grid(faces(2)[:, 0], faces(2, seed=1), faces(2, seed=2))
     content = np.frombuffer(png(picture), np.uint8)
     assert (cv2.imdecode(content, cv2.IMREAD_COLOR) == picture).all()
+
+
+def test_a_long_label_has_the_room_that_it_needs():
+    gray, values = faces(2)[:, 0], np.array([1.0, 2.0])
+    short, long = (
+        face_figure([FaceGroup("", {label: gray}, values)], "Rule")
+        for label in ("gray", "a net of a long name")
+    )
+    extra = long.shape[1] - short.shape[1]
+    assert extra > 0
+    face = (slice(HEADER_HEIGHT, HEADER_HEIGHT + 8), slice(LABEL_WIDTH, LABEL_WIDTH + 20))
+    assert (np.roll(long, -extra, axis=1)[face] == short[face]).all()

@@ -2,7 +2,8 @@
 
 Each is trained by `colorgan train`, or goes on where it was interrupted, and measured by
 `colorgan evaluate` on the test faces that training did not look at. Configuration, log, metrics and
-cost go to data/results/experiments/NAME; weights and snapshots stay in the run folder.
+cost go to data/results/experiments/NAME; weights and snapshots stay in the run folder, from where
+`--figure` draws what they make of the same twelve faces.
 """
 
 import json
@@ -14,10 +15,13 @@ import tempfile
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+import numpy as np
+
 from colorgan.errors import UserError
+from colorgan.faces.database import FaceDatabase
 from colorgan.files import make_folder, write_whole
 from colorgan.measuring import claims
-from colorgan.measuring.evaluation import METRICS_FILE
+from colorgan.measuring.evaluation import METRICS_FILE, measured_indices
 from colorgan.measuring.experiments import (
     CONFIG_FILE,
     COST_FILE,
@@ -30,8 +34,14 @@ from colorgan.measuring.experiments import (
     read_results,
     table,
 )
+from colorgan.measuring.figures.canvas import save_png
+from colorgan.measuring.paper_figures import draw_comparison
+from colorgan.nets.deployed import DeployedGenerator
+from colorgan.nets.released import released_weights
+from colorgan.nets.runtime import use_device
 from colorgan.training.runfolder import best_weights
 
+FACES = 12  # in the figure
 MEMORY_ITERATIONS = 2  # all memory is in use after the first update; the second is to be sure
 
 
@@ -43,6 +53,13 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--runs", type=Path, default=Path("runs/experiments"), metavar="DIR", help="run folders")
     add("--results", type=Path, default=RESULTS, metavar="DIR", help="where results are kept")
     add("--table", action="store_true", help="print all kept results, and what they say of claims")
+    add(
+        "--figure",
+        type=Path,
+        metavar="PNG",
+        help="instead of running them, draw the faces that these experiments' weights colour; NAME"
+        " may be that of released weights, too",
+    )
 
 
 def add_sources(parser: ArgumentParser) -> None:
@@ -60,10 +77,13 @@ def add_sources(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Run what is named, then print the table if that is asked for."""
+    """Run or draw what is named, then print the table if that is asked for."""
     experiments = read_experiments(options.experiments)
-    for one in chosen(experiments, options.names):
-        run_one(one, options.data, options.runs / one.name, options.results / one.name)
+    if options.figure:
+        draw_named(options, experiments)
+    else:
+        for one in chosen(experiments, options.names):
+            run_one(one, options.data, options.runs / one.name, options.results / one.name)
     if options.table:
         results = read_results(options.results, experiments)
         print(table(results.values()))
@@ -72,6 +92,33 @@ def run(options: Namespace) -> None:
         for experiment in experiments.values():
             print(f"{experiment.name:20} {experiment.question}")
             print(" " * 20, f"colorgan train {' '.join(experiment.training_words())}")
+
+
+def draw_named(options: Namespace, experiments: dict[str, Experiment]) -> None:
+    """Draw what the named weights make of faces that no training looked at."""
+    if not options.names:
+        raise UserError("--figure draws the experiments that are named: name at least one")
+    weights = {name: weights_of(name, options.runs) for name in options.names}
+    skipped = max(one.options.get("validation-faces", 0) for one in experiments.values())
+    save_png(options.figure, drawn(weights, options.data, skipped))
+    print(options.figure)
+
+
+def weights_of(name: str, runs: Path) -> Path:
+    """The best weights of a run below `runs`, or else the released ones of that name; UserError."""
+    weights = best_weights(runs / name) or released_weights().get(name)
+    if weights is None:
+        raise UserError(f"{name}: neither a run in {runs} nor released weights; train it first")
+    return weights
+
+
+def drawn(weights: dict[str, Path], data: Path, skipped: int) -> np.ndarray:
+    """The same test faces in all these weights' colours, and by strokes: BGR `(h, w, 3)`."""
+    use_device(None)
+    generators = {name: DeployedGenerator(path) for name, path in weights.items()}
+    with FaceDatabase(data / "test_lmdb") as test, FaceDatabase(data / "train_lmdb") as train:
+        indices = measured_indices(test, skipped, None)
+        return draw_comparison(generators, test, indices, FACES, train)
 
 
 def run_one(experiment: Experiment, data: Path, folder: Path, results: Path) -> None:

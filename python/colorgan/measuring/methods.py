@@ -67,14 +67,23 @@ class Method:
         return with_chroma(subject.gray, self.chroma(subject)).transpose(2, 0, 1)
 
 
+def strokes(count: int) -> Method:
+    """So many strokes alone, which leave gray where none reaches."""
+
+    def chroma(subject: Subject) -> np.ndarray:
+        return StrokeSpreader(subject.gray).spread(*subject.strokes(count))
+
+    return Method("strokes", "strokes", chroma, count)
+
+
+NEAREST = Method("nearest", "example, the nearest face", lambda s: _after(s.nearest, s.gray))
+
+
 def all_methods(generator: Generator) -> list[Method]:
     """What is compared, in the order of the table."""
 
     def generated(subject: Subject) -> np.ndarray:
         return chroma_of(generator.colorize(subject.gray[np.newaxis]))[0]
-
-    def spread(count: int) -> Callable[[Subject], np.ndarray]:
-        return lambda subject: StrokeSpreader(subject.gray).spread(*subject.strokes(count))
 
     def corrected(count: int) -> Callable[[Subject], np.ndarray]:
         def chroma(subject: Subject) -> np.ndarray:
@@ -85,9 +94,9 @@ def all_methods(generator: Generator) -> list[Method]:
 
     return [
         Method("best", "`best`", generated),
-        *(Method("strokes", "strokes", spread(count), count) for count in POINTS),
+        *map(strokes, POINTS),
         *(Method("best_strokes", "`best`, strokes", corrected(count), count) for count in POINTS),
-        Method("nearest", "example, the nearest face", lambda s: _after(s.nearest, s.gray)),
+        NEAREST,
         Method("random", "example, a random face", lambda s: _after(s.random, s.gray)),
     ]
 
@@ -232,3 +241,12 @@ def draw_methods(generator: Generator, faces: Sequence[Subject], rule: str) -> n
     values = ciede2000(rows["both"], rows["original"])
     caption = f"{rule};\nbelow each, the mean CIEDE2000 to the original of the row 'both'."
     return face_figure([FaceGroup("", rows, values)], caption)
+
+
+def without_generator(faces: Sequence[Subject]) -> dict[str, np.ndarray]:
+    """Faces as strokes alone and the nearest training face colour them: rows of a figure."""
+    shown = {SHOWN["strokes"]: strokes(SHOWN_POINTS), "example": NEAREST}
+    return {
+        label: np.stack([method.colorize(face) for face in faces])
+        for label, method in shown.items()
+    }

@@ -9,6 +9,7 @@ from colorgan.faces.database import FaceDatabase
 from colorgan.measuring.evaluation import colorized
 from colorgan.measuring.figures.faces import FaceGroup, choose_faces, face_figure
 from colorgan.measuring.figures.model import model_figure
+from colorgan.measuring.methods import subjects, without_generator
 from colorgan.measuring.metrics import ciede2000
 from colorgan.nets.deployed import DeployedGenerator, read_weights
 from colorgan.nets.prototxt import DISCRIMINATOR_PROTOTXT, read_net
@@ -88,12 +89,17 @@ def draw_faces(
 
 
 def draw_comparison(
-    generators: dict[str, DeployedGenerator], test: FaceDatabase, indices: range, columns: int
+    generators: dict[str, DeployedGenerator],
+    test: FaceDatabase,
+    indices: range,
+    columns: int,
+    train: FaceDatabase | None = None,
 ) -> np.ndarray:
     """Draw the same faces as several generators colour them, a row each under its name.
 
     `columns` faces are drawn at random from those at `indices`, whatever their errors. Below each
-    is the CIEDE2000 of the last generator. Returns a uint8 BGR picture `(h, w, 3)`.
+    is the CIEDE2000 of the last generator. With `train`, strokes and the nearest face of `train`
+    have a row each, too. Returns a uint8 BGR picture `(h, w, 3)`.
     """
     columns = min(columns, len(indices))
     drawn = np.random.default_rng(SEED).choice(len(indices), columns, replace=False)
@@ -102,6 +108,8 @@ def draw_comparison(
     for name, generator in generators.items():
         (faces,) = colorized(generator, test, chosen, columns)
         rows |= {"gray": faces.gray, name: faces.fake}
+    if train:
+        rows |= without_generator(list(subjects(test, train, chosen)))
     rows["original"] = faces.real
     group = FaceGroup("", rows, ciede2000(faces.fake, faces.real))
     caption = (

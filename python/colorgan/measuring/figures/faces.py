@@ -13,7 +13,7 @@ GRID_GAP = 2  # white pixels between faces and around them
 
 # Figures of faces, in pixels: CelebA's faces are shown no larger than twice 64x64.
 FACE_DPI = 110
-LABEL_WIDTH = 96
+LABEL_WIDTH = 96  # at least; long labels take what they need
 HEADER_HEIGHT = 30
 GROUP_GAP = 18
 LINE_HEIGHT = 19
@@ -81,8 +81,10 @@ def face_figure(groups: Sequence[FaceGroup], caption: str) -> np.ndarray:
     blocks = [tile([_as_pictures(row) for row in group.rows.values()]) for group in groups]
     block_height = blocks[0].shape[0]
     lines = caption.splitlines()
+    longest = max(map(len, groups[0].rows))
+    label_width = max(LABEL_WIDTH, LETTER_WIDTH * (longest + 2))
     width = max(
-        LABEL_WIDTH + sum(block.shape[1] + GROUP_GAP for block in blocks),
+        label_width + sum(block.shape[1] + GROUP_GAP for block in blocks),
         GROUP_GAP + LETTER_WIDTH * max(map(len, lines)),
     )
     bottom = HEADER_HEIGHT + block_height
@@ -92,7 +94,7 @@ def face_figure(groups: Sequence[FaceGroup], caption: str) -> np.ndarray:
         (8, HEADER_HEIGHT + (row + 0.5) * row_height, label, "left")
         for row, label in enumerate(groups[0].rows)
     ]
-    left = LABEL_WIDTH
+    left = label_width
     for group, block in zip(groups, blocks, strict=True):
         block_width = block.shape[1]
         picture[HEADER_HEIGHT:bottom, left : left + block_width] = block
