@@ -1,5 +1,7 @@
 """The experiments' file, how they are run, and the table of what came out."""
 
+import json
+import shutil
 from itertools import combinations
 from pathlib import Path
 
@@ -12,9 +14,11 @@ from colorgan.measuring import claims
 from colorgan.measuring.experiments import (
     RESULTS,
     read_experiments,
+    read_hints,
     read_result,
     read_results,
     table,
+    times_first,
 )
 from colorgan.measuring.figures.faces import GRID_GAP, HEADER_HEIGHT, LABEL_WIDTH
 from conftest import ROOT
@@ -167,7 +171,7 @@ def test_an_unknown_experiment_is_refused_in_one_line(run) -> None:
 
 def test_the_docs_tables_are_those_of_the_results() -> None:
     results = read_results(RESULTS)
-    assert table(results.values()) in RESULTS_PAGE.read_text()
+    assert table(results.values(), read_hints()) in RESULTS_PAGE.read_text()
     assert claims.table(results) in RESULTS_PAGE.read_text()
 
 
@@ -180,3 +184,33 @@ def test_kept_results_are_of_the_experiments_as_they_stand_in_the_file() -> None
         }
         for option, value in experiments[name].options.items():
             assert told[option] == value, f"{name}: {option}"
+
+
+def test_costs_are_held_against_the_first_in_the_same_round() -> None:
+    turns = {
+        "one": [{"training": 1, "coloring": 2}, {"training": 10, "coloring": 20}],
+        "two": [{"training": 3, "coloring": 2}, {"training": 30, "coloring": 20}],
+    }
+    assert times_first(turns)["two"] == {"training": 3, "coloring": 1}
+
+
+def test_costs_and_hints_that_lie_beside_the_results_are_in_the_table(
+    tried: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(tried / "results", tmp_path / "experiments")
+    (tmp_path / "speed").mkdir()
+    turns = {"tiny": [{"training": 2, "coloring": 1}], "tiny-l2": [{"training": 1, "coloring": 3}]}
+    (tmp_path / "speed/methods.json").write_text(json.dumps(turns))
+    hint = {"name": "strokes", "points": 3, "colorfulness_ratio": 0.5}
+    hint |= {key: {"mean": value} for key, value in (("psnr", 24.75), ("ciede2000", 8.32))}
+    (tmp_path / "methods.json").write_text(json.dumps({"methods": [hint]}))
+    folder = tmp_path / "experiments"
+    printed = table(
+        read_results(folder, ("tiny", "tiny-l2")).values(), read_hints(folder)
+    ).splitlines()
+    rows = [[cell.strip() for cell in line.split("|")[1:-1]] for line in printed]
+    l2, strokes = (dict(zip(rows[0], rows[at], strict=True)) for at in (3, -1))
+    assert (l2["training"], l2["colouring"]) == ("0.50", "3.00")
+    assert strokes[""] == "strokes, points: 3"
+    known = {"PSNR": "24.75", "kept": "24.75", "CIEDE2000": "8.32", "colour": "0.50"}
+    assert {key: value for key, value in strokes.items() if key and value} == known

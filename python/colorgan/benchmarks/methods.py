@@ -5,13 +5,14 @@ that what else the machine does falls on all alike.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
 
 from colorgan.faces.batches import batch_of
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
+from colorgan.measuring.experiments import TIMES, times_first
 from colorgan.nets.deployed import generate, to_uint8
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import timed
@@ -70,15 +71,15 @@ def take_turns(methods: Mapping[str, Method], rounds: int) -> dict[str, list[Tur
 def report(turns: Mapping[str, list[Turn]]) -> str:
     """A Markdown table: medians, and how many times the first method's, round by round."""
     first = next(iter(turns))
+    ratios = times_first({name: [asdict(turn) for turn in own] for name, own in turns.items()})
     lines = [
         f"|  | training, ms a face | times `{first}` | colouring, ms a face | times `{first}` |",
         "| --- | ---: | ---: | ---: | ---: |",
     ]
     for name, own in turns.items():
         cells = []
-        for kind in ("training", "coloring"):
-            values, firsts = ([getattr(t, kind) for t in each] for each in (own, turns[first]))
-            ratio = median(value / base for value, base in zip(values, firsts, strict=True))
-            cells += [f"{median(values):.1f}", f"{ratio:.2f}"]
+        for kind in TIMES:
+            middle = median(getattr(turn, kind) for turn in own)
+            cells += [f"{middle:.1f}", f"{ratios[name][kind]:.2f}"]
         lines.append(f"| `{name}` | {' | '.join(cells)} |")
     return "\n".join(lines)

@@ -31,6 +31,7 @@ from colorgan.measuring.experiments import (
     Experiment,
     chosen,
     read_experiments,
+    read_hints,
     read_results,
     table,
 )
@@ -86,7 +87,7 @@ def run(options: Namespace) -> None:
             run_one(one, options.data, options.runs / one.name, options.results / one.name)
     if options.table:
         results = read_results(options.results, experiments)
-        print(table(results.values()))
+        print(table(results.values(), read_hints(options.results)))
         print(f"\n{claims.table(results)}")
     elif not options.names:
         for experiment in experiments.values():

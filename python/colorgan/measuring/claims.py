@@ -129,6 +129,9 @@ SWING = Measure("spread of validation PSNR, dB", 2, psnr_swing)
 DETAIL_L2 = "Maps of constant size keep the detail that an encoder-decoder loses under L2"
 DETAIL_GAN = "They keep it with D, too"
 LESS_COLOR = "L2 alone learns less colour than with D"
+WITHOUT_D = "What learns without D has less colour than with D"
+DETAIL_SKIPS = "They keep more than pix2pix's encoder-decoder, which hands maps across [7]"
+UNCONDITIONAL = "D need not see the gray image, as in [21]"
 OSCILLATES = "With D, training oscillates more than with L2 alone"
 GRAY_INPUT = Side("gray input", "l2", lambda result: metric(result, "ab_error", "gray"))
 CLAIMS = (
@@ -136,15 +139,21 @@ CLAIMS = (
     _claim(DETAIL_L2, EDGES, more="small-autoencoder-l2", less="small-l2"),
     _claim(DETAIL_GAN, LUMINANCE, more="small", less="small-autoencoder"),
     _claim(DETAIL_GAN, EDGES, more="small-autoencoder", less="small"),
+    _claim(DETAIL_SKIPS, LUMINANCE, more="small", less="pix2pix"),
+    _claim(DETAIL_SKIPS, EDGES, more="pix2pix", less="small"),
     Claim("L2 alone finds the main tone", AB_ERROR, GRAY_INPUT, _side("l2", AB_ERROR)),
     _claim(LESS_COLOR, COLOR, more="paper", less="l2"),
     _claim(LESS_COLOR, COLOR, more="small", less="small-l2"),
+    _claim(f"{WITHOUT_D}: features and squares [8]", COLOR, more="small", less="cheng"),
+    _claim(f"{WITHOUT_D}: histograms [13]", COLOR, more="small", less="larsson"),
+    _claim(f"{WITHOUT_D}: classes [14]", COLOR, more="small", less="zhang"),
     Claim(
         "D drives what G learns",
         SHARE,
         _side("paper", SHARE),
         Side("half", "paper", lambda _: 0.5),
     ),
+    _claim(UNCONDITIONAL, AB_ERROR, more="small-conditional", less="small"),
     _claim(OSCILLATES, SWING, more="paper", less="l2"),
     _claim(OSCILLATES, SWING, more="small", less="small-l2"),
     _claim("A Wasserstein GAN is steadier: future work", SWING, more="small", less="small-wgan"),

@@ -1,9 +1,10 @@
 """The experiments: what each is to answer, how it is trained, and what came out, in one table."""
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from colorgan.errors import UserError
@@ -19,6 +20,10 @@ RESULTS = ROOT / "data" / "results" / "experiments"
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.jsonl"
 COST_FILE = "cost.json"
+
+# Beside the folder of results: turns of `colorgan bench-methods`, colours of `compare-methods`.
+TURNS_FILE = Path("speed/methods.json")
+HINTS_FILE = "methods.json"
 
 # Records at a run's end that D's score is the mean of: single batches differ too much.
 LAST_RECORDS = 10
@@ -82,6 +87,7 @@ class Result:
     log: list[dict[str, Any]]
     metrics: dict[str, Any]
     peak_mib: float | None  # of the process, in the host's memory; None where not measured
+    times: Mapping[str, float] | None = None  # of `times_first`: "training" and "coloring"
 
     @property
     def iterations(self) -> int:
@@ -104,7 +110,22 @@ class Result:
         return sum(values) / len(values) if values else None
 
 
-def read_result(folder: Path) -> Result:
+def times_first(turns: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, dict[str, float]]:
+    """How many times the first one's each cost is: the median over rounds, by name and kind.
+
+    `turns` are those of `colorgan bench-methods`, as many of each name.
+    """
+    first = next(iter(turns.values()))
+    return {
+        name: {
+            kind: median(turn[kind] / base[kind] for turn, base in zip(own, first, strict=True))
+            for kind in first[0]
+        }
+        for name, own in turns.items()
+    }
+
+
+def read_result(folder: Path, times: Mapping[str, float] | None = None) -> Result:
     """Read what is kept of an experiment; UserError where something is missing or damaged."""
     return Result(
         folder.name,
@@ -112,6 +133,7 @@ def read_result(folder: Path) -> Result:
         read_log(folder / LOG_FILE),
         read_json(folder / METRICS_FILE),
         read_json(folder / COST_FILE)["peak_mib"],
+        times,
     )
 
 
@@ -119,11 +141,19 @@ def read_results(
     folder: Path = RESULTS, experiments: Iterable[str] | None = None
 ) -> dict[str, Result]:
     """The results below a folder, in the order of `experiments`, by default the file's."""
+    turns = folder.parent / TURNS_FILE
+    times = times_first(read_json(turns)) if turns.exists() else {}
     return {
-        name: read_result(folder / name)
+        name: read_result(folder / name, times.get(name))
         for name in experiments or read_experiments()
         if (folder / name / METRICS_FILE).exists()
     }
+
+
+def read_hints(folder: Path = RESULTS) -> list[dict[str, Any]]:
+    """The methods of `colorgan compare-methods` whose result lies beside a folder; none without."""
+    path = folder.parent / HINTS_FILE
+    return read_json(path)["methods"] if path.exists() else []
 
 
 # The columns of the table of metrics: key in metrics.json, heading, digits.
@@ -134,11 +164,23 @@ METRIC_COLUMNS = (
     ("ab_error", "ab error", 2),
     ("edge_sharpness", "edges", 3),
 )
-COST_HEADINGS = ("D(G(x))", "images seen", "minutes", "parameters", "MiB")
+TIMES = ("training", "coloring")  # a face, as `times_first` has them
+COST_HEADINGS = (
+    "D(G(x))",
+    "images seen",
+    "minutes",
+    "training",
+    "colouring",
+    "parameters",
+    "MiB",
+)
 
 
-def table(results: Iterable[Result]) -> str:
-    """One Markdown table of all results, and below them the baselines, which all share."""
+def table(results: Iterable[Result], hints: Iterable[dict[str, Any]] = ()) -> str:
+    """One Markdown table of all results, below them the baselines, which all share, and hints.
+
+    `hints` are as `read_hints` gives them.
+    """
     results = list(results)
     headings = [heading for _, heading, _ in METRIC_COLUMNS]
     headings[1:1] = ["kept"]
@@ -151,6 +193,12 @@ def table(results: Iterable[Result]) -> str:
         for key, row in outputs.items()
         if not key.startswith("model")
     ]
+    for row in hints:
+        points = row["points"]
+        name = row["name"] if points is None else f"{row['name']}, points: {points}"
+        # Its luminance is the input's by construction.
+        cells = _metric_cells(row, row["psnr"]["mean"])
+        lines.append(_row(name, [*cells, *[""] * len(COST_HEADINGS)]))
     return "\n".join(lines)
 
 
@@ -166,12 +214,15 @@ def _result_cells(result: Result) -> list[str]:
         "" if score is None else f"{score:.2f}",
         f"{result.images_seen:,}",
         f"{result.seconds / 60:.0f}",
+        *(f"{result.times[kind]:.2f}" if result.times else "" for kind in TIMES),
         f"{result.metrics['parameters']:,}",
         "" if result.peak_mib is None else f"{result.peak_mib:,.0f}",
     ]
 
 
 def _metric_cells(row: dict[str, Any], kept: float | None) -> list[str]:
-    cells = [f"{row[key]['mean']:.{digits}f}" for key, _, digits in METRIC_COLUMNS]
+    cells = [
+        f"{row[key]['mean']:.{digits}f}" if key in row else "" for key, _, digits in METRIC_COLUMNS
+    ]
     cells[1:1] = ["" if kept is None else f"{kept:.2f}"]
     return [*cells, f"{row['colorfulness_ratio']:.2f}"]
