@@ -29,6 +29,12 @@ def detector() -> FaceDetector:
 
 
 @pytest.fixture(scope="module")
+def photo() -> np.ndarray:
+    """The astronaut in gray, 512 x 512: dots of print and blur are in pixels."""
+    return cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
+
+
+@pytest.fixture(scope="module")
 def drawn() -> np.ndarray:
     """Drawn faces of seed 1, numbered from 1 on: gray `(n, 64, 64)`, cropped as CelebA's are."""
     return np.stack([gray_crop(draw_face(1, number)) for number in range(1, 25)])

@@ -190,7 +190,8 @@ class FaceDetector:
         """The one face at these points as it looks upright; none if there is none.
 
         A face that the border cuts from forehead to chin looks like none, but like a whole one
-        beside its mirror image; upside down, too, though less so.
+        beside its mirror image; upside down, too, though less so. It has to be a sure one, as much
+        becomes a face beside its mirror image.
         """
         face = self._look_twice(levels, landmarks, mirrored=False)
         if len(face) or not self._may_be_halved(levels[0], landmarks):
@@ -198,7 +199,8 @@ class FaceDetector:
         upside_down = 2 * landmarks.mean(axis=0) - landmarks
         ways = [self._look_twice(levels, way, mirrored=True) for way in (landmarks, upside_down)]
         halves = _Faces.joined(ways)
-        return halves[halves.scores.argsort()[-1:]]
+        surest = halves.scores.argsort()[-1:]
+        return halves[surest[halves.scores[surest] > self.SURE]]
 
     def _may_be_halved(self, level: Level, landmarks: np.ndarray) -> bool:
         """Whether the face at these points may reach beyond a border to its left or right.
