@@ -204,6 +204,12 @@ def truth() -> np.ndarray:
 
 
 @pytest.fixture(scope="session")
+def large_photo() -> np.ndarray:
+    """The astronaut as she comes, 512 x 512, in gray: where pixels count."""
+    return cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
+
+
+@pytest.fixture(scope="session")
 def faceless() -> np.ndarray:
     """A photograph without a face: a gray page of coins, 152 x 192."""
     return cv2.resize(skimage.data.coins(), (192, 152), interpolation=cv2.INTER_AREA)
@@ -211,5 +217,5 @@ def faceless() -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def photo(truth: np.ndarray) -> np.ndarray:
-    """The same in gray."""
+    """The astronaut in gray: 256 x 256."""
     return cv2.cvtColor(truth, cv2.COLOR_BGR2GRAY)

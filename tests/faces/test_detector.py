@@ -29,12 +29,6 @@ def detector() -> FaceDetector:
 
 
 @pytest.fixture(scope="module")
-def photo() -> np.ndarray:
-    """The astronaut in gray, 512 x 512: dots of print and blur are in pixels."""
-    return cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
-
-
-@pytest.fixture(scope="module")
 def drawn() -> np.ndarray:
     """Drawn faces of seed 1, numbered from 1 on: gray `(n, 64, 64)`, cropped as CelebA's are."""
     return np.stack([gray_crop(draw_face(1, number)) for number in range(1, 25)])
@@ -179,9 +173,9 @@ def spoilt(gray: np.ndarray, how: str) -> np.ndarray:
 
 
 @pytest.mark.parametrize("how", ["faded", "dark", "grain", "print", "scratches", "blur"])
-def test_a_face_is_found_in_a_photo_that_is(detector, photo, how):
-    (expected,) = detector.detect(photo).landmarks
-    found = detector.detect(spoilt(photo, how)).landmarks
+def test_a_face_is_found_in_a_photo_that_is(detector, large_photo, how):
+    (expected,) = detector.detect(large_photo).landmarks
+    found = detector.detect(spoilt(large_photo, how)).landmarks
     assert len(found) == 1
     assert np.linalg.norm(found[0] - expected, axis=1).mean() < 8, "of 41 from eye to eye"
 
@@ -220,11 +214,11 @@ def test_the_points_of_a_face_cut_off_by_the_border_stay_in_place(detector, draw
 
 
 @pytest.mark.parametrize("border", ["left", "right", "lower"])
-def test_half_a_face_at_the_border_is_found_with_all_its_points(detector, photo, border):
-    (whole,) = detector.detect(photo).landmarks
+def test_half_a_face_at_the_border_is_found_with_all_its_points(detector, large_photo, border):
+    (whole,) = detector.detect(large_photo).landmarks
     x, y = whole.mean(axis=0).round().astype(int)
     left, right = (x if border == "left" else 0), (x if border == "right" else None)
-    half = photo[: y + 15 if border == "lower" else None, left:right]
+    half = large_photo[: y + 15 if border == "lower" else None, left:right]
     (found,) = detector.detect(half).landmarks
     off = np.linalg.norm(found + [left, 0] - whole, axis=1)
     assert off[:2].max() < 0.3 * np.linalg.norm(whole[1] - whole[0])

@@ -20,14 +20,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
-def photo() -> np.ndarray:
-    """The astronaut in gray, 512 x 512: smaller photos are shown enlarged."""
-    return cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
-
-
-@pytest.fixture(scope="module")
 def faceless() -> np.ndarray:
-    """A photograph without a face: a gray page of coins, 303 x 384."""
+    """The page of coins as it comes, 303 x 384, which is not shown enlarged."""
     return skimage.data.coins()
 
 
@@ -76,9 +70,10 @@ def shows(browser: Browser, picture: np.ndarray, within: int = 2) -> bool:
 
 
 @pytest.fixture
-def jpeg(tmp_path: Path, photo: np.ndarray) -> Path:
+def jpeg(tmp_path: Path, large_photo: np.ndarray) -> Path:
+    """A photo that the page does not enlarge."""
     path = tmp_path / "old photo.jpeg"
-    path.write_bytes(encoded(photo, ".jpeg"))
+    path.write_bytes(encoded(large_photo, ".jpeg"))
     return path
 
 

@@ -51,10 +51,7 @@ class Command:
 
 COMMANDS = (
     Command(
-        "colorize",
-        "colour the faces in photographs and videos",
-        needs_caffe=False,
-        shared=True,
+        "colorize", "colour the faces in photographs and videos", needs_caffe=False, shared=True
     ),
     Command("demo", "do the same on a page in the browser", needs_caffe=False),
     Command(

@@ -199,8 +199,8 @@ class FaceDetector:
         upside_down = 2 * landmarks.mean(axis=0) - landmarks
         ways = [self._look_twice(levels, way, mirrored=True) for way in (landmarks, upside_down)]
         halves = _Faces.joined(ways)
-        surest = halves.scores.argsort()[-1:]
-        return halves[surest[halves.scores[surest] > self.SURE]]
+        sure = halves[halves.scores > self.SURE]
+        return sure[sure.scores.argsort()[-1:]]
 
     def _may_be_halved(self, level: Level, landmarks: np.ndarray) -> bool:
         """Whether the face at these points may reach beyond a border to its left or right.
