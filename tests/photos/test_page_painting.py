@@ -12,6 +12,7 @@ import skimage.data
 
 from browser import Browser, Chromium, browsing
 from conftest import Run, chroma_in
+from programs import wait_until
 from served_page import Server, decoded, encoded, gray_of, serving_page
 
 BLUE = "#2f55a4"
@@ -278,5 +279,6 @@ def test_who_starts_over_while_painting_begins_with_the_next_photo(
     painting.run("document.querySelector('.clear').click()")
     assert painting.run("photos.length") == 0
     forgotten = f"fetch('photos/{name}', {{ method: 'POST' }}).then(({{ status }}) => status)"
-    assert painting.run(forgotten) == 410
+    # The page tells the program by a beacon, and does not wait for it.
+    wait_until(lambda: painting.run(forgotten) == 410)
     painting.complaints.clear()
