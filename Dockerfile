@@ -78,9 +78,11 @@ RUN PIP_NO_CACHE_DIR=1 bash tools/setup.sh && touch .venv/.image
 FROM runtime AS cpu
 COPY --from=cpu-setup /opt/colorgan/.venv /opt/colorgan/.venv
 COPY --from=project /opt/colorgan /opt/colorgan
-# Fails if a library is missing; leaves matplotlib's list of fonts, which it would make at every start.
+# Fails if a library is missing; leaves matplotlib's list of fonts and the compiled modules, which it would make at
+# every start.
 RUN /opt/colorgan/.venv/bin/python -c \
     "import matplotlib.font_manager; from colorgan.nets.runtime import load_caffe; load_caffe()" \
+  && /opt/colorgan/.venv/bin/python -m compileall -q /opt/colorgan/python \
   && chmod 1777 /home/colorgan/.config "$MPLCONFIGDIR"
 
 # ---- gpu: the same with CUDA ----
@@ -115,4 +117,5 @@ RUN printf '%s\n' /usr/local/cuda/lib64 /opt/cudnn/lib > /etc/ld.so.conf.d/cuda.
   && ldconfig \
   && /opt/colorgan/.venv/bin/python -c \
     "import matplotlib.font_manager; from colorgan.nets.runtime import load_caffe; load_caffe()" \
+  && /opt/colorgan/.venv/bin/python -m compileall -q /opt/colorgan/python \
   && chmod 1777 /home/colorgan/.config "$MPLCONFIGDIR"

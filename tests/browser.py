@@ -106,6 +106,13 @@ class Browser:
         self._session = attached["sessionId"]
         for domain in ("Page", "Runtime", "Log", "DOM"):
             self.do(f"{domain}.enable")
+        self.set_motion(False)
+
+    def set_motion(self, wanted: bool) -> None:
+        """Whether things may glide, which takes long: no graphics card draws each step."""
+        preference = "no-preference" if wanted else "reduce"
+        feature = {"name": "prefers-reduced-motion", "value": preference}
+        self.do("Emulation.setEmulatedMedia", features=[feature])
 
     def close(self) -> None:
         """Close the page, and forget all that it left."""

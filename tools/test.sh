@@ -17,5 +17,6 @@ processes=$(($(nproc) < 4 ? $(nproc) + 1 : 4)) # nproc goes by OMP_NUM_THREADS, 
 # Files of tests run side by side, each in one process, so each process computes with one thread.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 export OMP_WAIT_POLICY=passive # those that use several must not spin on the other processes' cores
+unset PYTHONDONTWRITEBYTECODE # the programs that tests start need not be compiled each time
 export OPENCV_FOR_THREADS_NUM=${OPENCV_FOR_THREADS_NUM:-1}
 exec .venv/bin/python -m pytest -n "$processes" --dist loadfile --no-loadscope-reorder "$@"

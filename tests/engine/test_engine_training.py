@@ -12,12 +12,12 @@ from colorgan.nets.prototxt import read_net, write_prototxt
 from conftest import ROOT
 from engines import ENGINES, run_under
 
-ITERATIONS = 200
-# Relative, at any record. On the L2 loss alone the two runs drift apart by 2e-6. Against D, small
-# differences grow: 8e-4 in the L2 loss after 200 iterations, 3e-2 in the losses of D.
+ITERATIONS = 100
+# Relative, at any record. On the L2 loss alone the two runs drift apart by 1e-6. Against D, small
+# differences grow: 1e-4 in the L2 loss after 100 iterations, 7e-3 in the losses of D.
 TOLERANCES = {
     "l2": {"l2": 1e-4},
-    "gan": {"l2": 0.02, "d_real": 0.2, "d_fake": 0.2, "adversarial": 0.2},
+    "gan": {"l2": 0.01, "d_real": 0.1, "d_fake": 0.1, "adversarial": 0.1},
 }
 
 Losses = dict[str, np.ndarray]

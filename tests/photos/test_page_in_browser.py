@@ -80,6 +80,7 @@ def jpeg(tmp_path: Path, large_photo: np.ndarray) -> Path:
 def test_the_page_shows_before_and_after(browser: Browser, server: Server, jpeg: Path) -> None:
     colored = post(server, jpeg.read_bytes()).picture
     gray = cv2.merge([gray_of(colored)] * 3)
+    browser.set_motion(True)
     open_page(browser, server)
     browser.choose(jpeg)
     wait_for_result(browser, "One face was found, and coloured.")
