@@ -48,3 +48,14 @@ def test_an_unknown_experiment_is_refused_in_one_line(run: Run) -> None:
     done = run("bench-methods", "papre")
     assert done.returncode == 2
     assert done.stderr.strip().startswith("colorgan bench-methods: error: papre: no such")
+
+
+def test_an_option_that_training_does_not_know_is_refused_in_one_line(
+    run: Run, faces: Path, tmp_path: Path
+) -> None:
+    experiments = tmp_path / "experiments.toml"
+    experiments.write_text('[odd]\nquestion = "?"\npace = 3\n')
+    done = run("bench-methods", "odd", "--experiments", experiments, "--data", faces)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "unrecognized arguments: --pace 3; colorgan train --help tells more" in line

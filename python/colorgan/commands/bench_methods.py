@@ -11,7 +11,7 @@ from pathlib import Path
 
 from colorgan.benchmarks.methods import Method, report, take_turns
 from colorgan.commands import train
-from colorgan.commands.arguments import positive_int
+from colorgan.commands.arguments import CommandParser, positive_int
 from colorgan.commands.experiments import add_sources
 from colorgan.faces.database import FaceDatabase
 from colorgan.files import write_whole
@@ -44,7 +44,7 @@ def run(options: Namespace) -> None:
 
 def configuration(experiment: Experiment, data: Path) -> TrainingConfig:
     """What `colorgan train` would make of an experiment's options."""
-    parser = ArgumentParser()
+    parser = CommandParser(prog="colorgan train")
     train.add_arguments(parser)
     given = vars(parser.parse_args([*experiment.training_words(), "--out", "."]))
     del given["out"]
