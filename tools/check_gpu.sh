@@ -91,9 +91,9 @@ main_job() {
   local data=$out/faces run=$out/run
   rm -rf "$data" "$out/lmdb" "$run"
   set -x
-  "$python" -m colorgan make-sample-faces --out "$data" --count 192 --test-count 48
+  "$python" -m colorgan make-sample-faces --out "$data" --count 64 --test-count 40
   "$python" -m colorgan build-lmdb --images "$data/img_align_celeba" --partition "$data/list_eval_partition.txt" \
-    --out "$out/lmdb" --test-count 48
+    --out "$out/lmdb" --test-count 40
   "$python" -m colorgan train --data "$out/lmdb" --out "$run" --gpu "$gpu" --iterations 300 --validate-every 100 \
     --snapshot-every 100 --validation-faces 24 --profile
   "$python" -m colorgan evaluate --gpu "$gpu" --weights "$run/snapshots/best/generator.caffemodel" \
