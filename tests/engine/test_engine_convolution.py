@@ -225,6 +225,26 @@ def test_a_layer_can_ask_for_the_stock_code(tmp_path: Path, run_cases: Outcomes)
     assert np.array_equal(run_cases("stock")["1/y"], asked["stock/y"])
 
 
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_filters_are_taken_anew_where_they_changed_between_passes(kernel: int) -> None:
+    """In the TEST phase their points are kept; any program may write to them."""
+    case = Case(2, 16, 12, 11, 20, (kernel, kernel), (1, 1))
+    fresh, kept = make_net(case.prototxt()), make_net(case.prototxt(), "TEST")
+    values = case.values(seed=1)
+    last_one = values["w"].copy()
+    last_one.flat[-1] += 1
+    seen = []
+    for weights in (values["w"], last_one, last_one, values["w"]):
+        for net in (fresh, kept):
+            net.blobs["x"].data[...] = values["x"]
+            net.params["y"][0].data[...] = weights
+            net.params["y"][1].data[...] = values["b"]
+            net.forward()
+        np.testing.assert_array_equal(kept.blobs["y"].data, fresh.blobs["y"].data)
+        seen.append(kept.blobs["y"].data.copy())
+    assert not np.array_equal(seen[0], seen[1]) and np.array_equal(seen[0], seen[3])
+
+
 def main(cases: list[Case], out: str) -> None:
     """Run the cases, and the second once more with `engine: CAFFE`."""
     results = {}

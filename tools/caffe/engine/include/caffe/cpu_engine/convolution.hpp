@@ -6,6 +6,8 @@
 namespace caffe {
 namespace cpu_engine {
 
+class FilterPoints;
+
 // A two-dimensional convolution, as Caffe's ConvolutionParameter describes it.
 struct ConvolutionShape {
   int num;                                      // images
@@ -23,9 +25,11 @@ struct ConvolutionShape {
 // All arrays are float, in Caffe's order. Results are the same bits in every run with the same
 // number of threads, and but for those of backward_weights, with any number.
 
-// top = weight * bottom + bias (NULL: none).
+// top = weight * bottom + bias (NULL: none). `kept` is the layer's, where the same weights come
+// again and again (NULL: they do not).
 void convolution_forward(const Kernels& kernels, const ConvolutionShape& shape,
-                         const float* bottom, const float* weight, const float* bias, float* top);
+                         const float* bottom, const float* weight, const float* bias,
+                         FilterPoints* kept, float* top);
 
 // bottom_diff = the gradient with respect to bottom.
 void convolution_backward_data(const Kernels& kernels, const ConvolutionShape& shape,
@@ -42,7 +46,8 @@ void convolution_backward_bias(const ConvolutionShape& shape, const float* top_d
 // How the three are done: by Winograd's algorithm where it applies and pays, else by columns.
 bool winograd_applies(const ConvolutionShape& shape);
 void winograd_forward(const ConvolutionKernels& k, const ConvolutionShape& shape,
-                      const float* bottom, const float* weight, const float* bias, float* top);
+                      const float* bottom, const float* weight, const float* bias,
+                      FilterPoints* kept, float* top);
 void winograd_backward_data(const ConvolutionKernels& k, const ConvolutionShape& shape,
                             const float* top_diff, const float* weight, float* bottom_diff);
 void winograd_backward_weights(const ConvolutionKernels& k, const ConvolutionShape& shape,

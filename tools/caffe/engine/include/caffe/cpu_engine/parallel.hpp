@@ -47,17 +47,19 @@ void share_out(int threads, int count, const Work& work) {
 }
 
 // Memory that a computation needs while it runs: kept for the next one, since fresh pages cost as
-// much time as copying as many bytes. Each thread that calls into Caffe has one.
+// much time as copying as many bytes.
 class Workspace {
  public:
+  // Each thread that calls into Caffe has one.
   static Workspace& of_this_thread();
+  Workspace() : memory_(NULL), floats_(0) {}
   ~Workspace() { ::operator delete(memory_); }
 
-  // At least `floats` floats, on a cache line's boundary; what they hold is undefined.
+  // At least `floats` floats, on a cache line's boundary. They hold what was written there last,
+  // unless more are wanted than ever before.
   float* reserve(size_t floats);
 
  private:
-  Workspace() : memory_(NULL), floats_(0) {}
   Workspace(const Workspace&);
   Workspace& operator=(const Workspace&);
 

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "caffe/cpu_engine/convolution.hpp"
+#include "caffe/cpu_engine/filter_points.hpp"
 
 namespace caffe {
 
@@ -37,10 +38,14 @@ bool ConvolutionLayer<float>::engine_forward(const vector<Blob<float>*>& bottom,
     return false;
   }
   const float* const bias = bias_term_ ? blobs_[1]->cpu_data() : NULL;
+  // In training, filters are new in every iteration.
+  if (this->phase_ == TEST && !filter_points_) {
+    filter_points_.reset(new cpu_engine::FilterPoints());
+  }
   for (int i = 0; i < bottom.size(); ++i) {
     cpu_engine::convolution_forward(*cpu_engine::kernels(), engine_shape(*bottom[i], *top[i]),
                                     bottom[i]->cpu_data(), blobs_[0]->cpu_data(), bias,
-                                    top[i]->mutable_cpu_data());
+                                    filter_points_.get(), top[i]->mutable_cpu_data());
   }
   return true;
 }

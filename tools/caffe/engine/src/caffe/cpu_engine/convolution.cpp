@@ -16,9 +16,13 @@ bool winograd_applies(const ConvolutionShape& s) {
 }
 
 void convolution_forward(const Kernels& kernels, const ConvolutionShape& shape,
-                         const float* bottom, const float* weight, const float* bias, float* top) {
-  (winograd_applies(shape) ? winograd_forward : columns_forward)(*kernels.convolution, shape,
-                                                                 bottom, weight, bias, top);
+                         const float* bottom, const float* weight, const float* bias,
+                         FilterPoints* kept, float* top) {
+  if (winograd_applies(shape)) {
+    winograd_forward(*kernels.convolution, shape, bottom, weight, bias, kept, top);
+  } else {
+    columns_forward(*kernels.convolution, shape, bottom, weight, bias, top);
+  }
 }
 
 void convolution_backward_data(const Kernels& kernels, const ConvolutionShape& shape,

@@ -8,6 +8,7 @@
 
 #include "caffe/cpu_engine/convolution.hpp"
 #include "caffe/cpu_engine/convolution_kernels.hpp"
+#include "caffe/cpu_engine/filter_points.hpp"
 #include "caffe/cpu_engine/parallel.hpp"
 
 namespace caffe {
@@ -127,8 +128,8 @@ struct Filters {
 
 // out = filters * in + bias, with the input's first window at (-pad_h, -pad_w).
 void convolve(const ConvolutionKernels& k, int kernel, const MapShape& in, const float* in_data,
-              int pad_h, int pad_w, const Filters& filters, const float* bias, const MapShape& out,
-              float* out_data) {
+              int pad_h, int pad_w, const Filters& filters, const float* bias, FilterPoints* kept,
+              const MapShape& out, float* out_data) {
   const Tiling tiling(kernel, out, threads());
   const int used = std::min(threads(), tiling.blocks);
   const int out_columns = round_up(out.channels, k.width);
@@ -141,26 +142,32 @@ void convolve(const ConvolutionKernels& k, int kernel, const MapShape& in, const
   const ptrdiff_t staged_size = row_stride(tiling.staged_size(k.width));
   const ptrdiff_t own_size = staged_size + in_points.size() + out_points.size();
   const ptrdiff_t bias_size = bias ? row_stride(out_columns) : 0;
-  float* const u = Workspace::of_this_thread().reserve(kPoints * filter_stride + bias_size +
-                                                       used * own_size);
-  float* const padded_bias = u + kPoints * filter_stride;
+  const ptrdiff_t u_size = kPoints * filter_stride;
+  float* const padded_bias = Workspace::of_this_thread().reserve(bias_size + used * own_size +
+                                                                 (kept ? 0 : u_size));
   float* const own = padded_bias + bias_size;
+  const size_t filters_size = static_cast<size_t>(in.channels) * out.channels * kernel * kernel;
+  bool known = false;
+  float* const u = kept ? kept->of(filters.data, filters_size, u_size, &known)
+                        : own + used * own_size;
   if (bias) {
     std::fill(std::copy(bias, bias + out.channels, padded_bias), padded_bias + out_columns, 0.0f);
   }
 
-  in_parallel(threads(), [&](int thread, int threads) {
-    const Share channels(in.channels, thread, threads);
-    for (int c = channels.begin; c < channels.end; ++c) {
-      for (int o = 0; o < out.channels; o += k.width) {
-        k.winograd_filter(kernel, std::min(k.width, out.channels - o),
-                          filters.data + c * filters.in_stride + o * filters.out_stride,
-                          filters.out_stride, filters.turned,
-                          u + o / k.panel * panel_size + c * k.panel + o % k.panel,
-                          filter_stride);
+  if (!known) {
+    in_parallel(threads(), [&](int thread, int threads) {
+      const Share channels(in.channels, thread, threads);
+      for (int c = channels.begin; c < channels.end; ++c) {
+        for (int o = 0; o < out.channels; o += k.width) {
+          k.winograd_filter(kernel, std::min(k.width, out.channels - o),
+                            filters.data + c * filters.in_stride + o * filters.out_stride,
+                            filters.out_stride, filters.turned,
+                            u + o / k.panel * panel_size + c * k.panel + o % k.panel,
+                            filter_stride);
+        }
       }
-    }
-  });
+    });
+  }
   share_out(used, tiling.blocks, [&](int thread, int block) {
     float* const staged = own + thread * own_size;
     float* const v = staged + staged_size;
@@ -200,10 +207,10 @@ MapShape top_shape(const ConvolutionShape& s) {
 }  // namespace
 
 void winograd_forward(const ConvolutionKernels& k, const ConvolutionShape& s, const float* bottom,
-                      const float* weight, const float* bias, float* top) {
+                      const float* weight, const float* bias, FilterPoints* kept, float* top) {
   const Filters filters = {weight, s.taps(), s.channels * s.taps(), false};
-  convolve(k, s.kernel_h, bottom_shape(s), bottom, s.pad_h, s.pad_w, filters, bias, top_shape(s),
-           top);
+  convolve(k, s.kernel_h, bottom_shape(s), bottom, s.pad_h, s.pad_w, filters, bias, kept,
+           top_shape(s), top);
 }
 
 // The gradient is itself a convolution: of top_diff, by filters turned by 180 degrees.
@@ -211,7 +218,7 @@ void winograd_backward_data(const ConvolutionKernels& k, const ConvolutionShape&
                             const float* top_diff, const float* weight, float* bottom_diff) {
   const Filters filters = {weight, s.channels * s.taps(), s.taps(), true};
   convolve(k, s.kernel_h, top_shape(s), top_diff, s.kernel_h - 1 - s.pad_h,
-           s.kernel_w - 1 - s.pad_w, filters, NULL, bottom_shape(s), bottom_diff);
+           s.kernel_w - 1 - s.pad_w, filters, NULL, NULL, bottom_shape(s), bottom_diff);
 }
 
 // The forward pass transposed, step by step: top_diff is taken to the points, multiplied there by
