@@ -302,6 +302,17 @@ def test_gs_solver_may_be_another(faces: Path, tmp_path: Path) -> None:
     assert_refused(refused, "has generator_solver solvers/generator_chroma_solver.prototxt")
 
 
+def test_a_run_may_have_another_learning_rate_and_keeps_it(faces: Path, tmp_path: Path) -> None:
+    words = ("--data", faces, "--out", tmp_path / "run", "--learning-rate", "4e-4", *QUICK)
+    done = train(*words, "--iterations", 2)
+    assert done.returncode == 0, done.stderr
+    for name in ("generator", "discriminator"):
+        solver = read_solver(tmp_path / f"run/{name}_solver.prototxt")
+        assert solver.base_lr == pytest.approx(4e-4)
+    refused = train("--out", tmp_path / "run", "--resume", "--learning-rate", "1e-4")
+    assert_refused(refused, "has learning_rate 0.0004, not 0.0001")
+
+
 def test_d_may_be_another_and_a_resumed_run_keeps_it(faces: Path, tmp_path: Path) -> None:
     conditional = ROOT / "prototxt/discriminator_conditional.prototxt"
     solver = ROOT / "solvers/discriminator_patch_solver.prototxt"

@@ -80,6 +80,12 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="updates of G and D (20000, from the solver)",
     )
     add(
+        "--learning-rate",
+        type=positive_float,
+        metavar="R",
+        help="of G and of D (0.0001, from their solvers)",
+    )
+    add(
         "--seed",
         type=natural_int,
         metavar="N",

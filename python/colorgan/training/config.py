@@ -45,6 +45,7 @@ class TrainingConfig:
         iterations: updates of G (and of D); assumed 20,000, in the solver.
         adversarial_weight: lambda of (3) and (4); 100 in the paper and in the prototxt of its D;
             None in mode "l2".
+        learning_rate: of both solvers; None for what their prototxt say, 1e-4 in the paper.
         seed: of the weights' first values, the order of the faces and their mirroring.
         n_critic, weight_clip: updates of the critic to one of G, and the bound on its weights; None
             but in mode "wgan".
@@ -75,6 +76,7 @@ class TrainingConfig:
     discriminator_solver: str | None = None
     n_critic: int | None = None
     weight_clip: float | None = None
+    learning_rate: float | None = None
     seed: int = 1
     mirror: bool = False
     vary_light: bool = False

@@ -38,7 +38,10 @@ def write_prototxts(config: TrainingConfig, run: RunFolder) -> None:
     write_prototxt(deploy, deploy_form(generator), f"{source.name} without its loss")
     for name in MODES[config.mode].solvers:
         path = ROOT / getattr(config, f"{name}_solver")
-        write_prototxt(run.path / f"{name}_solver.prototxt", read_solver(path), path.name)
+        solver = read_solver(path)
+        if config.learning_rate is not None:
+            solver.base_lr = config.learning_rate
+        write_prototxt(run.path / f"{name}_solver.prototxt", solver, path.name)
 
 
 def _write_discriminator(config: TrainingConfig, run: RunFolder, generator: Message) -> None:
