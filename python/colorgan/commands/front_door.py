@@ -75,6 +75,7 @@ COMMANDS = (
     Command("bench-train", "measure how fast training is"),
     Command("bench-colorize", "measure how fast colouring is"),
     Command("bench-methods", "measure what the learned methods cost"),
+    Command("bench-scale", "measure what more processes are worth in training"),
     Command("bench-lmdb", "measure how fast packing is"),
     Command("test", "run the tests and the linter", script="tools/test.sh"),
 )

@@ -1,5 +1,6 @@
 """The experiments: what each is to answer, how it is trained, and what came out, in one table."""
 
+import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,9 @@ COST_FILE = "cost.json"
 # Beside the folder of results: turns of `colorgan bench-methods`, colours of `compare-methods`.
 TURNS_FILE = Path("speed/methods.json")
 HINTS_FILE = "methods.json"
+
+# The experiments that differ from `small` in their batch and their learning rate alone.
+OF_BATCH_AND_RATE = re.compile(r"small(-batch\d+)?(-rate\d+)?")
 
 # Records at a run's end that D's score is the mean of: single batches differ too much.
 LAST_RECORDS = 10
@@ -154,6 +158,12 @@ def read_hints(folder: Path = RESULTS) -> list[dict[str, Any]]:
     """The methods of `colorgan compare-methods` whose result lies beside a folder; none without."""
     path = folder.parent / HINTS_FILE
     return read_json(path)["methods"] if path.exists() else []
+
+
+def of_batch_and_rate(results: Mapping[str, Result]) -> list[Result]:
+    """Those that differ in batch and learning rate alone, smaller batches first."""
+    found = [result for name, result in results.items() if OF_BATCH_AND_RATE.fullmatch(name)]
+    return sorted(found, key=lambda r: (r.config["batch_size"], r.config.get("learning_rate") or 0))
 
 
 # The columns of the table of metrics: key in metrics.json, heading, digits.

@@ -135,9 +135,13 @@ class Player:
         """Whether every parameter is a finite number."""
         return all(np.isfinite(b.data).all() for blobs in self.net.params.values() for b in blobs)
 
+    def parameter_bytes(self) -> int:
+        """What the parameters take, and so do the gradients that are averaged."""
+        return sum(b.data.nbytes for blobs in self.net.params.values() for b in blobs)
+
     def snapshot_bytes(self) -> int:
         """Room that a snapshot takes at most: the parameters, and Adam's two moments of each."""
-        return 3 * sum(b.data.nbytes for blobs in self.net.params.values() for b in blobs)
+        return 3 * self.parameter_bytes()
 
     def snapshot(self, folder: Path) -> None:
         """Write NAME.caffemodel and NAME.solverstate into `folder`, the solver's own prefix."""

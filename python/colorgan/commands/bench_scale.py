@@ -1,0 +1,60 @@
+"""Measure how training scales with processes, and say by a model what more of them are worth.
+
+One, two and more processes of one thread, each with its share of a batch, take turns on this
+machine. The model is held against them, and then drawn for 1 to 64 processes, cores and GPUs, on
+several links.
+"""
+
+import json
+import tempfile
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from colorgan.benchmarks.scaling.figure import scaling_figure
+from colorgan.benchmarks.scaling.report import best_psnr, report
+from colorgan.benchmarks.scaling.turns import Measured, document, measure, read_measured
+from colorgan.commands.arguments import positive_int
+from colorgan.errors import UserError
+from colorgan.files import write_whole
+from colorgan.measuring.experiments import of_batch_and_rate, read_results
+from colorgan.measuring.figures.canvas import save_png
+from colorgan.nets.prototxt import GENERATOR_PROTOTXT
+from colorgan.places import ROOT
+
+KEPT = ROOT / "data/results/speed/scaling.json"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """What the command takes."""
+    add = parser.add_argument
+    add("--processes", nargs="+", type=positive_int, default=[1, 2, 4], metavar="N", help="(1 2 4)")
+    add("--batch-size", type=positive_int, default=64, metavar="N", help="that they share (64)")
+    add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each case (5)")
+    add("--generator", type=Path, default=GENERATOR_PROTOTXT, metavar="PROTOTXT")
+    told = "measure nothing: take what a run has kept (the project's own figures)"
+    add("--kept", nargs="?", type=Path, const=KEPT, metavar="JSON", help=told)
+    add("--json", type=Path, metavar="FILE", help="keep every turn's figures")
+    add("--figure", type=Path, metavar="PNG", help="draw the model, and the points measured")
+
+
+def run(options: Namespace) -> None:
+    """Measure or read, print the tables, keep and draw what is asked for."""
+    measured = read_measured(options.kept) if options.kept else measure_now(options)
+    trained = of_batch_and_rate(read_results())
+    print(report(measured, trained))
+    if options.json:
+        write_whole(options.json, f"{json.dumps(document(measured), indent=1)}\n".encode())
+    if options.figure:
+        save_png(options.figure, scaling_figure(measured, best_psnr(trained)))
+
+
+def measure_now(options: Namespace) -> Measured:
+    """Let all cases take turns; UserError where they make no sense."""
+    batch, counts = options.batch_size, options.processes
+    if 2 not in counts:
+        raise UserError("--processes: two must be among them, from which the model has its link")
+    for count in counts:
+        if batch % count:
+            raise UserError(f"--batch-size {batch}: cannot be shared evenly by {count} processes")
+    with tempfile.TemporaryDirectory() as folder:
+        return measure(Path(folder), options.generator, batch, counts, options.rounds)
