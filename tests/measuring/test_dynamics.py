@@ -10,6 +10,7 @@ from colorgan.measuring.dynamics import (
     curve,
     medians,
     oscillation,
+    pull,
 )
 
 
@@ -34,12 +35,14 @@ def test_the_adversarial_share_is_that_of_both_norms():
         {"iteration": 10, "val_psnr": 20.0},
         {"iteration": 20, "grad_l2": 1.0, "grad_adversarial": 1.0},
     ]
+    assert pull(log).values.tolist() == pytest.approx([1 / 3, 1.0])
     iterations, share = adversarial_share(log)
     assert (iterations.tolist(), share.tolist()) == ([10, 20], [0.25, 0.5])
 
 
 def test_a_run_without_d_has_no_adversarial_share():
-    assert len(adversarial_share([{"iteration": 10, "grad_l2": 3.0}]).values) == 0
+    log = [{"iteration": 10, "grad_l2": 3.0}]
+    assert len(adversarial_share(log).values) == len(pull(log).values) == 0
 
 
 def test_medians_are_taken_of_successive_parts_and_an_outlier_moves_none():

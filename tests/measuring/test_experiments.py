@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.measuring import claims
+from colorgan.measuring import claims, swings
 from colorgan.measuring.experiments import (
     RESULTS,
     read_experiments,
@@ -173,6 +173,7 @@ def test_the_docs_tables_are_those_of_the_results() -> None:
     results = read_results(RESULTS)
     assert table(results.values(), read_hints()) in RESULTS_PAGE.read_text()
     assert claims.table(results) in RESULTS_PAGE.read_text()
+    assert swings.table(results.values()) in RESULTS_PAGE.read_text()
 
 
 def test_kept_results_are_of_the_experiments_as_they_stand_in_the_file() -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
 from colorgan.files import make_folder, write_whole
-from colorgan.measuring import claims
+from colorgan.measuring import claims, swings
 from colorgan.measuring.evaluation import METRICS_FILE, measured_indices
 from colorgan.measuring.experiments import (
     CONFIG_FILE,
@@ -53,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add_sources(parser)
     add("--runs", type=Path, default=Path("runs/experiments"), metavar="DIR", help="run folders")
     add("--results", type=Path, default=RESULTS, metavar="DIR", help="where results are kept")
-    add("--table", action="store_true", help="print all kept results, and what they say of claims")
+    add("--table", action="store_true", help="print kept results, claims, and how trainings swing")
     add(
         "--figure",
         type=Path,
@@ -89,6 +89,7 @@ def run(options: Namespace) -> None:
         results = read_results(options.results, experiments)
         print(table(results.values(), read_hints(options.results)))
         print(f"\n{claims.table(results)}")
+        print(f"\n{swings.table(results.values())}")
     elif not options.names:
         for experiment in experiments.values():
             print(f"{experiment.name:20} {experiment.question}")

@@ -29,17 +29,25 @@ def curve(log: Log, key: str) -> Curve:
     return Curve(np.array(iterations, int), np.array(values, float))
 
 
-def adversarial_share(log: Log) -> Curve:
-    """The adversarial term's share of the gradient at G's output, in [0, 1]; empty without D.
+def pull(log: Log) -> Curve:
+    """D's pull: how many times L2's gradient at G's output the adversarial one is; empty without D.
 
-    Of the norms of both terms' gradients, lambda included: at 0.5 they push G equally hard, at 1
-    only D does. They may push in different directions, which the norms do not say. Each value is of
-    one batch.
+    Of the norms of both, lambda included. Each value is of one batch.
     """
     adversarial, l2 = curve(log, "grad_adversarial"), curve(log, "grad_l2")
     if not len(adversarial.values):
         return adversarial
-    return Curve(l2.iterations, adversarial.values / (adversarial.values + l2.values))
+    return Curve(l2.iterations, adversarial.values / l2.values)
+
+
+def adversarial_share(log: Log) -> Curve:
+    """The adversarial term's share of the gradient at G's output, in [0, 1]; empty without D.
+
+    Of the norms of both terms' gradients: at 0.5 they push G equally hard, at 1 only D does. They
+    may push in different directions, which the norms do not say. Each value is of one batch.
+    """
+    iterations, times = pull(log)
+    return Curve(iterations, times / (1 + times))
 
 
 def medians(values: np.ndarray, parts: int) -> list[float]:

@@ -1,0 +1,52 @@
+"""What keeps training's swing down: the trainings of the paper's G against a D, in one table."""
+
+from collections.abc import Iterable
+
+from colorgan.measuring.claims import metric, psnr_swing
+from colorgan.measuring.dynamics import curve, medians, oscillation, pull
+from colorgan.measuring.experiments import Result
+
+# The paper's G, and the same half as wide.
+PAPERS_GENERATORS = ("prototxt/generator.prototxt", "prototxt/generator_small.prototxt")
+
+HEADINGS = (
+    "",
+    "PSNR",
+    "kept",
+    "colour",
+    "D's pull, first quarter",
+    "last quarter",
+    "swing",
+    "its average's",
+)
+
+
+def table(results: Iterable[Result]) -> str:
+    """One Markdown table: what came out, how hard D pulled, how far validation PSNR swung.
+
+    D's pull is the median of a quarter of the run. Where an average of G's weights was kept, what
+    came out is of it, and the last column has its own swing.
+    """
+    lines = [list(HEADINGS), ["---", *["---:"] * (len(HEADINGS) - 1)]]
+    lines += [_row(result) for result in results if has_papers_players(result)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def has_papers_players(result: Result) -> bool:
+    """Whether a training is one of the paper's G, against whatever D."""
+    return result.config["generator"] in PAPERS_GENERATORS and result.config["mode"] != "l2"
+
+
+def _row(result: Result) -> list[str]:
+    quarters = medians(pull(result.log).values, 4)
+    average = oscillation(curve(result.log, "val_average_psnr"))
+    numbers = (
+        metric(result, "psnr"),
+        metric(result, "psnr", "model_luminance"),
+        metric(result, "colorfulness_ratio"),
+        quarters[0],
+        quarters[-1],
+        psnr_swing(result),
+        average and average.spread,
+    )
+    return [f"`{result.name}`", *("" if n is None else f"{n:.2f}" for n in numbers)]
