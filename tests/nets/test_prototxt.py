@@ -29,6 +29,14 @@ from conftest import ROOT
 PROTOTXT = ROOT / "prototxt"
 CONDITIONAL = PROTOTXT / "discriminator_conditional.prototxt"
 PATCH = PROTOTXT / "discriminator_patch.prototxt"
+# The paper's D with one change, by file: layers that are added, and its own that differ.
+CHANGED = {
+    "conditional": ({"gray", "pair"}, ["conv1"]),
+    "noisy": ({"noise", "its_noise", "noisy"}, ["conv1"]),
+    "dropout": ({"dropout2", "dropout3", "dropout4"}, []),
+    "narrow": (set(), ["conv1", "conv2", "conv3", "conv4"]),
+    "pooled": ({"mean"}, ["score"]),
+}
 PAPERS = ("generator", "generator_small")
 VARIANTS = ("generator_small_bottleneck", "generator_small_kernel5")
 OURS = ("generator_chroma", "generator_unet")  # which make chroma alone
@@ -85,7 +93,8 @@ def test_solvers_are_the_papers() -> None:
 
 def test_lambda_stands_in_one_place_of_each_adversary_and_is_100() -> None:
     adversaries = {path for path in PROTOTXT.glob("*.prototxt") if "generator" not in path.stem}
-    assert adversaries == {DISCRIMINATOR_PROTOTXT, CRITIC_PROTOTXT, CONDITIONAL, PATCH}
+    changed = {PROTOTXT / f"discriminator_{change}.prototxt" for change in CHANGED}
+    assert adversaries == {DISCRIMINATOR_PROTOTXT, CRITIC_PROTOTXT, PATCH, *changed}
     for path in adversaries:
         net = read_net(path, BLOBS["discriminator"])
         assert [layer.name for layer in net.layer if layer.loss_weight] == ["adversarial"]
@@ -101,15 +110,43 @@ def test_the_critic_is_the_discriminator_up_to_its_score() -> None:
     assert not any("Sigmoid" in layer.type for layer in critic)
 
 
-def test_the_conditional_d_is_the_papers_but_for_the_gray_image_that_it_sees() -> None:
-    conditional, papers = (
+@pytest.mark.parametrize("change", CHANGED)
+def test_a_changed_d_is_the_papers_but_for_its_change(change: str) -> None:
+    changed, papers = (
         {layer.name: layer for layer in read_net(path).layer}
-        for path in (CONDITIONAL, DISCRIMINATOR_PROTOTXT)
+        for path in (PROTOTXT / f"discriminator_{change}.prototxt", DISCRIMINATOR_PROTOTXT)
     )
-    assert conditional.keys() - papers.keys() == {"gray", "pair"}
-    different = [name for name, layer in papers.items() if conditional[name] != layer]
-    assert different == ["conv1"]
-    assert list(conditional["conv1"].bottom) == ["pair"]
+    added, different = CHANGED[change]
+    assert changed.keys() - papers.keys() == added
+    assert [name for name, layer in papers.items() if changed[name] != layer] == different
+
+
+def test_the_conditional_d_sees_the_gray_image_beside_the_colours() -> None:
+    layers = {layer.name: layer for layer in read_net(CONDITIONAL).layer}
+    assert list(layers["pair"].bottom) == ["data", "gray"]
+    assert list(layers["conv1"].bottom) == ["pair"]
+
+
+def test_noise_is_drawn_anew_in_every_pass_and_fits_any_batch() -> None:
+    net = load_caffe().Net(str(PROTOTXT / "discriminator_noisy.prototxt"), load_caffe().TRAIN)
+    net.blobs["data"].reshape(5, 3, 64, 64)
+    net.blobs["label"].reshape(5, 1)
+    net.blobs["data"].data[...] = 0.5
+    first, second = (net.forward(end="noisy")["noisy"] - 0.5 for _ in range(2))
+    assert first.shape == (5, 3, 64, 64)
+    assert first.std() == pytest.approx(0.1, rel=0.02)
+    assert abs(np.corrcoef(first.ravel(), second.ravel())[0, 1]) < 0.02
+
+
+def test_the_pooled_d_cannot_tell_places_apart() -> None:
+    net = load_caffe().Net(str(PROTOTXT / "discriminator_pooled.prototxt"), load_caffe().TRAIN)
+    maps = np.random.default_rng(3).random((64, 256, 4, 4), np.float32)
+    scores = []
+    for shown in (maps, np.roll(maps, (1, 2), axis=(2, 3))):
+        net.blobs["conv4"].data[...] = shown
+        net.forward(start="mean")
+        scores.append(net.blobs["score"].data.copy())
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4, atol=1e-6)
 
 
 def test_pix2pix_judges_patches_of_34_pixels() -> None:

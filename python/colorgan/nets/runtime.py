@@ -28,9 +28,9 @@ REQUIRED_ATTRIBUTES = {
     "AdamSolver": ("apply_update", "iter", "net", "param", "restore", "snapshot"),
 }  # fmt: skip
 REQUIRED_LAYERS = frozenset({
-    "AbsVal", "BatchNorm", "Concat", "Convolution", "Crop", "Deconvolution", "Dropout", "Eltwise",
-    "EuclideanLoss", "InnerProduct", "Input", "Pooling", "Power", "Python", "ReLU", "Reduction",
-    "Scale", "Sigmoid", "SigmoidCrossEntropyLoss", "Slice", "Split", "TanH",
+    "AbsVal", "BatchNorm", "Concat", "Convolution", "Crop", "Deconvolution", "Dropout", "DummyData",
+    "Eltwise", "EuclideanLoss", "InnerProduct", "Input", "Pooling", "Power", "Python", "ReLU",
+    "Reduction", "Scale", "Sigmoid", "SigmoidCrossEntropyLoss", "Slice", "Split", "TanH",
 })  # fmt: skip
 
 
