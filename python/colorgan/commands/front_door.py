@@ -65,6 +65,7 @@ COMMANDS = (
     Command("evaluate", "measure a trained generator on the test faces"),
     Command("figures", "draw the paper's figures and training curves"),
     Command("analyze-errors", "tell on which faces a generator fails"),
+    Command("analyze-training", "tell what D asks of G in a run's snapshots"),
     Command("report", "write the report of a reproduction"),
     Command("experiments", "run the experiments in the docs by name"),
     Command("release-weights", "put trained weights beside the released ones"),

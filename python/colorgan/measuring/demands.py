@@ -1,0 +1,133 @@
+"""What D asks of G, snapshot by snapshot: how much, of which faces, and what came of it."""
+
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+
+from colorgan.errors import UserError
+from colorgan.luminance import gray_from_bgr
+from colorgan.nets.deployed import DeployedGenerator, check_weights, read_weights
+from colorgan.nets.prototxt import read_net, set_batch_size, write_prototxt
+from colorgan.nets.runtime import load_caffe
+
+HEADINGS = (
+    "iteration",
+    "score's gradient",
+    "one picture",
+    "with G's error",
+    "with the last picture",
+    "one tint of what changed",
+)
+
+
+@dataclass(frozen=True)
+class Demand:
+    """One snapshot on some faces: float32 `(n, 3, h, w)`, BGR, values in [0, 1].
+
+    Attributes:
+        iteration: of the snapshot.
+        fake: what G makes of the gray faces.
+        error: how far that is from the originals; L2's gradient points along it.
+        slope: the gradient of D's score at the generated faces.
+        score: D's scores of them, before the sigmoid, `(n,)`.
+    """
+
+    iteration: int
+    fake: np.ndarray
+    error: np.ndarray
+    slope: np.ndarray
+    score: np.ndarray
+
+    @property
+    def gradient(self) -> np.ndarray:
+        """The adversarial term's gradient, lambda and 1/n left out: of -log D(G(x))."""
+        missing = 1 / (1 + np.exp(self.score))  # 1 - D(G(x))
+        return -missing[:, np.newaxis, np.newaxis, np.newaxis] * self.slope
+
+    def row(self, last: "Demand | None") -> list[str]:
+        """The table's cells; two of them compare with the snapshot before."""
+        norms = np.linalg.norm(self.slope.reshape(len(self.slope), -1), axis=1)
+        cells = [
+            f"{self.iteration:,}",
+            f"{norms.mean():.2f}",
+            f"{share_of(self.gradient, axes=(0,)):.0%}",
+            f"{cosine(self.gradient, self.error):.2f}",
+        ]
+        if last is None:
+            return [*cells, "", ""]
+        turned = cosine(self.gradient.mean(axis=0), last.gradient.mean(axis=0))
+        tint = share_of(self.fake - last.fake, axes=(0, 2, 3))
+        return [*cells, f"{turned:.2f}", f"{tint:.0%}"]
+
+
+def share_of(pictures: np.ndarray, axes: tuple[int, ...]) -> float:
+    """The share of the pictures' squares that their mean over some axes makes up, in [0, 1]."""
+    mean = pictures.mean(axis=axes, keepdims=True)
+    return float((np.broadcast_to(mean, pictures.shape) ** 2).sum() / (pictures**2).sum())
+
+
+def cosine(one: np.ndarray, other: np.ndarray) -> float:
+    """Of the angle between two arrays of one shape, as vectors."""
+    return float((one * other).sum() / (np.linalg.norm(one) * np.linalg.norm(other)))
+
+
+def table(demands: Iterable[Demand]) -> str:
+    """A Markdown table, a row for each snapshot."""
+    demands = list(demands)
+    rows = [demands[0].row(None), *(one.row(last) for last, one in pairwise(demands))]
+    lines = [HEADINGS, ["---:"] * len(HEADINGS), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def read_demands(run: Path, faces: np.ndarray) -> Iterator[Demand]:
+    """Have each kept snapshot of a run colour and judge faces, uint8 `(n, 3, h, w)`, BGR.
+
+    UserError where the run has no D, or no snapshot.
+    """
+    snapshots = sorted((run / "snapshots").glob("iter_*"))
+    if not snapshots or not all((one / "discriminator.caffemodel").exists() for one in snapshots):
+        raise UserError(f"{run}: holds no snapshots of G and D")
+    gray = gray_from_bgr(faces)
+    judge = Judge(run / "discriminator.prototxt", len(faces))
+    for snapshot in snapshots:
+        fake = DeployedGenerator(snapshot / "generator.caffemodel").colorize(gray)
+        judge.load(snapshot / "discriminator.caffemodel")
+        error = fake - faces / np.float32(255)
+        yield Demand(int(snapshot.name[5:]), fake, error, *judge.slope_and_score(fake, gray))
+
+
+class Judge:
+    """D without its loss: a net that gives so many faces their scores."""
+
+    def __init__(self, prototxt: Path, count: int) -> None:
+        net = read_net(prototxt)
+        set_batch_size(net, count)
+        kept = [layer for layer in net.layer if not layer.loss_weight and layer.name != "label"]
+        del net.layer[:]
+        net.layer.extend(kept)
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "discriminator.prototxt"
+            write_prototxt(path, net, "D without its loss")
+            self._net = load_caffe().Net(str(path), load_caffe().TEST)
+
+    def load(self, weights: Path) -> None:
+        """Take D's weights; UserError where they are not those of this net."""
+        check_weights(self._net, read_weights(weights), weights)
+        self._net.copy_from(str(weights))
+
+    def slope_and_score(self, faces: np.ndarray, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Scores `(n,)` of faces, float32 `(n, 3, h, w)`, and their gradient at these.
+
+        A conditional D sees gray, uint8 `(n, h, w)`, as well.
+        """
+        blobs = self._net.blobs
+        blobs["data"].data[...] = faces
+        if "gray" in blobs:
+            blobs["gray"].data[...] = gray[:, np.newaxis] / np.float32(255)
+        score = self._net.forward()["score"].reshape(-1).copy()
+        slope = self._net.backward(score=np.ones_like(blobs["score"].data))["data"].copy()
+        return slope, score
