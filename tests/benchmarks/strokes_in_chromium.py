@@ -12,6 +12,8 @@ import numpy as np
 import skimage.data
 
 from browser import Browser, browsing, running_chromium
+from painted_page import at
+from painted_page import wait_for_the_last_stroke as wait
 from served_page import serving_page
 
 STEPS = ("the strokes are a PNG", "the answer begins", "it has come", "it is shown")
@@ -34,21 +36,12 @@ def photo() -> np.ndarray:
     return cv2.resize(gray, (1632, 1632), interpolation=cv2.INTER_CUBIC)[:1224]
 
 
-def wait(browser: Browser) -> None:
-    """Wait until the last stroke is seen."""
-    browser.wait_until(
-        "document.querySelector('main').dataset.state === 'done' && !request"
-        " && document.querySelector('.after').complete"
-    )
-
-
 def stroke_times(browser: Browser, count: int) -> np.ndarray:
     """Milliseconds from the end of each stroke to each step, `(count, 4)`."""
-    box, rows = browser.box(".strokes"), []
+    rows = []
     for number in range(count):
         x, y = 0.06 + 0.025 * (number % 8), 0.8 + 0.03 * (number // 8)
-        ends = np.array([(x, y), (x + 0.03, y + 0.02)])
-        browser.drag(*(ends * (box["width"], box["height"]) + (box["x"], box["y"])).tolist())
+        browser.drag(*at(browser, (x, y), (x + 0.03, y + 0.02)))
         wait(browser)
         times = np.array(browser.run("times"))
         rows.append(times[1:] - times[0])

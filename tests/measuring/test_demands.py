@@ -18,6 +18,7 @@ from colorgan.measuring.demands import (
     share_of,
     table,
 )
+from colorgan.training.runfolder import kept_snapshots
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -52,7 +53,7 @@ def test_a_step_along_the_slope_raises_the_score_by_as_much(trained: Path, faces
     with FaceDatabase(faces / "test_lmdb") as test:
         real = test.faces(range(3))
     gray = gray_from_bgr(real)
-    first, second = read_demands(trained, real)
+    first, second = read_demands(trained, kept_snapshots(trained), real)
     assert (first.iteration, second.iteration) == (1, 2)
     np.testing.assert_allclose(first.error, first.fake - real / 255, atol=1e-6)
     judge = Judge(trained / "discriminator.prototxt", 3)
@@ -74,7 +75,8 @@ def test_the_table_has_a_row_for_each_snapshot(run: Run, trained: Path, faces: P
     done = run("analyze-training", "--run", trained, "--data", faces, "--faces", 3)
     assert done.returncode == 0, done.stderr
     with FaceDatabase(faces / "test_lmdb") as test:
-        assert done.stdout.strip() == table(read_demands(trained, test.faces(range(3))))
+        demands = read_demands(trained, kept_snapshots(trained), test.faces(range(3)))
+        assert done.stdout.strip() == table(demands)
     heading, _, *rows = (line.strip("| ").split(" | ") for line in done.stdout.splitlines())
     assert tuple(heading) == HEADINGS
     assert [row[0] for row in rows] == ["1", "2"]

@@ -12,6 +12,8 @@ import skimage.data
 
 from browser import Browser, Chromium, browsing
 from conftest import Run, chroma_in
+from painted_page import at
+from painted_page import wait_for_the_last_stroke as wait
 from programs import wait_until
 from served_page import Server, decoded, encoded, gray_of, serving_page
 
@@ -48,20 +50,6 @@ def opened(browser: Browser, path: Path, photo: np.ndarray) -> Browser:
     wait(browser)
     browser.run(f"document.querySelector('.swatch [value=\"{BLUE}\"]').click()")
     return browser
-
-
-def wait(browser: Browser) -> None:
-    """Wait until nothing is asked of the program, and what is shown is there."""
-    browser.wait_until(
-        "document.querySelector('main').dataset.state === 'done' && !request"
-        " && document.querySelector('.after').complete && document.getAnimations().length === 0"
-    )
-
-
-def at(browser: Browser, *places: tuple[float, float]) -> list[tuple[float, float]]:
-    """Where places of the photo are on the screen."""
-    box = browser.box(".strokes")
-    return [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in places]
 
 
 def line(place: tuple[float, float]) -> list[tuple[float, float]]:

@@ -13,6 +13,7 @@ from colorgan.faces.batches import batch_of
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.experiments import TIMES, times_first
+from colorgan.measuring.markdown import markdown_table
 from colorgan.nets.deployed import generate, to_uint8
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import timed
@@ -72,14 +73,13 @@ def report(turns: Mapping[str, list[Turn]]) -> str:
     """A Markdown table: medians, and how many times the first method's, round by round."""
     first = next(iter(turns))
     ratios = times_first({name: [asdict(turn) for turn in own] for name, own in turns.items()})
-    lines = [
-        f"|  | training, ms a face | times `{first}` | colouring, ms a face | times `{first}` |",
-        "| --- | ---: | ---: | ---: | ---: |",
-    ]
+    times = f"times `{first}`"
+    headings = ["", "training, ms a face", times, "colouring, ms a face", times]
+    rows = []
     for name, own in turns.items():
-        cells = []
+        cells = [f"`{name}`"]
         for kind in TIMES:
             middle = median(getattr(turn, kind) for turn in own)
             cells += [f"{middle:.1f}", f"{ratios[name][kind]:.2f}"]
-        lines.append(f"| `{name}` | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        rows.append(cells)
+    return markdown_table(headings, rows)

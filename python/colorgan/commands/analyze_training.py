@@ -13,6 +13,7 @@ from colorgan.commands.arguments import positive_int
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
 from colorgan.measuring.demands import read_demands, table
+from colorgan.training.runfolder import kept_snapshots
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -29,4 +30,4 @@ def run(options: Namespace) -> None:
         if options.faces > len(test):
             raise UserError(f"--faces: there are {len(test)} test faces, not {options.faces}")
         faces = test.faces(range(options.faces))
-    print(table(read_demands(options.run, faces)))
+    print(table(read_demands(options.run, kept_snapshots(options.run), faces)))

@@ -8,11 +8,12 @@ several links.
 import json
 import tempfile
 from argparse import ArgumentParser, Namespace
+from dataclasses import asdict
 from pathlib import Path
 
 from colorgan.benchmarks.scaling.figure import scaling_figure
 from colorgan.benchmarks.scaling.report import best_psnr, report
-from colorgan.benchmarks.scaling.turns import Measured, document, measure, read_measured
+from colorgan.benchmarks.scaling.turns import Measured, measure, read_measured
 from colorgan.commands.arguments import positive_int
 from colorgan.errors import UserError
 from colorgan.files import write_whole
@@ -43,7 +44,7 @@ def run(options: Namespace) -> None:
     trained = of_batch_and_rate(read_results())
     print(report(measured, trained))
     if options.json:
-        write_whole(options.json, f"{json.dumps(document(measured), indent=1)}\n".encode())
+        write_whole(options.json, f"{json.dumps(asdict(measured), indent=1)}\n".encode())
     if options.figure:
         save_png(options.figure, scaling_figure(measured, best_psnr(trained)))
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from colorgan.measuring.dynamics import across_seeds, adversarial_share, curve, oscillation
 from colorgan.measuring.experiments import Result
+from colorgan.measuring.markdown import markdown_table
 
 # The same training from several seeds, with D and without. How far chance moves what was trained
 # once (the wider nets, the other variants, the Wasserstein GAN) is taken from these too.
@@ -165,8 +166,7 @@ HEADINGS = ("claim", "measured by", "should be more", "should be less", "chance"
 
 def table(results: Mapping[str, Result]) -> str:
     """`rows` under `HEADINGS` as one Markdown table."""
-    lines = [list(HEADINGS), ["---"] * len(HEADINGS), *rows(results)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(HEADINGS, rows(results), text_columns=len(HEADINGS))
 
 
 def rows(results: Mapping[str, Result]) -> list[list[str]]:

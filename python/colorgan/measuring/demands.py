@@ -1,15 +1,18 @@
 """What D asks of G, snapshot by snapshot: how much, of which faces, and what came of it."""
 
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from scipy.special import expit
 
 from colorgan.errors import UserError
+from colorgan.files import read_json
 from colorgan.luminance import gray_from_bgr
+from colorgan.measuring.markdown import markdown_table
 from colorgan.nets.deployed import DeployedGenerator, check_weights, read_weights
 from colorgan.nets.prototxt import read_net, set_batch_size, write_prototxt
 from colorgan.nets.runtime import load_caffe
@@ -45,7 +48,7 @@ class Demand:
     @property
     def gradient(self) -> np.ndarray:
         """The adversarial term's gradient, lambda and 1/n left out: of -log D(G(x))."""
-        missing = 1 / (1 + np.exp(self.score))  # 1 - D(G(x))
+        missing = expit(-self.score)  # 1 - D(G(x))
         return -missing[:, np.newaxis, np.newaxis, np.newaxis] * self.slope
 
     def row(self, last: "Demand | None") -> list[str]:
@@ -79,16 +82,14 @@ def table(demands: Iterable[Demand]) -> str:
     """A Markdown table, a row for each snapshot."""
     demands = list(demands)
     rows = [demands[0].row(None), *(one.row(last) for last, one in pairwise(demands))]
-    lines = [HEADINGS, ["---:"] * len(HEADINGS), *rows]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    return markdown_table(HEADINGS, rows, text_columns=0)
 
 
-def read_demands(run: Path, faces: np.ndarray) -> Iterator[Demand]:
-    """Have each kept snapshot of a run colour and judge faces, uint8 `(n, 3, h, w)`, BGR.
+def read_demands(run: Path, snapshots: Sequence[Path], faces: np.ndarray) -> Iterator[Demand]:
+    """Have a run's kept snapshots colour and judge faces, uint8 `(n, 3, h, w)`, BGR.
 
     UserError where the run has no D, or no snapshot.
     """
-    snapshots = sorted((run / "snapshots").glob("iter_*"))
     if not snapshots or not all((one / "discriminator.caffemodel").exists() for one in snapshots):
         raise UserError(f"{run}: holds no snapshots of G and D")
     gray = gray_from_bgr(faces)
@@ -97,7 +98,8 @@ def read_demands(run: Path, faces: np.ndarray) -> Iterator[Demand]:
         fake = DeployedGenerator(snapshot / "generator.caffemodel").colorize(gray)
         judge.load(snapshot / "discriminator.caffemodel")
         error = fake - faces / np.float32(255)
-        yield Demand(int(snapshot.name[5:]), fake, error, *judge.slope_and_score(fake, gray))
+        state = read_json(snapshot / "state.json")
+        yield Demand(state["iteration"], fake, error, *judge.slope_and_score(fake, gray))
 
 
 class Judge:

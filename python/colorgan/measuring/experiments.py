@@ -12,6 +12,7 @@ from colorgan.errors import UserError
 from colorgan.files import read_json
 from colorgan.measuring.evaluation import METRICS_FILE
 from colorgan.measuring.log import last_iteration, read_log, training_seconds
+from colorgan.measuring.markdown import markdown_table
 from colorgan.places import ROOT
 
 EXPERIMENTS_FILE = Path(__file__).with_name("experiments.toml")
@@ -195,11 +196,10 @@ def table(results: Iterable[Result], hints: Iterable[dict[str, Any]] = ()) -> st
     headings = [heading for _, heading, _ in METRIC_COLUMNS]
     headings[1:1] = ["kept"]
     headings += ["colour", *COST_HEADINGS]
-    lines = [_row("", headings), _row("---", ["---:"] * len(headings))]
-    lines += [_row(f"`{result.name}`", _result_cells(result)) for result in results]
+    rows = [[f"`{result.name}`", *_result_cells(result)] for result in results]
     outputs = results[0].metrics["outputs"]
-    lines += [
-        _row(row["name"].lower(), [*_metric_cells(row, None), *[""] * len(COST_HEADINGS)])
+    rows += [
+        [row["name"].lower(), *_metric_cells(row, None), *[""] * len(COST_HEADINGS)]
         for key, row in outputs.items()
         if not key.startswith("model")
     ]
@@ -208,12 +208,8 @@ def table(results: Iterable[Result], hints: Iterable[dict[str, Any]] = ()) -> st
         name = row["name"] if points is None else f"{row['name']}, points: {points}"
         # Its luminance is the input's by construction.
         cells = _metric_cells(row, row["psnr"]["mean"])
-        lines.append(_row(name, [*cells, *[""] * len(COST_HEADINGS)]))
-    return "\n".join(lines)
-
-
-def _row(name: str, cells: list[str]) -> str:
-    return "| " + " | ".join([name, *cells]) + " |"
+        rows.append([name, *cells, *[""] * len(COST_HEADINGS)])
+    return markdown_table(["", *headings], rows)
 
 
 def _result_cells(result: Result) -> list[str]:

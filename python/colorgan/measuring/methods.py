@@ -16,6 +16,7 @@ from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import chroma_of, gray_from_bgr, in_unit_range, with_chroma
 from colorgan.measuring.evaluation import mean_and_error
 from colorgan.measuring.figures.faces import FaceGroup, face_figure
+from colorgan.measuring.markdown import markdown_table
 from colorgan.measuring.metrics import ciede2000, colorfulness, lab_from_bgr, psnr
 from colorgan.nets.generators import Generator
 from colorgan.phases import timed
@@ -204,17 +205,17 @@ def worth(rows: list[dict], key: str) -> float | None:
 def table(result: dict) -> str:
     """The result as a Markdown table."""
     headings = ["", "points", "PSNR", "CIEDE2000", "at colour edges", "colour", "ms a face"]
-    lines = [headings, ["---", *["---:"] * (len(headings) - 1)]]
-    for row in result["methods"]:
-        cells = [
+    rows = [
+        [
             row["name"],
             "" if row["points"] is None else str(row["points"]),
             *(f"{row[key]['mean']:.2f}" for key in ("psnr", "ciede2000", "ciede2000_at_edges")),
             f"{row['colorfulness_ratio']:.2f}",
             f"{1000 * row['seconds']['mean']:.0f}",
         ]
-        lines.append(cells)
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+        for row in result["methods"]
+    ]
+    return markdown_table(headings, rows)
 
 
 SHOWN_POINTS = 10

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from colorgan.measuring.claims import metric, psnr_swing
 from colorgan.measuring.dynamics import curve, medians, oscillation, pull
 from colorgan.measuring.experiments import Result
+from colorgan.measuring.markdown import markdown_table
 
 # The paper's G, and the same half as wide.
 PAPERS_GENERATORS = ("prototxt/generator.prototxt", "prototxt/generator_small.prototxt")
@@ -27,9 +28,8 @@ def table(results: Iterable[Result]) -> str:
     D's pull is the median of a quarter of the run. Where an average of G's weights was kept, what
     came out is of it, and the last column has its own swing.
     """
-    lines = [list(HEADINGS), ["---", *["---:"] * (len(HEADINGS) - 1)]]
-    lines += [_row(result) for result in results if has_papers_players(result)]
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    rows = [_row(result) for result in results if has_papers_players(result)]
+    return markdown_table(HEADINGS, rows)
 
 
 def has_papers_players(result: Result) -> bool:

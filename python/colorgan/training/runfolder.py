@@ -28,6 +28,11 @@ def best_weights(run: Path) -> Path | None:
     return next((path for path in weights if path.exists()), None)
 
 
+def kept_snapshots(run: Path) -> list[Path]:
+    """The folders of a run folder's snapshots, oldest first."""
+    return sorted((run / "snapshots").glob("iter_*"))
+
+
 @dataclass(frozen=True)
 class Snapshot:
     """A point from which training goes on: a folder with both solvers' files and state.json."""
@@ -150,7 +155,7 @@ class RunFolder:
 
     def last_snapshot(self) -> Snapshot | None:
         """The newest snapshot; None where there is none yet, UserError where it is damaged."""
-        paths = self._snapshot_paths()
+        paths = kept_snapshots(self.path)
         if not paths:
             return None
         try:
@@ -166,14 +171,11 @@ class RunFolder:
 
     def last_snapshot_name(self) -> str:
         """The newest snapshot's path in words, for messages."""
-        paths = self._snapshot_paths()
+        paths = kept_snapshots(self.path)
         return str(paths[-1]) if paths else "none"
-
-    def _snapshot_paths(self) -> list[Path]:
-        return sorted(self.snapshots_path.glob("iter_*"))
 
     def _prune(self, keep: int) -> None:
         best = (self.snapshots_path / "best").resolve()
-        for path in self._snapshot_paths()[:-keep]:
+        for path in kept_snapshots(self.path)[:-keep]:
             if path.resolve() != best:
                 shutil.rmtree(path)

@@ -16,9 +16,7 @@ from dataclasses import dataclass, replace
 from colorgan.benchmarks.scaling.turns import Measured
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)  # of processes
-WORTH = (
-    0.5  # of as many single processes' speed: with less, they are better used for something else
-)
+WORTH = 0.5  # of as many single ones' speed: with less, processes are better used otherwise
 
 Times = Mapping[int, float]  # seconds of an iteration of one process, by its faces
 

@@ -1,27 +1,31 @@
 """What was measured beside what the model says, and what more processes are worth."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from colorgan.benchmarks.scaling.model import clusters, machine
 from colorgan.benchmarks.scaling.turns import Measured
 from colorgan.measuring.experiments import Result
+from colorgan.measuring.markdown import markdown_table
 
 BATCHES = (16, 64, 256)  # those that were trained with
 SHARE = 64  # of a process, where the batch grows with their number
 PAPERS_RATE = 1e-4  # where a run's configuration names none
 
+MODEL_HEADINGS = (
+    *("processes", "faces each", "iteration, ms", "model", "off by"),
+    *("averaging", "alone", "model"),
+)
+
 
 def report(measured: Measured, trained: Iterable[Result]) -> str:
     """Three Markdown tables; `trained` are those that differ in batch and learning rate."""
     parts = against_model(measured), worth(measured), quality(trained)
-    return "\n\n".join("\n".join(part) for part in parts)
+    return "\n\n".join(parts)
 
 
-def against_model(measured: Measured) -> Iterator[str]:
+def against_model(measured: Measured) -> str:
     """Each case: its quickest turn, and the model's beside it where processes share a batch."""
-    here = machine(measured)
-    yield "| processes | faces each | iteration, ms | model | off by | averaging | alone | model |"
-    yield f"|{' ---: |' * 8}"
+    here, rows = machine(measured), []
     for point in measured.points:
         found, expected = point.best.iteration, here.iteration(point.processes, point.share)
         cells = [f"{point.processes}", f"{point.share}", milliseconds(found)]
@@ -31,7 +35,8 @@ def against_model(measured: Measured) -> Iterator[str]:
             averaging = point.best.averaging, point.alone(), here.averaging(point.processes)
             cells += [milliseconds(expected), f"{expected / found - 1:+.0%}"]
             cells += map(milliseconds, averaging)
-        yield f"| {' | '.join(cells)} |"
+        rows.append(cells)
+    return markdown_table(MODEL_HEADINGS, rows, text_columns=0)
 
 
 def milliseconds(seconds: float) -> str:
@@ -39,28 +44,27 @@ def milliseconds(seconds: float) -> str:
     return f"{1e3 * seconds:,.0f}"
 
 
-def worth(measured: Measured) -> Iterator[str]:
+def worth(measured: Measured) -> str:
     """For each cluster, the most processes that have half of as many single ones' speed."""
-    batches = " | ".join(f"batch {batch}" for batch in BATCHES)
-    yield f"| worth it, up to | {batches} | {SHARE} faces each |"
-    yield f"| --- |{' ---: |' * (len(BATCHES) + 1)}"
+    batches = (f"batch {batch}" for batch in BATCHES)
+    rows = []
     for name, cluster in clusters(measured).items():
         counts = [*(cluster.worth(batch) for batch in BATCHES), cluster.worth_of_shares(SHARE)]
-        yield f"| {name} | {' | '.join(map(str, counts))} |"
+        rows.append([name, *map(str, counts)])
+    return markdown_table(["worth it, up to", *batches, f"{SHARE} faces each"], rows)
 
 
-def quality(trained: Iterable[Result]) -> Iterator[str]:
+def quality(trained: Iterable[Result]) -> str:
     """What a batch and a learning rate make of as many faces."""
-    yield "| batch | learning rate | updates | PSNR | CIEDE2000 | colour |"
-    yield "| ---: | ---: | ---: | ---: | ---: | ---: |"
+    rows = []
     for result in trained:
         rate = result.config.get("learning_rate") or PAPERS_RATE
         model = result.metrics["outputs"]["model"]
-        yield (
-            f"| {result.config['batch_size']} | {rate:g} | {result.iterations:,} "
-            f"| {model['psnr']['mean']:.2f} | {model['ciede2000']['mean']:.2f} "
-            f"| {model['colorfulness_ratio']:.2f} |"
-        )
+        cells = [f"{result.config['batch_size']}", f"{rate:g}", f"{result.iterations:,}"]
+        cells += [f"{model[key]['mean']:.2f}" for key in ("psnr", "ciede2000")]
+        rows.append([*cells, f"{model['colorfulness_ratio']:.2f}"])
+    headings = ["batch", "learning rate", "updates", "PSNR", "CIEDE2000", "colour"]
+    return markdown_table(headings, rows, text_columns=0)
 
 
 def best_psnr(trained: Iterable[Result]) -> dict[int, float]:

@@ -9,9 +9,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from colorgan.benchmarks.training.preparation import prepare_job
 from colorgan.errors import UserError
@@ -122,13 +121,8 @@ def turn_of(program: str, processes: int, job: Path, iterations: int = 1) -> Tur
     return Turn(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def document(measured: Measured) -> dict[str, Any]:
-    """All of it in plain data."""
-    return asdict(measured)
-
-
 def read_measured(path: Path) -> Measured:
-    """What `document` gave and was kept; UserError where it cannot be read."""
+    """What was kept as JSON, field by field; UserError where it cannot be read."""
     kept = read_json(path)
     try:
         points = [
