@@ -2,15 +2,14 @@
 
 import base64
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import nbformat
 import pytest
+from nbclient import NotebookClient
 
 from colorgan.files import sha256
 from colorgan.measuring import experiments, methods
@@ -18,6 +17,8 @@ from colorgan.measuring.experiments import RESULTS, read_results
 from colorgan.nets.released import released_weights
 from colorgan.training.runfolder import best_weights
 from conftest import ROOT
+
+Execute = Callable[[str, dict[str, Path]], nbformat.NotebookNode]
 
 MISSING = {
     "paper_figures": ("paper.caffemodel", "l2.caffemodel"),
@@ -78,18 +79,20 @@ def small(tmp_path_factory, run, faces: Path) -> dict[str, Path]:
     }
 
 
-def executed(name: str, folder: Path, paths: dict[str, Path]) -> nbformat.NotebookNode:
-    """Run a copy of a notebook in `folder`, a process of its own; a cell that fails fails this."""
-    shutil.copy(ROOT / f"notebooks/{name}.ipynb", folder)
-    own = {"IPYTHONDIR": str(folder), "JUPYTER_RUNTIME_DIR": str(folder)}  # nothing in the home
-    done = subprocess.run(
-        [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "--inplace",
-         f"{name}.ipynb"],
-        cwd=folder, capture_output=True, text=True, check=False,
-        env=os.environ | own | {key: str(path) for key, path in paths.items()},
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    return kept(folder / f"{name}.ipynb")
+@pytest.fixture
+def executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Execute:
+    """Runs a notebook, by its name, on the given folders; a cell that fails fails the test."""
+
+    def execute(name: str, paths: dict[str, Path]) -> nbformat.NotebookNode:
+        own = {"IPYTHONDIR": tmp_path, "JUPYTER_RUNTIME_DIR": tmp_path}  # nothing in the home
+        for key, path in (own | paths).items():
+            monkeypatch.setenv(key, str(path))
+        notebook = kept(ROOT / f"notebooks/{name}.ipynb")
+        NotebookClient(notebook, resources={"metadata": {"path": str(tmp_path)}}).execute()
+        nbformat.validate(notebook)
+        return notebook
+
+    return execute
 
 
 def kept(path: Path) -> nbformat.NotebookNode:
@@ -116,8 +119,8 @@ def words(notebook: nbformat.NotebookNode) -> str:
     )
 
 
-def test_the_papers_figures_are_those_that_make_figures_draws(small, run, tmp_path):
-    notebook = executed("paper_figures", tmp_path, small)
+def test_the_papers_figures_are_those_that_make_figures_draws(small, run, executed, tmp_path):
+    notebook = executed("paper_figures", small)
     weights = small["COLORGAN_WEIGHTS"]
     drawn = run(
         "figures", "--data", small["COLORGAN_DATA"],
@@ -131,8 +134,8 @@ def test_the_papers_figures_are_those_that_make_figures_draws(small, run, tmp_pa
     assert "other weights" not in words(notebook)
 
 
-def test_the_trainings_are_drawn_compared_and_judged(small, tmp_path):
-    notebook = executed("training_dynamics", tmp_path, small)
+def test_the_trainings_are_drawn_compared_and_judged(small, executed):
+    notebook = executed("training_dynamics", small)
     assert len(pictures(notebook)) == 5, "curves, shares, iterations, oscillation, seeds"
     text = words(notebook)
     results = read_results(small["COLORGAN_RESULTS"])
@@ -147,12 +150,12 @@ def test_the_trainings_are_drawn_compared_and_judged(small, tmp_path):
     assert verdicts["D drives what G learns", "`paper`"] in ("holds", "does not hold")
 
 
-def test_the_methods_are_those_that_the_command_measured(run, faces, tmp_path):
+def test_the_methods_are_those_that_the_command_measured(run, faces, executed, tmp_path):
     measured = tmp_path / "methods.json"
     done = run("compare-methods", "--data", faces, "--count", 3, "--out", measured)
     assert done.returncode == 0, done.stderr
     paths = {"RESULTS": tmp_path / "experiments", "WEIGHTS": ROOT / "data/weights", "DATA": faces}
-    notebook = executed("methods", tmp_path, {f"COLORGAN_{k}": path for k, path in paths.items()})
+    notebook = executed("methods", {f"COLORGAN_{k}": path for k, path in paths.items()})
     result = json.loads(measured.read_text())
     assert methods.table(result) in words(notebook)
     assert pictures(notebook)[0] == measured.with_suffix(".png").read_bytes()
@@ -160,9 +163,9 @@ def test_the_methods_are_those_that_the_command_measured(run, faces, tmp_path):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_where_nothing_is_there_a_notebook_says_so_and_ends(name, faces, tmp_path):
+def test_where_nothing_is_there_a_notebook_says_so_and_ends(name, faces, executed, tmp_path):
     nothing = dict.fromkeys(("COLORGAN_RESULTS", "COLORGAN_WEIGHTS"), tmp_path / "nothing")
-    notebook = executed(name, tmp_path, {"COLORGAN_DATA": faces, **nothing})
+    notebook = executed(name, {"COLORGAN_DATA": faces, **nothing})
     assert pictures(notebook) == []
     for what in MISSING[name]:
         assert len(re.findall(rf"^{re.escape(what)}: no", words(notebook), re.MULTILINE)) == 1
