@@ -31,9 +31,9 @@ CURVE_PANELS = (
         "Adversarial losses",
         False,
         (
-            ("adversarial", "G, for generated faces", BLUE),
-            ("d_real", "D, for real faces", GREEN),
-            ("d_fake", "D, for generated faces", ORANGE),
+            ("adversarial", "G, generated", BLUE),
+            ("d_real", "D, real", GREEN),
+            ("d_fake", "D, generated", ORANGE),
         ),
     ),
     (
@@ -92,6 +92,8 @@ def curves_figure(records: list[dict], l2_records: list[dict] | None = None) -> 
                 axes.yaxis.set_minor_formatter(PlainLogFormatter())
             if title.startswith("Mean score") and _are_probabilities(axes):
                 axes.set_ylim(0, 1)
+            if len(axes.lines) > 1:
+                _add_legend(axes)
             if position > len(panels) - columns:
                 axes.set_xlabel("iteration")
         return drawn(figure)
@@ -104,11 +106,12 @@ def _lay_out(figure: Figure) -> None:
     than all else in a short run.
     """
     width, height = figure.get_size_inches()
-    left, right, bottom, top = 0.6, 0.1, 0.45, 0.3
-    panel = PANEL_INCHES - bottom - top
+    left, between, right, bottom, top = 0.6, 0.85, 0.25, 0.45, 0.3
+    across = (width - left - between - right) / 2
+    down = PANEL_INCHES - bottom - top
     figure.subplots_adjust(
-        left=left / width, right=1 - right / width, wspace=0.15,
-        bottom=bottom / height, top=1 - top / height, hspace=(bottom + top) / panel,
+        left=left / width, right=1 - right / width, wspace=between / across,
+        bottom=bottom / height, top=1 - top / height, hspace=(bottom + top) / down,
     )  # fmt: skip
 
 
@@ -148,8 +151,14 @@ def _draw_panel(
                 marker="." if len(points) < 40 else None,
                 markersize=4,
             )
-    if len(axes.lines) > 1:
-        axes.legend(fontsize=8)
+
+
+def _add_legend(axes: Axes) -> None:
+    """Add a legend in one row, and room for it above the lines, which it would hide."""
+    scale = axes.yaxis.get_transform()
+    low, high = scale.transform(axes.get_ylim())
+    axes.set_ylim(top=scale.inverted().transform(high + 0.22 * (high - low)))
+    axes.legend(fontsize=8, loc="upper right", ncols=len(axes.lines), handlelength=1.5)
 
 
 def _is_shared(key: str) -> bool:
