@@ -12,8 +12,8 @@ cd "$root"
 bash tools/setup.sh
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
-# One process more than there are cores: some tests wait, for a signal or a server.
-processes=$(($(nproc) < 4 ? $(nproc) + 1 : 4)) # nproc goes by OMP_NUM_THREADS, too
+# Two processes more than there are cores: many tests wait, for a signal, a server or a browser.
+processes=$(($(nproc) < 4 ? $(nproc) + 2 : 6)) # nproc goes by OMP_NUM_THREADS, too
 # Files of tests run side by side, each in one process, so each process computes with one thread.
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 export OMP_WAIT_POLICY=passive # those that use several must not spin on the other processes' cores
