@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: a wheel carries nets, solvers and weights inside the package.
+"""What pyproject.toml cannot say: a wheel carries nets, solvers and weights inside it.
 
 In a clone they lie at the top, where the paper's Caffe set-up has them; colorgan.places finds them
 in either place.
@@ -10,7 +10,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-CARRIED = ("prototxt/*.prototxt", "solvers/*.prototxt", "data/weights/*")
+CARRIED = ("prototxt/*.prototxt", "solvers/*.prototxt", "data/weights/*", "data/hands/*")
 
 
 class BuildWithNets(build_py):

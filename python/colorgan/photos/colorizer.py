@@ -14,9 +14,11 @@ import numpy as np
 from colorgan.faces.alignment import cut_face, face_similarity, scale_of, smallest_first
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.detector import FaceDetector
+from colorgan.faces.hand_detector import HandDetector
 from colorgan.files import sha256
 from colorgan.luminance import chroma_of, eight_bits, stretched, with_chroma
 from colorgan.nets.generators import BEST_WEIGHTS, open_generator
+from colorgan.photos.hands import hand_layer, skin_tone
 from colorgan.photos.heads import head_layer, oval_layer
 from colorgan.photos.hints import Hints
 from colorgan.photos.painting import LONGEST, Layer, paint, photo_layer
@@ -43,7 +45,7 @@ class Colorizer:
         """
         self._weights = weights or BEST_WEIGHTS
         self._generator = open_generator(self._weights, device)
-        self._detector = FaceDetector()
+        self._detector, self._hand_detector = FaceDetector(), HandDetector()
 
     def identity(self) -> str:
         """What tells colours that are the same to the bit from others: weights, what runs them."""
@@ -170,6 +172,18 @@ class Colorizer:
                 layer = head_layer(seen, chroma[at], here, others)
             layers.append(replace(layer, opacity=layer.opacity * np.float32(strengths[at])))
         return layers
+
+    def hand_layers(self, gray: np.ndarray, faces: np.ndarray, chroma: np.ndarray) -> list[Layer]:
+        """What lies over the layers of faces: the hands that are seen, in their skin's tone.
+
+        Not over what G gives to a whole photo, where that makes no error less (measured).
+        """
+        seen = eight_bits(gray)
+        similarities = [face_similarity(face) for face in faces]
+        return [
+            hand_layer(seen, hand.points, skin_tone(chroma[hand.face]), similarities)
+            for hand in self._hand_detector.detect(seen, faces)
+        ]
 
     def predict_aligned(self, faces: np.ndarray) -> np.ndarray:
         """Cb and Cr of faces in the paper's format, `(n, 64, 64)`: float32 `(n, 2, 64, 64)`."""

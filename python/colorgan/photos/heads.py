@@ -95,6 +95,18 @@ def faces_in(
     return numbers
 
 
+def in_heads(points: np.ndarray, similarities: Sequence[np.ndarray]) -> np.ndarray:
+    """Which points `(h, w, 2)` of a photo surely are in the heads of these faces: bool `(h, w)`."""
+    inside = np.zeros(points.shape[:2], bool)
+    first, last = points.min(axis=(0, 1)), points.max(axis=(0, 1))
+    for similarity in similarities:
+        center = transformed(np.array(CENTER), similarity)
+        apart = np.hypot(*(center - np.clip(center, first, last)))
+        if apart < (NECK_END - CENTER[1]) * scale_of(similarity):  # crowds have thousands of pairs
+            inside |= _in_oval(transformed(points, cv2.invertAffineTransform(similarity)))
+    return inside
+
+
 def _in_view(chroma: np.ndarray, side: int) -> np.ndarray:
     """Chroma `(2, h, w)` of a crop as the view has it, `(side, side, 2)`: beyond, its border."""
     to_view = np.diag(np.divide(CROP_SIDE, chroma.shape[:0:-1]))
@@ -122,12 +134,7 @@ def _surely(
     # In a photo that is cut close to the head, its upper corners are the wall behind it.
     above = within & (in_crop[..., 1] < BROW)
     beyond |= above & (distance > 0.92 * distance[above].max(initial=0))
-    middle = transformed(np.full(2, SIDE / 2), to_photo)
-    for other in others:
-        apart = np.hypot(*(transformed(np.array(CENTER), other) - middle))
-        if apart > max(RADII) * scale_of(other) + SIDE * scale_of(to_photo):
-            continue  # a crowd has thousands of pairs of faces
-        beyond |= _in_oval(transformed(in_photo, cv2.invertAffineTransform(other)))
+    beyond |= in_heads(in_photo, others)
     x, y = np.moveaxis(in_crop, -1, 0)
     down, aside = ((y, np.abs(x - CENTER[0])) - np.reshape(SHOULDERS, (2, 1, 1))) / 20
     shoulders = np.clip(down, 0, 1) * np.clip(aside, 0, 1)

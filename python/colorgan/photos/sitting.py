@@ -20,7 +20,7 @@ class Sitting:
     """Colours one gray photo, as often as a person says something new about it.
 
     Outside of faces lies the chroma of a reference or, with `whole`, of the net; above it that of
-    the faces; and above both the strokes, as far as they reach.
+    the faces and their hands; and above both the strokes, as far as they reach.
     """
 
     def __init__(self, colorizer: "Colorizer", gray: np.ndarray) -> None:
@@ -52,10 +52,12 @@ class Sitting:
         elif reference is not None:
             faces = self._face_layers()
             chroma = reference.chroma_for(self.gray, self.faces, faces)
-            self._layers = [photo_layer(self.gray, chroma, finer=1), *faces]
-        else:
-            frame = self._colorizer.predict_frame(self.gray, self.faces) if whole else None
+            self._layers = [photo_layer(self.gray, chroma, finer=1), *faces, *self._hand_layers]
+        elif whole:
+            frame = self._colorizer.predict_frame(self.gray, self.faces)
             self._layers = self._face_layers(frame)
+        else:
+            self._layers = [*self._face_layers(), *self._hand_layers]
         self._below = (whole, reference)
         self._painted = None
 
@@ -89,6 +91,10 @@ class Sitting:
 
     def _face_layers(self, frame: np.ndarray | None = None) -> list[Layer]:
         return self._colorizer.layers(self.gray, self.faces, self._chroma, frame=frame)
+
+    @cached_property
+    def _hand_layers(self) -> list[Layer]:
+        return self._colorizer.hand_layers(self.gray, self.faces, self._chroma)
 
     @cached_property
     def _chroma(self) -> np.ndarray:
