@@ -313,6 +313,26 @@ def test_a_run_may_have_another_learning_rate_and_keeps_it(faces: Path, tmp_path
     assert_refused(refused, "has learning_rate 0.0004, not 0.0001")
 
 
+def test_a_run_begins_with_the_weights_given_and_a_resumed_one_with_its_own(
+    paper_run: Path, faces: Path, tmp_path: Path
+) -> None:
+    trained, out = paper_run / "snapshots/best/generator.caffemodel", tmp_path / "run"
+    words = ("--mode", "l2", "--init-weights", trained, "--learning-rate", 1e-12, *QUICK)
+    done = train("--data", faces, "--out", out, "--iterations", 1, *words)
+    assert done.returncode == 0, done.stderr
+    wrong = ("--resume", "--init-weights", ROOT / "data/weights/best.caffemodel")
+    assert_refused(train("--out", out, *wrong), "has init_weights")
+    done = train("--out", out, "--resume", "--iterations", 2, *words)
+    assert done.returncode == 0, done.stderr
+    begun = {layer.name: layer for layer in read_weights(trained).layer}
+    for iteration in (1, 2):
+        snapshot = out / f"snapshots/iter_{iteration:08d}/generator.caffemodel"
+        for layer in read_weights(snapshot).layer:
+            if layer.type == "Convolution":
+                expected = begun[layer.name].blobs[0].data
+                np.testing.assert_allclose(layer.blobs[0].data, expected, atol=1e-6)
+
+
 def test_d_may_be_another_and_a_resumed_run_keeps_it(faces: Path, tmp_path: Path) -> None:
     conditional = ROOT / "prototxt/discriminator_conditional.prototxt"
     solver = ROOT / "solvers/discriminator_patch_solver.prototxt"
@@ -457,6 +477,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", faces, *new, "--weight-clip", "0"), "not a positive number"),
         (("--data", faces, *new, "--average", "1"), "not between 0 and 1"),
         (("--data", faces, *new, "--generator-solver", SMALL), "not a Caffe prototxt"),
+        (("--data", faces, *new, "--init-weights", broken), "broken.prototxt: not a .caffemodel"),
     ]
     for words, complaint in cases:
         assert_refused(train(*words), complaint)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.nets.deployed import DeployedGenerator, generate, read_weights
+from colorgan.nets.deployed import DeployedGenerator, begin_with, generate, read_weights
 from colorgan.nets.prototxt import (
     DISCRIMINATOR_PROTOTXT,
 )
@@ -98,3 +98,34 @@ def test_weights_that_do_not_fit_their_layers_are_refused(tmp_path: Path, damage
     path.write_bytes(weights.SerializeToString())
     with pytest.raises(UserError, match="layer conv2"):
         DeployedGenerator(path)
+
+
+def test_a_net_begins_with_the_layers_that_it_shares_and_keeps_its_others(tmp_path: Path) -> None:
+    caffe = load_caffe()
+    path = save_trained(tmp_path)
+    weights = read_weights(path)
+    conv5 = next(layer for layer in weights.layer if layer.name == "conv5")
+    conv5.name = "another"
+    path.write_bytes(weights.SerializeToString())
+    net = caffe.Net(str(ROOT / "prototxt/generator_small.prototxt"), caffe.TRAIN)
+    own = net.params["conv5"][0].data.copy()
+    begin_with(net, path)
+    stored = {layer.name: layer for layer in weights.layer}
+    for name in net.params.keys() - {"conv5"}:
+        first = stored[name].blobs[0]
+        np.testing.assert_array_equal(net.params[name][0].data.ravel(), np.float32(first.data))
+    np.testing.assert_array_equal(net.params["conv5"][0].data, own)
+
+
+def test_a_net_does_not_begin_with_weights_that_do_not_fit_it(tmp_path: Path) -> None:
+    caffe = load_caffe()
+    path = save_trained(tmp_path)
+    paper = caffe.Net(str(ROOT / "prototxt/generator.prototxt"), caffe.TRAIN)
+    with pytest.raises(UserError, match="layer conv1 has"):
+        begin_with(paper, path)
+    weights = read_weights(path)
+    for layer in weights.layer:
+        layer.name = f"other {layer.name}"
+    path.write_bytes(weights.SerializeToString())
+    with pytest.raises(UserError, match="no layer of the generator's"):
+        begin_with(paper, path)

@@ -52,6 +52,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="solver of D (solvers/discriminator_solver.prototxt; wgan: critic_solver)",
     )
     add(
+        "--init-weights",
+        metavar="CAFFEMODEL",
+        help="trained weights that G begins with, of each layer that is in both by name (none)",
+    )
+    add(
         "--lambda",
         dest="adversarial_weight",
         type=positive_float,
@@ -166,10 +171,11 @@ def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> Traini
             raise UserError("--data is missing: the folder that colorgan build-lmdb wrote")
         return configure(given)
     config = TrainingConfig(**run.read_config())
+    for file in ("generator_solver", "discriminator_solver", "init_weights"):
+        if file in given:
+            given[file] = project_path(Path(given[file]))
     for name in ("generator", "discriminator"):
-        solver, net = f"{name}_solver", given.pop(name, None)
-        if solver in given:
-            given[solver] = project_path(Path(given[solver]))
+        net = given.pop(name, None)
         if net and not trains(config, run, name, Path(net)):
             raise UserError(f"{run.path}: has another {name} than {net}")
     for name, value in given.items():
@@ -207,8 +213,7 @@ def run(options: Namespace) -> int:
     if not resume:
         processes.first(lambda: write_prototxts(config, folder))
     trainer = Trainer(config, folder, train, test)
-    if resume:
-        trainer.resume()
+    trainer.resume() if resume else trainer.begin()
     processes.first(lambda: folder.write_config(asdict(config)))
     code = trainer.train()
     processes.first(lambda: tell(trainer, profile))

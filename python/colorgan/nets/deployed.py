@@ -4,6 +4,7 @@ Caffe ends the process when weights do not fit, so they are checked here first.
 """
 
 import tempfile
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -38,8 +39,28 @@ def read_weights(path: Path) -> Message:
 
 def check_weights(net, weights: Message, path: Path) -> None:
     """UserError unless `weights` (read from `path`) has each of the net's parameters, finite."""
+    _check_layers(net.params, weights, path)
+
+
+def begin_with(net, path: Path) -> None:
+    """Give each layer of a net the weights that a .caffemodel file has under its name.
+
+    Layers that only one of the two has stay as they are. UserError where they share none, or a
+    shared one has another shape or non-finite weights.
+    """
+    weights = read_weights(path)
+    stored = {layer.name for layer in weights.layer if layer.blobs}
+    shared = {name: blobs for name, blobs in net.params.items() if name in stored}
+    if not shared:
+        raise UserError(f"{path}: has no layer of the generator's; give weights of one like it")
+    _check_layers(shared, weights, path)
+    net.copy_from(str(path))
+
+
+def _check_layers(params: Mapping, weights: Message, path: Path) -> None:
+    """UserError unless `weights` has the parameters of each layer in `params`, finite."""
     stored = {layer.name: layer.blobs for layer in weights.layer if layer.blobs}
-    for name, blobs in net.params.items():
+    for name, blobs in params.items():
         shapes = [tuple(blob.shape) for blob in blobs]
         given = [tuple(blob.shape.dim) for blob in stored.get(name, ())]
         if given != shapes:

@@ -41,6 +41,8 @@ class TrainingConfig:
         generator: the prototxt file of G when the run began; the run has its own copy.
         generator_solver: likewise, of G's solver; the paper's Adam, or RMSProp in mode "wgan".
         discriminator, discriminator_solver: likewise, of D or the critic; None in mode "l2".
+        init_weights: a .caffemodel whose weights G begins with wherever a layer has its name; None
+            for what the prototxt says, as in the paper.
         batch_size: faces an iteration; assumed 64, in the prototxt.
         iterations: updates of G (and of D); assumed 20,000, in the solver.
         adversarial_weight: lambda of (3) and (4); 100 in the paper and in the prototxt of its D;
@@ -74,6 +76,7 @@ class TrainingConfig:
     generator_solver: str = project_path(PAPERS_SOLVERS["generator"])
     discriminator: str | None = None
     discriminator_solver: str | None = None
+    init_weights: str | None = None
     n_critic: int | None = None
     weight_clip: float | None = None
     learning_rate: float | None = None
@@ -108,6 +111,8 @@ def configure(given: dict[str, Any]) -> TrainingConfig:
         "generator": project_path(generator),
         "generator_solver": project_path(solver),
     }
+    if "init_weights" in given:
+        files["init_weights"] = project_path(Path(given["init_weights"]))
     if mode.discriminator:
         discriminator = Path(given.get("discriminator", mode.discriminator))
         stated["adversarial_weight"] = adversarial_weight(

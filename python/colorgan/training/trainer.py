@@ -16,8 +16,10 @@ from colorgan.measuring.figures.canvas import save_png
 from colorgan.measuring.figures.curves import training_curves
 from colorgan.measuring.log import read_log
 from colorgan.measuring.skin import with_darkest_skin
+from colorgan.nets.deployed import begin_with
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import PhaseTimes
+from colorgan.places import ROOT
 from colorgan.processes import all_processes
 from colorgan.training.averaging import WeightAverage
 from colorgan.training.config import TrainingConfig
@@ -70,13 +72,20 @@ class Trainer:
         self.iteration = self._logged_iteration = 0
         self.best_psnr = -math.inf
 
+    def begin(self) -> None:
+        """Give G the weights that the run is to begin with; UserError where they do not fit."""
+        if self.config.init_weights:
+            begin_with(self.training.generator.net, ROOT / self.config.init_weights)
+
     def resume(self) -> None:
         """Go on from the run's last snapshot, bit for bit as if it had never stopped.
 
         But for a net with Dropout, which begins anew with its random numbers.
         """
         snapshot = self.processes.first(self.run.last_snapshot)
-        if snapshot:  # a run that ended before its first one begins again
+        if snapshot is None:  # a run that ended before its first one begins again
+            self.begin()
+        else:
             for player in self.training.players:
                 player.restore(snapshot.path)
             if self.average:
