@@ -73,6 +73,7 @@ COMMANDS = (
     Command("show-photos", "draw two portraits: gray, coloured, original"),
     Command("measure-detection", "measure how reliably faces are found"),
     Command("measure-palette", "take the page's palette from training faces"),
+    Command("measure-resolution", "measure colours where photos show faces large"),
     Command("bench-train", "measure how fast training is"),
     Command("bench-colorize", "measure how fast colouring is"),
     Command("bench-methods", "measure what the learned methods cost"),

@@ -179,11 +179,15 @@ def _measured(outputs: np.ndarray, real: np.ndarray) -> dict[str, np.ndarray]:
     }
 
 
-def color_edges(bgr: np.ndarray) -> np.ndarray:
-    """Where the chroma of a picture, uint8 BGR `(3, h, w)`, is steepest: bool `(h, w)`."""
+def color_edges(bgr: np.ndarray, within: np.ndarray | None = None) -> np.ndarray:
+    """Where the chroma of a picture, uint8 BGR `(3, h, w)`, is steepest: bool `(h, w)`.
+
+    Only pixels `within`, bool `(h, w)`, are looked at, or all of them.
+    """
     chroma = chroma_of(in_unit_range(bgr)[np.newaxis])[0]
     steepness = np.square(np.gradient(chroma, axis=(1, 2))).sum(axis=(0, 1))
-    return steepness >= np.quantile(steepness, 1 - EDGE_SHARE)
+    looked_at = np.ones_like(steepness, bool) if within is None else within
+    return looked_at & (steepness >= np.quantile(steepness[looked_at], 1 - EDGE_SHARE))
 
 
 def worth(rows: list[dict], key: str) -> float | None:
