@@ -17,6 +17,7 @@ TRAINED_ON = {
     "generator_larsson": (f"5 x {LOSS_NAMES['hue']}", LOSS_NAMES["chroma"]),
     "generator_pix2pix": (f"200 x {LOSS_NAMES['l1']}",),
     "generator_unet": (LOSS_NAMES["Reduction"],),
+    "generator_unet128": (LOSS_NAMES["Reduction"],),
     "generator_zhang": (LOSS_NAMES["classes"],),
 }
 

@@ -12,6 +12,7 @@ from colorgan.faces.database import Face, FaceDatabase, FaceWriter
 from colorgan.faces.drawn.portrait import draw_face
 from colorgan.measuring.resolution import Photo, Way, measured, painted, photos, table
 from colorgan.nets.generators import BEST_WEIGHTS
+from conftest import ROOT
 
 COUNT = 3
 
@@ -93,3 +94,9 @@ def test_faces_that_are_no_whole_crops_are_refused(run, faces: Path, tmp_path: P
     done = run("measure-resolution", *words)
     assert done.returncode == 2
     assert "faces of 64 pixels" in done.stderr.splitlines()[-1]
+
+
+def test_the_table_in_the_docs_is_that_of_the_kept_result() -> None:
+    result = json.loads((ROOT / "data/results/resolution.json").read_text())
+    assert result["faces"] == 1000
+    assert table(result["rows"]) in (ROOT / "docs/results.md").read_text()

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.nets.deployed import generate
+from colorgan.nets.deployed import begin_with, generate
+from colorgan.nets.generators import BEST_WEIGHTS
 from colorgan.nets.prototxt import (
     ADVERSARIAL_BLOB,
     BLOBS,
@@ -246,6 +247,7 @@ CHROMA_LAYERS = {
     "generator_cheng": "chroma",
     "generator_chroma": "conv8",
     "generator_unet": "tenths",
+    "generator_unet128": "tenths0",
 }
 
 
@@ -265,6 +267,22 @@ def test_generators_of_chroma_keep_the_inputs_luminance_whatever_they_have_learn
     blue, green, red = np.moveaxis(generate(net, gray), 1, 0)
     assert np.abs(red - blue).max() > 0.1
     np.testing.assert_allclose(0.114 * blue + 0.587 * green + 0.299 * red, gray / 255, atol=1e-5)
+
+
+def test_the_unet_of_128_begins_with_what_the_unet_makes_of_half_the_size(tmp_path: Path) -> None:
+    nets = []
+    for stem in ("generator_unet", "generator_unet128"):
+        deploy = tmp_path / f"{stem}.prototxt"
+        write_prototxt(deploy, deploy_form(read_net(PROTOTXT / f"{stem}.prototxt")), "for a test")
+        nets.append(load_caffe().Net(str(deploy), load_caffe().TEST))
+        begin_with(nets[-1], BEST_WEIGHTS)
+    unet, larger = nets
+    for added in ("finer", "tenths0"):  # small at first
+        larger.params[added][0].data[...] = 0
+    gray = np.random.default_rng(2).integers(0, 256, (2, 64, 64), np.uint8)
+    expected = generate(unet, gray).repeat(2, axis=2).repeat(2, axis=3)
+    found = generate(larger, gray.repeat(2, axis=1).repeat(2, axis=2))
+    np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("stem", DEPLOYED)
