@@ -50,6 +50,15 @@ def test_an_unknown_experiment_is_refused_in_one_line(run: Run) -> None:
     assert done.stderr.strip().startswith("colorgan bench-methods: error: papre: no such")
 
 
+def test_faces_of_another_size_than_a_net_takes_are_refused_in_one_line(
+    run: Run, faces: Path
+) -> None:
+    done = run("bench-methods", "unet128", "--data", faces)
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert "faces of 64 pixels" in line and "build the LMDB with --size 128" in line
+
+
 def test_an_option_that_training_does_not_know_is_refused_in_one_line(
     run: Run, faces: Path, tmp_path: Path
 ) -> None:

@@ -17,7 +17,8 @@ from colorgan.measuring.markdown import markdown_table
 from colorgan.nets.deployed import generate, to_uint8
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import timed
-from colorgan.training.config import TrainingConfig
+from colorgan.places import ROOT
+from colorgan.training.config import TrainingConfig, check_size
 from colorgan.training.modes import MODES
 from colorgan.training.run_nets import place_solver, write_prototxts
 from colorgan.training.runfolder import RunFolder
@@ -39,6 +40,7 @@ class Method:
     """One method's nets and solvers, ready to train and to colour."""
 
     def __init__(self, config: TrainingConfig, folder: Path, faces: FaceDatabase) -> None:
+        check_size(faces, ROOT / config.generator)
         run = RunFolder(folder)
         write_prototxts(config, run)
         solvers = [place_solver(config, run, name) for name in MODES[config.mode].solvers]

@@ -144,11 +144,16 @@ def open_faces(config: TrainingConfig, generator: Path) -> tuple[FaceDatabase, F
     if checksum_of_faces(data) != config.faces:
         raise UserError(f"{data}: not the faces that this run was begun with; choose another --out")
     train, test = (FaceDatabase(data / f"{split}_lmdb") for split in ("train", "test"))
-    side = face_size_of(read_net(generator))
     for database in (train, test):
-        if database.size != side:
-            raise UserError(
-                f"{database.path}: faces of {database.size} pixels, but {generator} takes "
-                f"{side}; build the LMDB with --size {side}"
-            )
+        check_size(database, generator)
     return train, test
+
+
+def check_size(database: FaceDatabase, generator: Path) -> None:
+    """UserError unless the faces are as large as the net of a generator's prototxt takes them."""
+    side = face_size_of(read_net(generator))
+    if database.size != side:
+        raise UserError(
+            f"{database.path}: faces of {database.size} pixels, but {generator} takes "
+            f"{side}; build the LMDB with --size {side}"
+        )
