@@ -110,3 +110,24 @@ def test_a_map_beside_the_photo_still_has_a_pixel() -> None:
     first, last = bounds(similarity(0, 1, 1000, -900), CROP, (400, 400))
     assert (last - first == 1).all()
     assert (first >= 0).all() and (last <= (400, 300)).all()
+
+
+@pytest.mark.parametrize(
+    "columns, left, scale", [(30, 0, 7.3), (12, 9, 7.3), (5, 3, 1.0), (1, 0, 4)]
+)
+def test_maps_that_are_only_enlarged_are_interpolated_exactly(
+    columns: int, left: int, scale: float
+) -> None:
+    maps = np.random.default_rng(1).random((20, columns, 4)).astype(np.float32)
+    place = np.array([[scale, 0, left * scale], [0, 5.5, 11.25]])
+    first = np.array([int(left * scale) + 1, 20])
+    last = np.array([int((left + columns) * scale), 100])
+    x, y = (
+        (np.arange(first[axis], last[axis]) + 0.5 - place[axis, 2]) / place[axis, axis] - 0.5
+        for axis in (0, 1)
+    )
+    rows = np.apply_along_axis(lambda line: np.interp(y, np.arange(20), line), 0, maps)
+    exact = np.apply_along_axis(lambda line: np.interp(x, np.arange(columns), line), 1, rows)
+    np.testing.assert_allclose(spread(maps, place, first, last), exact, atol=1e-6)
+    alone = spread(np.ascontiguousarray(maps[..., 1]), place, first, last)
+    np.testing.assert_allclose(alone, exact[..., 1], atol=1e-6)

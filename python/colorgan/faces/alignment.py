@@ -5,6 +5,7 @@ similarity is float64 `(2, 3)` and takes points of CelebA's crop to points of th
 the square of 178 x 178 pixels that training made its faces of.
 """
 
+import math
 from collections.abc import Sequence
 
 import cv2
@@ -95,8 +96,36 @@ def spread(
     Returns `(rows, columns)` or `(rows, columns, c)` for the pixels from `first` to before `last`;
     beyond the maps their border is repeated.
     """
+    (across, turn, left), (also_turn, down, top) = similarity.tolist()
+    before = round(left / across) if across else 0
+    # What goes on as a grid from the photo's corner is stretched, in a tenth of the warp's time.
+    if turn == also_turn == 0 and min(across, down) >= 1 and abs(before * across - left) < 1e-6:
+        y = (np.arange(first[1], last[1]) + 0.5 - top) / down - 0.5
+        return _stretched_aside(_rows_at(maps, y), across, before, first[0], last[0])
     here = similarity - np.c_[np.zeros((2, 2)), first]
     size = (last - first).tolist()
     return cv2.warpAffine(
         maps, of_pixels(here), size, flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE
     )
+
+
+def _rows_at(maps: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Rows of maps, float32, in between those they have, whose numbers count from 0."""
+    y = y.clip(0, len(maps) - 1)
+    above = y.astype(int)
+    share = (y - above).astype(np.float32).reshape(-1, *[1] * (maps.ndim - 1))
+    upper = maps[above]
+    return upper + share * (maps[np.minimum(above + 1, len(maps) - 1)] - upper)
+
+
+def _stretched_aside(
+    maps: np.ndarray, scale: float, before: int, first: int, last: int
+) -> np.ndarray:
+    """Columns from `first` to before `last` of maps that are made wider by `scale`.
+
+    Before their own first column, `before` copies of it are put: the stretched ones begin there.
+    """
+    beyond = max(0, math.ceil(last / scale) + 2 - before - maps.shape[1])
+    wide = cv2.copyMakeBorder(maps, 0, 0, before, beyond, cv2.BORDER_REPLICATE)
+    enough = wide[:, : math.ceil(last / scale) + 2]
+    return cv2.resize(enough, None, fx=scale, fy=1, interpolation=cv2.INTER_LINEAR)[:, first:last]

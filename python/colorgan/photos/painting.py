@@ -27,7 +27,9 @@ WINDOW, EPSILON = 13, 1e-3
 LONGEST = 8192
 """Pixels a side of what is laid over photos, at most: OpenCV warps images of less than 32,768."""
 
-_TILE = 512  # pixels painted at a time, each way: keeps a dozen maps of them in a core's cache
+# Pixels painted at a time: so few that a dozen maps of them stay in a core's cache; and wide, as
+# `spread` is quickest along rows.
+_TILE_WIDTH, _TILE_HEIGHT = 2048, 128
 
 
 @dataclass(frozen=True)
@@ -118,45 +120,66 @@ def paint(gray: np.ndarray, layers: Sequence[Layer], below: np.ndarray | None = 
     `below` is the photo as all layers but the last have coloured it; painting then takes no longer
     than that one does.
     """
-    colored = cv2.merge([gray, gray, gray]) if below is None else below.copy()
+    colored = np.empty((*gray.shape, 3), gray.dtype)
     placed = [
         (layer, *bounds(layer.similarity, layer.opacity.shape, gray.shape)) for layer in layers
     ]
     height, width = gray.shape
 
     def paint_tile(corner: tuple[int, int]) -> None:
-        begin, end = np.array(corner), np.minimum(np.add(corner, _TILE), (width, height))
-        here = [
-            (layer, np.maximum(first, begin), np.minimum(last, end))
-            for layer, first, last in placed
-        ]
-        seen = [_is_seen(*part) for part in here]
-        here = [part for part, is_seen in zip(here, seen, strict=True) if is_seen]
-        if here and (below is None or seen[-1]):
-            _paint_tile(gray, colored, here)
+        begin = np.array(corner)
+        end = np.minimum(begin + (_TILE_WIDTH, _TILE_HEIGHT), (width, height))
+        tile = slice(begin[1], end[1]), slice(begin[0], end[0])
+        colored[tile] = cv2.merge([gray[tile]] * 3) if below is None else below[tile]
+        new = placed if below is None else placed[-1:]
+        seen = [part for one in new if (part := _seen(*_overlap(*one, begin, end))) is not None]
+        if seen:
+            first, last = np.min(seen, axis=0)[0], np.max(seen, axis=0)[1]
+            _paint_window(gray, colored, [_overlap(*one, first, last) for one in placed])
 
     # NumPy and OpenCV let other threads run, and each tile is a part of its own.
     with ThreadPoolExecutor(cv2.getNumThreads()) as pool:
-        corners = product(range(0, width, _TILE), range(0, height, _TILE))
+        corners = product(range(0, width, _TILE_WIDTH), range(0, height, _TILE_HEIGHT))
         deque(pool.map(paint_tile, corners), maxlen=0)
     return colored
 
 
-def _is_seen(layer: Layer, first: np.ndarray, last: np.ndarray) -> bool:
-    """Whether a layer is opaque anywhere from its first to before its last x and y."""
+_Part = tuple[Layer, np.ndarray, np.ndarray]
+"""What a layer covers of a photo: from its first to before its last x and y, int `(2,)` each."""
+
+
+def _overlap(
+    layer: Layer, first: np.ndarray, last: np.ndarray, begin: np.ndarray, end: np.ndarray
+) -> _Part:
+    """Of that, what lies from `begin` to before `end`: nothing, if the last is before the first."""
+    return layer, np.maximum(first, begin), np.minimum(last, end)
+
+
+def _seen(
+    layer: Layer, first: np.ndarray, last: np.ndarray
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """The first and past-last x and y between which a part of a layer is opaque, if anywhere."""
     if not (first < last).all():
-        return False
+        return None
     corners = np.float64([first, (first[0], last[1]), (last[0], first[1]), last])
     placed = transformed(corners, cv2.invertAffineTransform(np.float64(layer.similarity)))
     left, top = np.maximum(np.floor(placed.min(axis=0)).astype(int) - 1, 0)
     right, bottom = np.ceil(placed.max(axis=0)).astype(int) + 1
-    return bool(layer.opacity[top:bottom, left:right].any())
+    opaque = layer.opacity[top:bottom, left:right]
+    rows, columns = (np.flatnonzero(opaque.any(axis=axis)) for axis in (1, 0))
+    if not rows.size:
+        return None
+    # Between two pixels of the layer there is some of either.
+    from_opaque = np.array([[1, 0, left + columns[0] - 1], [0, 1, top + rows[0] - 1], [0, 0, 1]])
+    shape = int(np.ptp(rows)) + 3, int(np.ptp(columns)) + 3
+    begin, end = bounds(layer.similarity @ from_opaque, shape, (last[1], last[0]))
+    begin = np.maximum(begin, first)
+    return (begin, end) if (begin < end).all() else None
 
 
-def _paint_tile(
-    gray: np.ndarray, colored: np.ndarray, parts: list[tuple[Layer, np.ndarray, np.ndarray]]
-) -> None:
-    """Colour what the parts of layers cover, each from its first to before its last x and y."""
+def _paint_window(gray: np.ndarray, colored: np.ndarray, parts: list[_Part]) -> None:
+    """Colour what the parts of layers cover."""
+    parts = [part for part in parts if (part[1] < part[2]).all()]
     left, top = np.min([first for _, first, _ in parts], axis=0)
     right, bottom = np.max([last for _, _, last in parts], axis=0)
     window = slice(top, bottom), slice(left, right)
