@@ -25,6 +25,7 @@ GRID = 135  # pixels a side at which edges are looked for
 SURE, NEAR, FAR = 0.1, 0.25, 0.5  # from the bones: surely hand, not surely, surely not
 ARM, BEND = 2.6, 55  # how far down the forearm goes, and by how many degrees aside
 LEAK, ARM_LEAK = 1e-2, 3e-4  # how much is drawn to "not hand": at FAR, at the forearm's end
+SLEEVE = 0.4  # of palm and thumb, from the wrist on: it may lie below a sleeve
 ODD = 2.5  # median deviations of luminance from a hand's: what is further off lies before it
 FAINT, STRONG = 0.2, 0.6  # less hand than this is none, and more is all
 
@@ -92,15 +93,22 @@ def _surely(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
     `points` are the hand's in the view.
     """
-    free = np.full((GRID, GRID), 255, np.uint8)
-    placed = np.rint((points - 0.5) * 2**_FRACTION).astype(np.int32)
-    cv2.polylines(free, [placed[finger] for finger in _FINGERS], False, 0, shift=_FRACTION)
-    cv2.fillPoly(free, [placed[_PALM]], 0, shift=_FRACTION)
-    distance = cv2.distanceTransform(free, cv2.DIST_L2, 5) * (SIDE / GRID)
+    bare = points.copy()
+    bare[[0, 1]] += SLEEVE * (points[[9, 2]] - points[[0, 1]])
+    distance = _distance(points)
     aside, down = np.moveaxis(_pixels() * (SIDE / GRID) - (SIDE / 2, SIDE * WRIST), -1, 0)
     along = np.hypot(aside, down)
     is_arm = (np.abs(np.arctan2(aside, down)) < np.radians(BEND)) & (along < ARM)
     beyond = (distance > FAR) & ~is_arm
     outward = np.clip((distance - NEAR) / (FAR - NEAR), 0, 1) ** 2
     leak = np.where(is_arm, ARM_LEAK * (along / ARM) ** 2, LEAK * outward)
-    return distance < SURE, beyond, leak
+    return _distance(bare) < SURE, beyond, leak
+
+
+def _distance(points: np.ndarray) -> np.ndarray:
+    """How far the view's pixels are from a hand's bones, in palms: `(GRID, GRID)`."""
+    free = np.full((GRID, GRID), 255, np.uint8)
+    placed = np.rint((points - 0.5) * 2**_FRACTION).astype(np.int32)
+    cv2.polylines(free, [placed[finger] for finger in _FINGERS], False, 0, shift=_FRACTION)
+    cv2.fillPoly(free, [placed[_PALM]], 0, shift=_FRACTION)
+    return cv2.distanceTransform(free, cv2.DIST_L2, 5) * (SIDE / GRID)
