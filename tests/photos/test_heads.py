@@ -99,3 +99,15 @@ def test_the_oval_is_whole_on_the_face_and_nothing_at_the_border() -> None:
     border = np.concatenate([opacity[0], opacity[-1], opacity[:, 0], opacity[:, -1]])
     assert border.max() < 0.01
     assert np.abs(np.diff(opacity, axis=0)).max() < 0.12
+
+
+@pytest.mark.parametrize("above, is_hair", [(62, True), (150, False)])
+def test_what_is_above_an_edge_in_the_hair_is_hair_if_it_is_as_bright(
+    above: int, is_hair: bool
+) -> None:
+    gray, _ = drawn_head(60, 95)
+    gray[:150, 150:250] = np.where(np.indices((150, 100))[1] % 6 < 3, 58, 66)  # strands
+    gray[:114, 150:250] = above
+    gray[114:118, 150:250] = 110  # a parting, at the upper end of what surely is head
+    colored = colored_by(gray, head_layer(gray, SKIN, PLACE))[108:112, 190:208]
+    assert colored.min() > 0.9 if is_hair else colored.max() < 0.3

@@ -12,7 +12,7 @@ import numpy as np
 from colorgan.faces.alignment import cut_crop
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.similarity import transformed
-from colorgan.photos.heads import in_heads
+from colorgan.photos.heads import as_bright, in_heads
 from colorgan.photos.painting import Layer, rising, trimmed
 from colorgan.photos.smoothness import SmoothField
 
@@ -57,20 +57,12 @@ def hand_layer(
     view = cut_crop(gray, to_photo, GRID)
     hand, beyond, leak = _surely(transformed(points, cv2.invertAffineTransform(to_photo)))
     beyond |= in_heads(transformed(_pixels(), to_photo), faces)
-    hand &= ~beyond & _is_like(view, hand)
+    hand &= ~beyond & as_bright(view, hand, ODD)
     share = SmoothField(view).solve(hand[np.newaxis], hand | beyond, leak)[0]
     maps = np.zeros((GRID, GRID, 4), np.float32)
     maps[..., 2:] = tone
     opacity = rising(share, FAINT, STRONG).astype(np.float32)
     return trimmed(Layer(maps, opacity, to_photo))
-
-
-def _is_like(view: np.ndarray, hand: np.ndarray) -> np.ndarray:
-    """Which pixels of a view are as bright as most of the `hand`, both `(GRID, GRID)`."""
-    if not hand.any():
-        return hand
-    off = np.abs(view - np.median(view[hand]))
-    return off <= ODD * np.median(off[hand])
 
 
 def _to_photo(points: np.ndarray) -> np.ndarray:

@@ -26,6 +26,7 @@ GRID = SIDE // 2
 
 # In pixels of the crop, chosen by the chroma's error on CelebA's images, and by looks.
 CENTER, RADII = (89, 90), (46, 72)  # of the oval that surely is head
+CROWN, ODD = 86, 1.5  # up to here what is as bright as hair is: within so many median deviations
 NECK, NECK_END = 16, 165  # half of the neck's width, and how far down it surely goes
 BROW = 50  # above it hair and what is behind it
 FAR = 1.4  # what surely is not head: further out than this, see `_distance`
@@ -33,7 +34,7 @@ NEAR, OUT = 0.8, 1.1  # G's colours hold up to here, and the oval's from there o
 SHOULDERS = (150, 40)  # from here on down and to the sides
 
 # Each pixel is drawn to "not head" a little, so that there is an end where no edge makes one.
-LEAK = 2e-6  # from a distance of 1 on
+LEAK = 5e-7  # from a distance of 1 on
 SHOULDERS_LEAK = 3e-4  # over 20 pixels of the crop
 FAINT, STRONG = 0.1, 0.5  # less head than this is none, and more is all
 
@@ -51,6 +52,8 @@ def head_layer(
     small = cv2.resize(view, (GRID, GRID), interpolation=cv2.INTER_AREA)
     predicted, coarse = _in_view(chroma, SIDE), _in_view(chroma, GRID)
     head, beyond, leak = _surely(gray.shape, to_photo, others)
+    hair = head & (_grid()[..., 1] < BROW)
+    head |= _crown() & ~beyond & as_bright(small, hair, ODD)
     seeds = np.dstack([coarse, np.ones_like(small)]) * head[..., np.newaxis]
     solved = SmoothField(small).solve(seeds.transpose(2, 0, 1), head | beyond, leak)
     share = solved[2]
@@ -107,6 +110,17 @@ def in_heads(points: np.ndarray, similarities: Sequence[np.ndarray]) -> np.ndarr
     return inside
 
 
+def as_bright(view: np.ndarray, part: np.ndarray, most: float) -> np.ndarray:
+    """Which pixels of a view are within `most` median deviations of the luminance of a part of it.
+
+    All are bool `(h, w)` but the view, and none where the part is nothing.
+    """
+    if not part.any():
+        return part
+    off = np.abs(view - np.median(view[part]))
+    return off <= most * np.median(off[part])
+
+
 def _in_view(chroma: np.ndarray, side: int) -> np.ndarray:
     """Chroma `(2, h, w)` of a crop as the view has it, `(side, side, 2)`: beyond, its border."""
     to_view = np.diag(np.divide(CROP_SIDE, chroma.shape[:0:-1]))
@@ -147,6 +161,13 @@ def _grid() -> np.ndarray:
     """Points of the crop at which heads are told: `(GRID, GRID, 2)`, x and y."""
     y, x = np.mgrid[:GRID, :GRID] + 0.5
     return np.stack([x, y], axis=2) * (SIDE / GRID) + (LEFT, TOP)
+
+
+@cache
+def _crown() -> np.ndarray:
+    """Which of those points are the upper part of a higher head: bool `(GRID, GRID)`."""
+    x, y = np.moveaxis(_grid(), -1, 0)
+    return (np.hypot((x - CENTER[0]) / RADII[0], (y - CENTER[1]) / CROWN) < 1) & (y < CENTER[1])
 
 
 @cache
