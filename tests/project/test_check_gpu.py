@@ -30,6 +30,6 @@ def test_every_part_that_fails_is_told_and_the_next_one_begins(tmp_path: Path) -
     told = (out / "page.txt").read_text().splitlines()
     parts = [line.partition(":")[0] for line in told if not line.startswith(" ")]
     assert parts == ["device", "tests", "layers", "benchmark", "main_job"]
-    # Beside much else a part may take longer than it is given: then it is stopped, and that is told.
+    # Beside other work a part may take longer than it is given: it is stopped, and that is told.
     ends = [line.partition(": ")[2].split()[0] for line in told if not line.startswith(" ")]
     assert set(ends) <= {"failed", "stopped"}
