@@ -20,7 +20,7 @@ from conftest import ROOT
 from films import RATE
 from programs import run_python
 
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), ROOT / "data/weights/README.md"])
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("data/*/README.md")])
 BLOCK = re.compile(r"^```(\w+(?: \w+)*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 

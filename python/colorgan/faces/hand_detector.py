@@ -30,6 +30,7 @@ VIEWS = (
 )
 SAME = 0.2  # sides of a view that its corners are apart from those of another: less, and it is that
 LEAST_SEEN = 0.1  # share of a view that has to lie in the photo
+MOST_FACES = 16  # of a photo whose hands are looked for, the largest: in crowds, hands are hidden
 SMALLEST_CROP = 64  # pixels of the photo: of smaller faces, hands cannot be told
 PALM_SIDE, PALM_SIDES = 0.26, (0.12, 0.52)  # of most palms, of all, in sides of the face's crop
 IN_FACE = 0.2  # sides of the crop from a face's middle: a palm there is none
@@ -75,7 +76,8 @@ class HandDetector:
 
         Each but once, as a hand of the face that it is nearest to in that face's own measure.
         """
-        large = [at for at, face in enumerate(faces) if _crop_side(face) >= SMALLEST_CROP]
+        by_size = sorted(range(len(faces)), key=lambda at: -_crop_side(faces[at]))
+        large = [at for at in by_size[:MOST_FACES] if _crop_side(faces[at]) >= SMALLEST_CROP]
         views: list[np.ndarray] = []
         for view in [_view(faces[at], *view) for view in VIEWS for at in large]:
             if all(_differ(view, other) for other in views):
