@@ -213,7 +213,10 @@ def run(options: Namespace) -> int:
     if not resume:
         processes.first(lambda: write_prototxts(config, folder))
     trainer = Trainer(config, folder, train, test)
-    trainer.resume() if resume else trainer.begin()
+    if resume:
+        trainer.resume()
+    else:
+        trainer.begin()
     processes.first(lambda: folder.write_config(asdict(config)))
     code = trainer.train()
     processes.first(lambda: tell(trainer, profile))
