@@ -8,6 +8,7 @@ hand that points up, and whether it is one. OpenCV runs both on the CPU.
 import math
 from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -62,14 +63,18 @@ class _Palm:
 
 
 class HandDetector:
-    """Finds the hands that belong to faces; not to be shared by threads."""
+    """Finds the hands that belong to faces; not to be shared by threads.
 
-    def __init__(self) -> None:
-        """Load the networks."""
-        self._palms, self._hand = (
-            cv2.dnn.readNetFromTFLite(str(HANDS / f"{name}.tflite"))
-            for name in ("palm_detection_full", "hand_landmark_lite")
-        )
+    Its networks are read when they are first needed: most runs show no hand.
+    """
+
+    @cached_property
+    def _palms(self) -> cv2.dnn.Net:
+        return _network("palm_detection_full")
+
+    @cached_property
+    def _hand(self) -> cv2.dnn.Net:
+        return _network("hand_landmark_lite")
 
     def detect(self, gray: np.ndarray, faces: np.ndarray) -> list[Hand]:
         """The hands in a photo, uint8 `(h, w)`, of faces with these points, `(k, 5, 2)`.
@@ -122,6 +127,10 @@ class HandDetector:
         self._hand.setInput(_as_input(cut_crop(gray, to_photo, HAND_VIEW)))
         points, score = self._hand.forward(["Identity", "Identity_1"])
         return transformed(points.reshape(21, 3)[:, :2], to_photo), float(score.item())
+
+
+def _network(name: str) -> cv2.dnn.Net:
+    return cv2.dnn.readNetFromTFLite(str(HANDS / f"{name}.tflite"))
 
 
 def _view(face: np.ndarray, x: float, y: float, side: float, degrees: float) -> np.ndarray:
