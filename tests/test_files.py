@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.files import hold, write_whole
+from colorgan.files import hold, make_room, write_whole
 from programs import run_python
 
 SIZE = 1 << 20
@@ -51,6 +51,16 @@ def test_what_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> No
     with pytest.raises(UserError, match="cannot write .*folder"):
         write_whole(tmp_path / "folder", b"content")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
+
+
+def test_where_no_file_can_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+    make_room(tmp_path / "new" / "figures.json")
+    assert (tmp_path / "new").is_dir()
+    (tmp_path / "file").touch()
+    make_room(tmp_path / "file")
+    for path in (tmp_path / "new", tmp_path / "file" / "inside", tmp_path / ("n" * 300)):
+        with pytest.raises(UserError, match="new|file|nnn"):
+            make_room(path)
 
 
 def test_what_is_held_is_free_again_when_it_is_closed(tmp_path: Path) -> None:

@@ -16,9 +16,9 @@ def run_program(name: str, work: Callable[[], int | None]) -> int:
     """Do the work of the command `name` and return the process's exit code.
 
     0 (or what `work` returns) on success, 2 after a `UserError` (its text goes to standard error)
-    and where standard output cannot be written to, 130 after Ctrl-C, as shells expect, 143 after
-    SIGTERM and 129 after SIGHUP, which comes where the terminal closes; what is of no
-    further use is removed first. Every other exception is a bug and keeps its traceback.
+    and where the system refuses a file or standard output, 130 after Ctrl-C, as shells expect, 143
+    after SIGTERM and 129 after SIGHUP, which comes where the terminal closes; what is of no further
+    use is removed first. Every other exception is a bug and keeps its traceback.
     """
     make_safe()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -37,6 +37,12 @@ def _outcome(name: str, work: Callable[[], int | None]) -> int:
         return work() or 0
     except UserError as error:
         print(f"{name}: error: {error}", file=sys.stderr)
+        return 2
+    except OSError as error:  # a folder one may not enter, a name too long, a full disk
+        if error.filename is None:
+            raise
+        problem = f"{error.filename}: cannot be used ({error.strerror})"
+        print(f"{name}: error: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)

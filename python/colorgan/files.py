@@ -30,11 +30,11 @@ def ending_of(path: Path) -> str:
 
 
 def files_below(
-    folder: str | Path, wanted: Callable[[str], bool], refuse: Callable[[OSError], None]
+    folder: str | Path, wanted: Callable[[os.DirEntry], bool], refuse: Callable[[OSError], None]
 ) -> Iterator[os.DirEntry]:
     """The files of a folder, then those of the folders in it, in the order of their names.
 
-    Only files whose name is `wanted`, links followed, each folder once, hidden ones left out.
+    Only files that are `wanted`, links followed, each folder once, hidden ones left out.
     `refuse` is told of what is out of reach: files by a link to nowhere, or that are none, folders
     that cannot be read.
     """
@@ -46,7 +46,7 @@ def files_below(
                 if entry.is_dir():
                     folders.append(entry.path)
                     continue
-                if not wanted(entry.name):
+                if not wanted(entry):
                     continue
                 if not stat.S_ISREG(entry.stat().st_mode):  # reading a pipe may never end
                     raise OSError(errno.EINVAL, "not a regular file", entry.path)
@@ -91,8 +91,24 @@ def make_folder(path: Path) -> Path:
     except OSError as error:
         raise UserError(f"cannot make the folder {path}: {error.strerror}") from None
     if not os.access(path, os.W_OK):
-        raise UserError(f"cannot write to the folder {path}; choose another with --out")
+        raise UserError(f"cannot write to the folder {path}; choose another")
     return path
+
+
+def make_room(path: Path) -> None:
+    """See that a file can be written there, and make its folder; UserError where it cannot.
+
+    Called before long work, as `make_folder` is.
+    """
+    make_folder(path.parent)
+    try:
+        is_folder = stat.S_ISDIR(path.stat().st_mode)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from None
+    if is_folder:
+        raise UserError(f"{path}: a folder; name a file")
 
 
 def shortened(name: str, following: str) -> str:

@@ -91,6 +91,37 @@ def test_a_command_line_that_is_wrong_ends_in_one_line(words: str, told: str) ->
     assert told in line and "\n" not in line
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        "analyze-training --run x --data",
+        "bench-colorize --json",
+        "build-lmdb --any-photos --out OUT --images",
+        "build-lmdb --images x --out OUT --partition",
+        "colorize",
+        "colorize x.jpg --reference",
+        "compare-methods --out OUT.json --data",
+        "demo --weights",
+        "experiments --experiments",
+        "experiments small --runs",
+        "experiments --table --results",
+        "experiments small --figure",
+        "make-sample-faces --out",
+        "measure-detection --images x --out",
+        "measure-palette --out OUT --data",
+        "release-weights x=run --out",
+        "show-photos --out",
+        "train --out OUT --data",
+    ],
+)
+def test_a_path_that_the_system_refuses_ends_in_one_line(words: str, tmp_path: Path) -> None:
+    """A name that is too long: it refuses that to root, too."""
+    done = run_program(*words.replace("OUT", str(tmp_path / "out")).split(), "n" * 300)
+    assert (done.returncode, done.stdout) == (2, "")
+    told = [line for line in done.stderr.splitlines() if "not coloured" not in line]
+    assert len(told) == 1 and "nnn" in told[0]
+
+
 def test_the_scripts_of_the_clone_are_commands_too() -> None:
     done = run_program("reproduce", "--help")
     assert done.returncode == 0

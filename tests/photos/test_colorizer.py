@@ -218,6 +218,7 @@ def test_both_backends_color_a_photo_alike(photo: np.ndarray, colorizer: Coloriz
         "old.jpg",
         np.zeros((90, 80, 3), np.uint8),
         np.zeros((90, 80, 1), np.uint8),
+        np.zeros((90, 80, 2), np.uint8),
         np.zeros((90, 80, 4), np.uint16),
         np.zeros((90, 80)),
         np.zeros((90, 80), bool),

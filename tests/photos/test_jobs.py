@@ -204,6 +204,13 @@ def test_what_is_no_picture_is_counted_by_its_ending(album: Path) -> None:
     assert plan_jobs([str(album / "old.xmp")], None, ".png").passed_by == {}
 
 
+def test_what_is_named_like_a_picture_and_is_no_file_is_told(album: Path) -> None:
+    os.mkfifo(album / "pipe.png")
+    for text in (album, album / "*.png"):
+        error, *_ = plan_jobs([str(text)], None, ".png").errors
+        assert str(error) == f"{album / 'pipe.png'}: not a regular file"
+
+
 def test_no_result_is_its_own_source(album: Path) -> None:
     for source, target in planned(album, album / "old_colorized.png").items():
         assert source != target

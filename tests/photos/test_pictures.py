@@ -537,5 +537,9 @@ def test_a_picture_in_gray_has_no_colours(tmp_path: Path) -> None:
     for name, pixels in (("l.png", gray), ("rgb.png", cv2.merge([gray] * 3))):
         cv2.imwrite(str(tmp_path / name), pixels)
         assert read_color(tmp_path / name, 10**6) is None
+    Image.fromarray(gray).save(tmp_path / "lossy.webp", quality=50)
+    assert np.ptp(np.array(Image.open(tmp_path / "lossy.webp")), axis=2).max() == 1
+    assert read_color(tmp_path / "lossy.webp", 10**6) is None
+    assert not read_picture(tmp_path / "lossy.webp", "photo", 10**6).was_color
     with pytest.raises(UserError, match=r"none.png: cannot be read"):
         read_color(tmp_path / "none.png", 10**6)

@@ -64,6 +64,20 @@ def test_lzw_is_read() -> None:
     assert np.array_equal(read(cv2.imencode(".tif", LEVELS, lzw)[1].tobytes()).gray, LEVELS)
 
 
+@pytest.mark.parametrize("order", "<>")
+@pytest.mark.parametrize("packing", [{}, {"tile": (16, 16)}, {"rowsperstrip": 7}], ids=str)
+def test_colours_in_planes_of_their_own_are_read_of_8_bits_and_refused_of_16(
+    packing: dict[str, Any], order: str
+) -> None:
+    planes = np.stack([LEVELS] * 3)
+    options = {"photometric": "rgb", "planarconfig": "separate", "byteorder": order, **packing}
+    eight = (planes >> 8).astype(np.uint8)
+    assert np.array_equal(read(written(eight, **options)).gray, eight[0])
+    for deep in (planes, np.stack([LEVELS] * 4)):
+        with pytest.raises(UserError, match="each in a plane of its own"):
+            read(written(deep, **options))
+
+
 @pytest.mark.parametrize("photometric", [0, 1])
 @pytest.mark.parametrize("order", "<>")
 @pytest.mark.parametrize("bits", [10, 12, 14])
@@ -76,7 +90,7 @@ def test_fewer_bits_are_brought_to_the_full_range(bits: int, order: str, photome
 
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
-@pytest.mark.parametrize("bits", [10, 12])
+@pytest.mark.parametrize("bits", [8, 10, 12])
 def test_fewer_bits_that_a_file_keeps_to_itself_are_told_by_their_range(
     suffix: str, bits: int
 ) -> None:

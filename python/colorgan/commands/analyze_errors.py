@@ -13,7 +13,7 @@ from colorgan.faces.database import FaceDatabase
 from colorgan.faces.detector import FaceDetector
 from colorgan.faces.downloads import landmark_list
 from colorgan.faces.landmarks import read_landmarks
-from colorgan.files import make_folder, sha256, write_whole
+from colorgan.files import make_room, sha256, write_whole
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.analysis import (
     ATTRIBUTES,
@@ -52,7 +52,7 @@ def run(options: Namespace) -> None:
     if options.out.suffix != ".json":
         raise UserError("--out must end in .json")
     numbers, metrics = read_per_image(options.evaluation)
-    make_folder(options.out.parent)
+    make_room(options.out)
     with FaceDatabase(options.data / "test_lmdb") as test:
         faces = test.faces(indices_of(test, numbers))
     checksums = {

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from colorgan.benchmarks.coloring import paint_strokes, report, report_strokes, take_turns
 from colorgan.commands.arguments import positive_int
-from colorgan.files import write_whole
+from colorgan.files import make_room, write_whole
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,6 +24,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Take turns, print the medians, keep all."""
+    if options.json:
+        make_room(options.json)
     figures: dict[str, list] = {"strokes": paint_strokes(options.rounds)}
     print(report_strokes(figures["strokes"]))
     if not options.strokes_only:

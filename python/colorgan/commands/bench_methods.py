@@ -14,7 +14,7 @@ from colorgan.commands import train
 from colorgan.commands.arguments import CommandParser, positive_int
 from colorgan.commands.experiments import add_sources
 from colorgan.faces.database import FaceDatabase
-from colorgan.files import write_whole
+from colorgan.files import make_room, write_whole
 from colorgan.measuring.experiments import Experiment, chosen, read_experiments
 from colorgan.training.config import TrainingConfig, configure
 
@@ -30,6 +30,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Build all, let them take turns, print the table."""
+    if options.json:
+        make_room(options.json)
     experiments = chosen(read_experiments(options.experiments), options.names)
     with FaceDatabase(options.data / "train_lmdb") as faces, tempfile.TemporaryDirectory() as place:
         methods = {}

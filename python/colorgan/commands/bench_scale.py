@@ -16,7 +16,7 @@ from colorgan.benchmarks.scaling.report import best_psnr, report
 from colorgan.benchmarks.scaling.turns import Measured, measure, read_measured
 from colorgan.commands.arguments import positive_int
 from colorgan.errors import UserError
-from colorgan.files import write_whole
+from colorgan.files import make_room, write_whole
 from colorgan.measuring.experiments import of_batch_and_rate, read_results
 from colorgan.measuring.figures.canvas import save_png
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT
@@ -40,6 +40,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Measure or read, print the tables, keep and draw what is asked for."""
+    for path in filter(None, (options.json, options.figure)):
+        make_room(path)
     measured = read_measured(options.kept) if options.kept else measure_now(options)
     trained = of_batch_and_rate(read_results())
     print(report(measured, trained))

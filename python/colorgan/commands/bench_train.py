@@ -23,7 +23,7 @@ from colorgan.benchmarks.training.report import report
 from colorgan.benchmarks.training.turns import CPU_SIDES, GPU_SIDES, Match, measure
 from colorgan.commands.arguments import natural_int, positive_float, positive_int
 from colorgan.errors import UserError
-from colorgan.files import write_whole
+from colorgan.files import make_room, write_whole
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT
 from colorgan.nets.runtime import check_device
 
@@ -61,6 +61,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     """Measure each batch size and print what was found."""
     check(options)
+    if options.json:
+        make_room(options.json)
     for library in ("OMP", "OPENBLAS"):
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)  # the children's libraries'
     match = Match(

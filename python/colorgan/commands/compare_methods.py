@@ -12,7 +12,7 @@ from tqdm import tqdm
 from colorgan.commands.arguments import natural_int, positive_int
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
-from colorgan.files import make_folder, write_whole
+from colorgan.files import make_room, write_whole
 from colorgan.measuring.evaluation import measured_indices, provenance
 from colorgan.measuring.figures.canvas import save_png
 from colorgan.measuring.figures.methods import methods_figure
@@ -38,7 +38,7 @@ def run(options: Namespace) -> None:
     use_device(None)
     generator = DeployedGenerator(BEST_WEIGHTS)
     source = provenance(generator, options.data, options.skip)
-    make_folder(options.out.parent)
+    make_room(options.out)
     with (
         FaceDatabase(options.data / "test_lmdb") as test,
         FaceDatabase(options.data / "train_lmdb") as train,

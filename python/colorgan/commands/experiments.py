@@ -19,7 +19,7 @@ import numpy as np
 
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
-from colorgan.files import make_folder, write_whole
+from colorgan.files import make_folder, make_room, write_whole
 from colorgan.measuring import claims, swings
 from colorgan.measuring.evaluation import METRICS_FILE, measured_indices
 from colorgan.measuring.experiments import (
@@ -87,6 +87,8 @@ def run(options: Namespace) -> None:
             run_one(one, options.data, options.runs / one.name, options.results / one.name)
     if options.table:
         results = read_results(options.results, experiments)
+        if not results:
+            raise UserError(f"{options.results}: holds no results; run an experiment first")
         print(table(results.values(), read_hints(options.results)))
         print(f"\n{claims.table(results)}")
         print(f"\n{swings.table(results.values())}")
@@ -100,6 +102,7 @@ def draw_named(options: Namespace, experiments: dict[str, Experiment]) -> None:
     """Draw what the named weights make of faces that no training looked at."""
     if not options.names:
         raise UserError("--figure draws the experiments that are named: name at least one")
+    make_room(options.figure)
     weights = {name: weights_of(name, options.runs) for name in options.names}
     skipped = max(one.options.get("validation-faces", 0) for one in experiments.values())
     save_png(options.figure, drawn(weights, options.data, skipped))

@@ -12,7 +12,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from colorgan.commands.arguments import positive_int
-from colorgan.files import make_folder, write_whole
+from colorgan.files import make_room, write_whole
 from colorgan.measuring.detection import SIDES, measure_detection
 
 
@@ -28,7 +28,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Measure, print a table, keep all as JSON."""
-    make_folder(options.out.parent)
+    make_room(options.out)
     result = measure_detection(options.images, options.faces, options.point_faces, options.sides)
     write_whole(options.out, f"{json.dumps(result, indent=2, allow_nan=False)}\n".encode())
     print(options.out)

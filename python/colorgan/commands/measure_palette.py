@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from colorgan.commands.arguments import positive_int
-from colorgan.files import make_folder, write_whole
+from colorgan.files import make_room, write_whole
 from colorgan.measuring.palette import FACES, measure_palette
 
 
@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     """Measure and write the colours."""
     steps = measure_palette(options.data / "train_lmdb", options.faces)
-    make_folder(options.out.parent)
+    make_room(options.out)
     lines = ",\n".join(f"  {json.dumps(colors)}" for colors in steps)
     write_whole(options.out, f"[\n{lines}\n]\n".encode())
     print(options.out)

@@ -16,7 +16,7 @@ from colorgan.commands.arguments import natural_int, positive_int
 from colorgan.errors import UserError
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.database import FaceDatabase
-from colorgan.files import make_folder, sha256, write_whole
+from colorgan.files import make_room, sha256, write_whole
 from colorgan.measuring.evaluation import measured_indices, versions
 from colorgan.measuring.resolution import measure_resolution, table, ways_of
 from colorgan.nets.deployed import DeployedGenerator
@@ -71,7 +71,7 @@ def run(options: Namespace) -> None:
     with FaceDatabase(options.data / "test_lmdb") as test:
         if test.size != CROP_SIDE:
             raise UserError(f"{test.path}: faces of {test.size} pixels; pack them with --size 178")
-        make_folder(options.out.parent)
+        make_room(options.out)
         indices = measured_indices(test, options.skip, options.count)
         rows = [
             row

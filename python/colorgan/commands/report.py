@@ -5,7 +5,7 @@ from pathlib import Path
 
 from colorgan.commands.arguments import named_path
 from colorgan.errors import UserError
-from colorgan.files import make_folder, write_whole
+from colorgan.files import make_room, write_whole
 from colorgan.measuring.report import RunSources, render_report
 
 
@@ -39,6 +39,6 @@ def run(options: Namespace) -> None:
     l2 = options.l2_run and RunSources(options.l2_run, options.l2_evaluation)
     released = dict(options.released)
     text = render_report(model, l2, options.data, options.figures, released, options.note)
-    make_folder(options.out.parent)
+    make_room(options.out)
     write_whole(options.out, text.encode())
     print(options.out)

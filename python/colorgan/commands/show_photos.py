@@ -7,7 +7,7 @@ Hopper, which matplotlib ships. They are read from the installed packages.
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from colorgan.files import make_folder
+from colorgan.files import make_room
 from colorgan.measuring.portraits import show_portraits
 
 
@@ -18,6 +18,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Colour both and draw them."""
-    make_folder(options.out.parent)
+    make_room(options.out)
     show_portraits(options.out)
     print(options.out)

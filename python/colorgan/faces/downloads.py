@@ -7,6 +7,7 @@ lists that end in `.csv`. A part of CelebA has a name that goes on, on both side
 `img_align_celeba_more.zip`, `list_eval_partition_more.txt`.
 """
 
+import os
 import re
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -82,10 +83,10 @@ def _lists_in(name: str, place: Path) -> list[Path]:
     if not place.is_dir():
         with zipfile.ZipFile(place) as archive:
             return sorted(place / m for m in archive.namelist() if _is_member(m, pattern))
-    lists = list(_files_in(place, lambda file: pattern.fullmatch(file) is not None))
+    lists = list(_files_in(place, lambda file: pattern.fullmatch(file.name) is not None))
     if lists:
         return lists
-    zips = _files_in(place, lambda file: file.lower().endswith(".zip"))
+    zips = _files_in(place, lambda file: file.name.lower().endswith(".zip"))
     return [found for file in zips if zipfile.is_zipfile(file) for found in _lists_in(name, file)]
 
 
@@ -95,7 +96,7 @@ def _is_member(path: str, pattern: re.Pattern) -> bool:
     return visible and pattern.fullmatch(name) is not None
 
 
-def _files_in(folder: Path, wanted: Callable[[str], bool]) -> Iterator[Path]:
+def _files_in(folder: Path, wanted: Callable[[os.DirEntry], bool]) -> Iterator[Path]:
     refused: list[OSError] = []
     yield from (Path(entry.path) for entry in files_below(folder, wanted, refused.append))
     if refused:

@@ -218,8 +218,8 @@ def _rows_of_folder(path: Path) -> dict[Path, list[tuple]]:
     return {path: rows}
 
 
-def _is_image_or_zip(name: str) -> bool:
-    return image_number(name) is not None or name.lower().endswith(".zip")
+def _is_image_or_zip(file: os.DirEntry) -> bool:
+    return image_number(file.name) is not None or file.name.lower().endswith(".zip")
 
 
 def _rows_of_zip(path: Path) -> list[tuple]:

@@ -59,7 +59,7 @@ def read_experiments(path: Path = EXPERIMENTS_FILE) -> dict[str, Experiment]:
         sections = tomllib.loads(path.read_text())
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:
         raise UserError(f"{path}: not a TOML file ({error})") from None
     experiments: dict[str, Experiment] = {}
     for name, section in sections.items():

@@ -211,7 +211,7 @@ def _check_gray(gray: object) -> None:
     if not isinstance(gray, np.ndarray):
         raise ValueError(f"got {type(gray).__name__}, not a NumPy array of gray levels")
     found = f"got {gray.dtype} {gray.shape}, not uint8 or uint16 (h, w) or (n, h, w)"
-    if gray.ndim == 3 and gray.shape[-1] in (1, 3, 4):  # channels: no photo is that narrow
+    if gray.ndim == 3 and gray.shape[-1] <= 4:  # channels: no photo is that narrow
         raise ValueError(f"{found}; take its gray image, as by cv2.cvtColor")
     if gray.dtype not in (np.uint8, np.uint16) or gray.ndim not in (2, 3) or not gray.size:
         raise ValueError(found)

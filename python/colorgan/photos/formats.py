@@ -48,7 +48,7 @@ from colorgan.photos.metadata import (
 from colorgan.photos.tiff import RAW, SIGNATURES, TiffHeader, TooLargeError, at_full_range
 
 READABLE_SUFFIXES = (
-    *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"),
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"),
     *(".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf", ".psd"),
     *(".tga", ".pcx", ".ico", ".pbm", ".pgm", ".ppm", ".pnm"),
 )
@@ -100,6 +100,8 @@ def decode(content: bytes, max_pixels: int) -> Decoded:
         header.check(max_pixels)
         if header.is_raw(content):
             raise UserError(RAW)
+        if header.has_deep_planes():
+            raise ValueError("planes that no library here reads")
         if header.is_deep():
             bits = header.bits if header.bits < 16 else None
             pixels, blocks = header.deep_pixels(content), blocks_of_tiff(content)

@@ -10,7 +10,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from colorgan.errors import UserError
-from colorgan.files import ending_of, is_hidden, shortened
+from colorgan.files import ending_of, files_below, is_hidden, shortened
 from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES, is_video
 from colorgan.photos.encoding import WRITABLE_SUFFIXES
 from colorgan.photos.formats import READABLE_SUFFIXES
@@ -136,23 +136,16 @@ class _Search:
         self.errors.append(UserError(f"{path}: cannot be read ({error.strerror})"))
 
     def _folder_sources(self, folder: Path) -> Iterator[tuple[Path, Path]]:
-        def tell(error: OSError) -> None:
+        def wanted(entry: os.DirEntry) -> bool:
+            return self._is_source(Path(entry.path))
+
+        def refuse(error: OSError) -> None:
             self.refuse(error.filename, error)
 
-        found, seen = 0, set()
-        for parent, folders, names in os.walk(folder, onerror=tell, followlinks=True):
-            here = os.stat(parent)
-            if (here.st_dev, here.st_ino) in seen:  # by a link that leads back up, or a second one
-                folders.clear()
-                continue
-            seen.add((here.st_dev, here.st_ino))
-            folders[:] = sorted(name for name in folders if not is_hidden(name))
-            for name in sorted(names):
-                path = Path(parent, name)
-                if self._is_source(path):
-                    found += 1
-                    yield path, path.relative_to(folder)
-        if not found:
+        path = None
+        for path in map(Path, files_below(folder, wanted, refuse)):
+            yield path, path.relative_to(folder)
+        if path is None:
             raise UserError(f"{folder}: holds no picture or video")
 
     def _is_source(self, path: Path) -> bool:
@@ -160,14 +153,16 @@ class _Search:
         if is_hidden(path.name) or path.stem.endswith(MARK):
             return False
         try:
-            is_file = stat.S_ISREG(path.stat().st_mode)
+            mode = path.stat().st_mode
         except OSError as error:  # a link to nowhere; a folder that may be listed and not entered
             if _is_named(path):
                 self.refuse(path, error)
             return False
-        if is_file and not _is_named(path):
+        if _is_named(path) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            self.errors.append(UserError(f"{path}: not a regular file"))
+        if stat.S_ISREG(mode) and not _is_named(path):
             self.passed_by.add(path)
-        return is_file and _is_named(path)
+        return stat.S_ISREG(mode) and _is_named(path)
 
 
 def _is_named(path: Path) -> bool:

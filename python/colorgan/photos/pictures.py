@@ -23,7 +23,8 @@ from colorgan.photos.formats import Decoded, decode, is_known, why_not_read
 from colorgan.photos.metadata import QUARTER_TURNS, Metadata
 from colorgan.photos.tiff import TooLargeError, at_full_range
 
-_SHALLOW = (10, 12)  # bits of levels that files hold in 16 without saying so
+_SHALLOW = (8, 10, 12)  # bits of levels that files hold in 16 without saying so
+_ROWS = 256  # looked at together for colour, so that a large photo needs no second copy
 _BYTES_PER_PIXEL, _OTHER_BYTES = 8, 1 << 26  # RGBA of 16 bits, uncompressed, and metadata
 
 
@@ -37,13 +38,13 @@ class Picture:
     alpha: np.ndarray | None
     """`(h, w)`, of gray's type, or None where the file holds no transparency."""
     was_color: bool
-    """Whether the channels of some pixel differ: colour that is not used."""
+    """Whether the channels of some pixel differ by more than rounding: colour that is not used."""
     frames: int
     """Frames or pages in the file, counted up to 1,000; the first is the picture. The previews that
     cameras hide in a JPEG do not count."""
     bits: int | None = None
-    """Of the file's levels where they were fewer than 16, in pixels of 16: 10, 12 or 14, brought to
-    the full range. As the file says; or where the levels of the whole picture are so low that it
+    """Of the file's levels where they were fewer than 16, in pixels of 16: 8, 10, 12 or 14, brought
+    to the full range. As the file says; or where the levels of the whole picture are so low that it
     would be black otherwise."""
     metadata: Metadata = Metadata()
     """What the file says of the picture, for `encode_picture` to carry over."""
@@ -74,9 +75,7 @@ def read_color(source: Path | bytes, max_pixels: int, name: str | None = None) -
     if pixels.ndim == 2 or pixels.shape[2] < 3:
         return None
     color = eight_bits(pixels[..., :3])
-    if (color == color[..., :1]).all():
-        return None
-    return _upright(color, decoded.orientation)
+    return _upright(color, decoded.orientation) if _has_color(color) else None
 
 
 def read_strokes(source: Path | bytes, name: str, max_pixels: int) -> np.ndarray:
@@ -199,8 +198,7 @@ def _picture(decoded: Decoded, modified: int | None) -> Picture:
         alpha = _upright(pixels[..., -1], decoded.orientation)
     if channels >= 3:
         gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)  # takes four channels, too
-        blue, green, red = (pixels[..., channel] for channel in range(3))
-        was_color = bool((blue != green).any() or (green != red).any())
+        was_color = _has_color(pixels)
     else:
         gray = pixels if channels == 1 else pixels[..., 0]
     gray = _upright(gray, decoded.orientation)
@@ -211,7 +209,7 @@ def _picture(decoded: Decoded, modified: int | None) -> Picture:
 
 
 def _at_full_range(pixels: np.ndarray, bits: int | None) -> tuple[np.ndarray, int | None]:
-    """Bring levels of 10 or 12 bits, which a file holds as if they were 16, to the range of 16.
+    """Bring levels of 8, 10 or 12 bits, which a file holds as if they were 16, to the range of 16.
 
     Scanners and cameras write such files. Returns the pixels, and the bits that there were.
     """
@@ -225,6 +223,16 @@ def _at_full_range(pixels: np.ndarray, bits: int | None) -> tuple[np.ndarray, in
         return pixels, None
     full = at_full_range(levels, bits)
     return (np.dstack([full, pixels[..., -1]]) if alpha else full), bits
+
+
+def _has_color(pixels: np.ndarray) -> bool:
+    """Whether BGR or BGRA has colour: a lossy WebP of a gray photo is off by a level of 8 bits."""
+    rounding = np.iinfo(pixels.dtype).max // 255
+    for top in range(0, len(pixels), _ROWS):
+        blue, green, red = cv2.split(pixels[top : top + _ROWS])[:3]
+        if any(cv2.absdiff(green, other).max() > rounding for other in (blue, red)):
+            return True
+    return False
 
 
 def _upright(plane: np.ndarray, orientation: int) -> np.ndarray:

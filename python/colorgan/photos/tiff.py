@@ -20,10 +20,11 @@ RAW = "a camera's raw photograph, which is not read: develop it into a TIFF or J
 """What to do with what is a TIFF by its header alone."""
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 259, 262, 277
-_TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 322, 323, 339
+_PLANES, _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 284, 322, 323, 339
 _IS_PREVIEW, _OTHER_SIZES, _DNG_VERSION = 254, 330, 50706
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _COLOR_FILTERS = 0, 1, 2, 32803
 _UNSIGNED, _SIGNED, _FLOATING = 1, 2, 3
+_APART = 2
 # Samples a pixel and bits of each, of the kinds that are read and so must be damaged if they fail.
 _KINDS_READ = {
     *((1, bits) for bits in (1, 2, 4, *range(8, 17))),
@@ -89,6 +90,15 @@ class TiffHeader:
         """Of a sample."""
         return self.tags.get(_BITS, 1)
 
+    def has_deep_planes(self) -> bool:
+        """Whether each colour has a plane of its own, which libraries read of 8 bits alone.
+
+        Of more, OpenCV and Pillow make noise; of gray and alpha, nothing.
+        """
+        samples = self.tags.get(_SAMPLES, 1)
+        apart = self.tags.get(_PLANES) == _APART and samples > 1
+        return apart and (self.bits > 8 or samples == 2)
+
     def is_deep(self) -> bool:
         """Whether it holds gray levels or RGB of 9 to 16 bits, which `deep_pixels` decodes."""
         kind = self.tags.get(_PHOTOMETRIC), self.tags.get(_SAMPLES, 1)
@@ -110,11 +120,13 @@ class TiffHeader:
         form = self.tags.get(_SAMPLE_FORMAT, _UNSIGNED)
         space = _COLOR_SPACES.get(self.tags.get(_PHOTOMETRIC), "")
         known = (samples, self.bits) in _KINDS_READ and (self.bits == 8 or not space)
-        if known and packing in _PACKINGS_READ and form == _UNSIGNED:
+        planes = self.has_deep_planes()
+        if known and packing in _PACKINGS_READ and form == _UNSIGNED and not planes:
             return None
         numbers = {_SIGNED: "signed ", _FLOATING: "floating-point "}.get(form, "")
         packed = "" if packing in _PACKINGS_READ else _PACKINGS.get(packing, f"scheme {packing}")
         kind = f"{numbers}{space}samples of {self.bits} bits, {samples} a pixel"
+        kind += ", each in a plane of its own" if planes else ""
         kind += f", packed by {packed}" if packed else ""
         return (
             f"a TIFF of a kind that is not read ({kind}): save it as gray or RGB of 8 or 16 bits, "
