@@ -15,6 +15,7 @@ from colorgan.faces.detector import FaceDetector
 from colorgan.faces.landmarks import POINTS, yaw
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring import analysis
+from colorgan.measuring.metrics import ciede2000, learn_baselines
 
 PROGRAM = "analyze-errors"
 SIZE = 64
@@ -178,6 +179,13 @@ def test_the_program_finds_what_the_errors_go_with(run, faces, evaluation, tmp_p
     assert "Unevenness of the light: rho = +1.00" in done.stdout
     means = [one["metrics"]["new_metric"]["mean"] for one in light["bins"]]
     assert means == sorted(means, reverse=True)
+    with FaceDatabase(faces / "test_lmdb") as test, FaceDatabase(faces / "train_lmdb") as train:
+        real = test.faces(range(30, 6, -1))
+        average_face = learn_baselines(train)[0][-1]
+    expected = ciede2000(average_face.colorize(gray_from_bgr(real)), real).mean()
+    errors = [one["metrics"][analysis.AVERAGE_FACE]["mean"] for one in light["bins"]]
+    counts = [one["faces"] for one in light["bins"]]
+    assert np.average(errors, weights=counts) == pytest.approx(expected)
 
 
 def test_the_turn_is_that_of_celebas_list_where_it_is_given(run, faces, evaluation, tmp_path):

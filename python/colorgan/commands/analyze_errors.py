@@ -1,4 +1,7 @@
-"""Tell where a generator fails: its errors against the turn, light and skin of the test faces."""
+"""Tell where a generator fails: its errors against the turn, light and skin of the test faces.
+
+Beside them stand those of an average face's colour, which tell what is hard for anyone.
+"""
 
 import json
 from argparse import ArgumentParser, Namespace
@@ -17,6 +20,7 @@ from colorgan.files import make_room, sha256, write_whole
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.analysis import (
     ATTRIBUTES,
+    AVERAGE_FACE,
     BINS,
     ERROR,
     against,
@@ -27,8 +31,9 @@ from colorgan.measuring.analysis import (
     spearman_text,
 )
 from colorgan.measuring.evaluation import PER_IMAGE_FILE, versions
-from colorgan.measuring.metrics import METRICS, Metric
+from colorgan.measuring.metrics import METRICS, Metric, ciede2000, learn_baselines
 
+ERROR_METRIC = next(metric for metric in METRICS if metric.key == ERROR)
 TABLE_METRICS = ("psnr", "ssim", "ciede2000", "ab_error")  # the JSON holds all
 
 
@@ -55,11 +60,15 @@ def run(options: Namespace) -> None:
     make_room(options.out)
     with FaceDatabase(options.data / "test_lmdb") as test:
         faces = test.faces(indices_of(test, numbers))
+    gray = gray_from_bgr(faces)
+    with FaceDatabase(options.data / "train_lmdb") as train:
+        (*_, average_face), _ = learn_baselines(train)
+    metrics[AVERAGE_FACE] = ciede2000(average_face.colorize(gray), faces)
     checksums = {
         "per_image_sha256": sha256(options.evaluation / PER_IMAGE_FILE),
         "manifest_sha256": sha256(options.data / "manifest.json"),
     }
-    points, source = landmarks(options.landmarks, numbers, gray_from_bgr(faces))
+    points, source = landmarks(options.landmarks, numbers, gray)
     attributes = measure_attributes(faces, points)
     result = checksums | {
         "landmarks": source,
@@ -119,10 +128,12 @@ def print_tables(result: dict) -> None:
         if not found["bins"]:
             print(f"too few faces for {BINS} bins: {found['faces']}")
             continue
-        print(" " * 16, f"{'faces':>5}", *(f"{metric.name:>18}" for metric in shown))
+        names = [*(metric.name for metric in shown), "average face's"]
+        print(" " * 16, f"{'faces':>5}", *(f"{name:>18}" for name in names))
         for one in found["bins"]:
             span = " to ".join(f"{one[end]:.{attribute.digits}f}" for end in ("from", "to"))
             means = [(metric, one["metrics"].get(metric.key)) for metric in shown]
+            means += [(ERROR_METRIC, one["metrics"][AVERAGE_FACE])]
             cells = [mean_text(metric, mean) if mean else "" for metric, mean in means]
             print(f"{span:16}", f"{one['faces']:>5}", *(f"{cell:>18}" for cell in cells))
 

@@ -16,6 +16,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from scipy.stats import spearmanr
 
 from colorgan.errors import UserError
@@ -31,6 +32,7 @@ from colorgan.measuring.skin import skin_lightness
 BINS = 5
 MAKE_IT = "make it with colorgan evaluate"
 ERROR = "ciede2000"  # the metric that attributes are correlated with
+AVERAGE_FACE = "average_face_ciede2000"  # the same of an average face's colour on the same gray
 
 # From brow to chin, between the outer corners of the eyes: narrow, to stay inside turned heads.
 # Half as wide again, unevenness goes with the turn (rank correlation 0.20 on 300 test faces, here
@@ -220,6 +222,9 @@ def _mean(values: np.ndarray) -> dict[str, float]:
 # ----------------------------------------------------------------------------- the figure
 
 
+DRAWN = {AVERAGE_FACE: ("average face", GRAY), ERROR: ("model", BLUE)}
+
+
 def draw_errors(attributes: dict[str, dict[str, Any]], path: Path) -> None:
     """Draw CIEDE2000 against each attribute to a PNG: a point a bin, with its standard error.
 
@@ -233,6 +238,11 @@ def draw_errors(attributes: dict[str, dict[str, Any]], path: Path) -> None:
             _draw_bins(axes, attributes[attribute.key])
             axes.set_xlabel(attribute.name)
         panels[0].set_ylabel("CIEDE2000")
+        points = [
+            Line2D([], [], color=color, marker="o", markersize=4, label=name)
+            for name, color in DRAWN.values()
+        ]
+        figure.legend(handles=points, loc="outside right upper")
         picture = io.BytesIO()
         figure.savefig(picture, format="png")
     write_whole(path, picture.getvalue())
@@ -240,11 +250,13 @@ def draw_errors(attributes: dict[str, dict[str, Any]], path: Path) -> None:
 
 def _draw_bins(axes: Axes, result: dict[str, Any]) -> None:
     for one in result["bins"]:
-        error, middle = one["metrics"][ERROR], one["median"]
-        axes.hlines(error["mean"], one["from"], one["to"], color=GRAY, linewidth=0.8)
-        axes.errorbar(
-            middle, error["mean"], error["standard_error"], color=BLUE, marker="o", markersize=4
-        )
+        for key, (_, color) in DRAWN.items():
+            error = one["metrics"][key]
+            axes.hlines(error["mean"], one["from"], one["to"], color=GRAY, linewidth=0.8)
+            axes.errorbar(
+                one["median"], error["mean"], error["standard_error"],
+                color=color, marker="o", markersize=4,
+            )  # fmt: skip
     axes.set_title(spearman_text(result), fontsize=9)
 
 
