@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from colorgan.faces.celeba import CROP_SIDE
+from colorgan.faces.similarity import transformed
 from colorgan.photos.painting import Layer, paint, refined_layer, trimmed
 from conftest import chroma_in
 
@@ -93,3 +94,15 @@ def test_the_part_of_a_layer_that_is_seen_looks_like_all_of_it(place: np.ndarray
     assert cv2.absdiff(paint(gray, [part]), paint(gray, [layer])).max() <= 1
     unseen = even_layer(0.1, 0.1, 0, 9, IDENTITY)
     assert trimmed(unseen) is unseen
+
+
+def test_the_layer_of_a_small_face_is_no_finer_than_the_photo() -> None:
+    random = np.random.default_rng(6)
+    chroma = random.uniform(-0.2, 0.2, (2, 64, 64)).astype(np.float32)
+    guide = random.random((178, 178), np.float32)
+    for scale, side in ((0.25, 44), (0.8, 142), (1, 178), (4, 178)):
+        to_photo = np.array([[scale, 0, 30], [0, scale, 20]])
+        layer = refined_layer(chroma, guide, np.ones_like(guide), to_photo)
+        assert layer.maps.shape == (side, side, 4) and layer.opacity.shape == (side, side)
+        corner = transformed(np.array([side, side]), layer.similarity)
+        assert corner == pytest.approx([178 * scale + 30, 178 * scale + 20])

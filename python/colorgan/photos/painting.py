@@ -16,7 +16,7 @@ from itertools import product
 import cv2
 import numpy as np
 
-from colorgan.faces.alignment import bounds, spread
+from colorgan.faces.alignment import bounds, scale_of, spread
 from colorgan.faces.similarity import transformed
 from colorgan.luminance import in_unit_range, with_chroma
 
@@ -55,7 +55,22 @@ def refined_layer(
     size = guide.shape[::-1]
     enlarged = cv2.resize(chroma.transpose(1, 2, 0), size, interpolation=cv2.INTER_CUBIC)
     slope, offset = guided_filter(guide[..., np.newaxis], enlarged)
-    return Layer(np.concatenate([slope, offset], axis=2), opacity, similarity)
+    return _no_finer(Layer(np.concatenate([slope, offset], axis=2), opacity, similarity))
+
+
+def _no_finer(layer: Layer) -> Layer:
+    """A layer with no smaller pixels than the photo has: crowds are hundreds of small faces."""
+    scale = scale_of(layer.similarity)
+    if scale >= 1:
+        return layer
+    seen = np.array(layer.opacity.shape[::-1])
+    size = np.maximum(np.rint(seen * scale), 1).astype(int)
+    maps, opacity = (
+        cv2.resize(part, size.tolist(), interpolation=cv2.INTER_AREA)
+        for part in (layer.maps, layer.opacity)
+    )
+    to_photo = np.c_[layer.similarity[:, :2] * (seen / size), layer.similarity[:, 2]]
+    return Layer(maps, opacity, to_photo)
 
 
 def photo_layer(gray: np.ndarray, chroma: np.ndarray, finer: float) -> Layer:
