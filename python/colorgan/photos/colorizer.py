@@ -26,8 +26,8 @@ from colorgan.photos.reference import Reference, check_colored
 from colorgan.photos.sitting import Sitting
 
 FACE_SIDE = 64  # pixels of the faces that the released weights were trained on
-FACES_A_BATCH = 16  # the nets' maps take about 10 MB a face
-LARGEST_FRAME = FACES_A_BATCH * FACE_SIDE**2  # pixels that G sees at once: as many
+FACES_A_BATCH = 8  # the nets' maps take about 10 MB a face, and 16 at once are no quicker
+LARGEST_FRAME = 16 * FACE_SIDE**2  # pixels that G sees at once of a whole photo
 
 
 class Colorizer:
