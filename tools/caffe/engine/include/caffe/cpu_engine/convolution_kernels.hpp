@@ -6,11 +6,6 @@
 namespace caffe {
 namespace cpu_engine {
 
-// Winograd's convolution computes a tile of outputs from 6x6 inputs with 36 multiplications for
-// each pair of channels: 4x4 outputs of a 3x3 kernel (144 directly), 2x2 of a 5x5 one (100).
-const int kTile = 6;
-const int kPoints = kTile * kTile;
-
 // A matrix product C (+)= A B. C is rows x columns, C[i * c_row + j]; A is rows x depth,
 // A[i * a_row + p * a_depth], one of the two strides being 1; B is depth x columns, in panels of
 // ConvolutionKernels::panel columns, B[j / panel * b_panel + p * b_depth + j % panel] (b_panel
@@ -38,12 +33,47 @@ struct Window {
   int rows, columns;  // of the window
 };
 
-// Kernels that convolution is made of.
-//
-// A staged window is [rows][columns][pixel_stride], a vector of channels at each pixel; where the
-// stride is not given it is the vector width. Winograd's points are a vector of channels for each
-// point and tile, points[point * point_stride + tile * tile_stride]; `kernel` is 3 or 5, and the
-// tiles of a row lie 6 - kernel + 1 columns apart.
+// Winograd's convolution computes a tile of step x step outputs from tile x tile inputs, with
+// tile x tile multiplications for each pair of channels: 4x4 outputs of a 2x2 kernel with 25 (64
+// directly), 4x4 of a 3x3 one with 36 (144), 2x2 of a 5x5 one with 36 (100).
+constexpr int winograd_tile(int kernel) { return kernel == 2 ? 5 : 6; }
+
+// A row of tiles in a staged window: the distances, in floats, between rows and columns of a
+// tile's pixels. Tiles lie step columns apart.
+struct TileRow {
+  int tiles;
+  ptrdiff_t y_stride, x_stride;
+};
+
+// The taps of a phase among all of a filter's, which are staged as pixels are.
+struct Taps {
+  int first, down, across;  // the first one's place, and the distances to the next
+
+  int at(int y, int x) const { return first + y * down + x * across; }
+};
+
+// Winograd's transforms for one size of kernel. Points are a vector of channels for each point and
+// tile, points[point * point_stride + tile * tile_stride].
+struct WinogradKernels {
+  // B' d B: the points of inputs.
+  void (*input)(const TileRow& row, const float* staged, float* points, ptrdiff_t point_stride,
+                ptrdiff_t tile_stride);
+  // A' m A: the outputs, plus a bias for each channel (NULL: none).
+  void (*output)(const TileRow& row, const float* points, ptrdiff_t point_stride,
+                 ptrdiff_t tile_stride, const float* bias, float* staged);
+  // A d A': what takes a gradient from the outputs to the points.
+  void (*output_gradient)(const TileRow& row, const float* staged, float* points,
+                          ptrdiff_t point_stride, ptrdiff_t tile_stride);
+  // G g G': the points of staged filters.
+  void (*filter)(const Taps& taps, const float* staged, float* points, ptrdiff_t point_stride);
+  // staged += G' u G: what takes a gradient from the points, the sum of `parts` sets of them
+  // part_stride apart, to the filters.
+  void (*filter_gradient)(const Taps& taps, const float* points, ptrdiff_t point_stride, int parts,
+                          ptrdiff_t part_stride, float* staged);
+};
+
+// Kernels that convolution is made of. A staged window is [rows][columns][pixel_stride], a vector
+// of channels at each pixel; where the stride is not given it is the vector width.
 struct ConvolutionKernels {
   int width;  // floats in a vector
   int panel;  // columns that a matrix product takes at once
@@ -54,24 +84,11 @@ struct ConvolutionKernels {
   void (*stage)(const Window& window, const float* planes, float* staged, ptrdiff_t pixel_stride);
   void (*unstage)(const Window& window, const float* staged, float* planes);
 
-  // B' d B: the points of a row of 6x6 inputs.
-  void (*winograd_input)(int kernel, int tiles, const float* staged, int columns, float* points,
-                         ptrdiff_t point_stride, ptrdiff_t tile_stride);
-  // A' m A: the outputs of a row of tiles, plus a bias for each channel (NULL: none).
-  void (*winograd_output)(int kernel, int tiles, const float* points, ptrdiff_t point_stride,
-                          ptrdiff_t tile_stride, const float* bias, float* staged, int columns);
-  // A d A': what takes a gradient from the outputs to the points.
-  void (*winograd_output_gradient)(int kernel, int tiles, const float* staged, int columns,
-                                   float* points, ptrdiff_t point_stride, ptrdiff_t tile_stride);
-  // G g G': the points of `lanes` filters, filters[lane * lane_stride + tap], turned by 180
-  // degrees or not. Lanes that are not given become 0.
-  void (*winograd_filter)(int kernel, int lanes, const float* filters, ptrdiff_t lane_stride,
-                          bool turned, float* points, ptrdiff_t point_stride);
-  // filters += G' u G: what takes a gradient from the points, the sum of `parts` sets of them
-  // part_stride apart, to the filters.
-  void (*winograd_filter_gradient)(int kernel, int lanes, const float* points,
-                                   ptrdiff_t point_stride, int parts, ptrdiff_t part_stride,
-                                   float* filters, ptrdiff_t lane_stride);
+  WinogradKernels winograd_2, winograd_3, winograd_5;  // by the size of the kernel
+
+  const WinogradKernels& winograd(int kernel) const {
+    return kernel == 2 ? winograd_2 : kernel == 3 ? winograd_3 : winograd_5;
+  }
 };
 
 }  // namespace cpu_engine

@@ -7,12 +7,16 @@ namespace caffe {
 namespace cpu_engine {
 
 bool winograd_applies(const ConvolutionShape& s) {
-  const bool plain = s.group == 1 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 &&
-                     s.dilation_w == 1;
-  const bool kernel = s.kernel_h == s.kernel_w && (s.kernel_h == 3 || s.kernel_h == 5);
+  const int kernel = s.kernel_h / s.stride_h;  // that each phase of the input sees
+  const bool square = s.kernel_h == s.kernel_w && s.stride_h == s.stride_w && s.stride_h <= 2 &&
+                      s.kernel_h % s.stride_h == 0;
+  const bool plain = s.group == 1 && s.dilation_h == 1 && s.dilation_w == 1;
+  // Phases lie side by side in whole vectors of channels.
+  const bool whole = s.stride_h == 1 || s.channels % kCacheLine == 0;
   // With a few channels on both sides, transforming costs more than it saves; on maps smaller
   // than a tile or two, most of a tile is padding.
-  return plain && kernel && s.channels + s.outputs >= 24 && s.out_height >= 4 && s.out_width >= 4;
+  return square && plain && whole && (kernel == 2 || kernel == 3 || kernel == 5) &&
+         s.channels + s.outputs >= 24 && s.out_height >= 4 && s.out_width >= 4;
 }
 
 void convolution_forward(const Kernels& kernels, const ConvolutionShape& shape,

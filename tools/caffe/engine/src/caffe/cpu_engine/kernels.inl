@@ -22,6 +22,25 @@ inline Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(
 inline void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
 inline Vec broadcast(float x) { return x - Vec(); }
 
+// The same of a vector's first `count` floats: what is not loaded is 0, what is not stored stays.
+#if ENGINE_WIDTH == 16
+inline Vec load_first(int count, const float* p) {
+  return __builtin_ia32_loadups512_mask(p, Vec(), (1 << count) - 1);
+}
+inline void store_first(int count, float* p, Vec v) {
+  __builtin_ia32_storeups512_mask(p, v, (1 << count) - 1);
+}
+#else
+typedef int Lanes __attribute__((vector_size(32)));
+inline Lanes first_lanes(int count) { return Lanes{0, 1, 2, 3, 4, 5, 6, 7} < count - Lanes(); }
+inline Vec load_first(int count, const float* p) {
+  return __builtin_ia32_maskloadps256(reinterpret_cast<const Vec*>(p), first_lanes(count));
+}
+inline void store_first(int count, float* p, Vec v) {
+  __builtin_ia32_maskstoreps256(reinterpret_cast<Vec*>(p), first_lanes(count), v);
+}
+#endif
+
 // a b + c, rounded once.
 //
 // A compiler may make one instruction of a product and a sum, or two with another rounding, and
