@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from colorgan.benchmarks.training.preparation import TRAINING_PASSES, flop_of_a_pass
+from colorgan.benchmarks.training.report import report
 from colorgan.benchmarks.training.turns import difference
 from colorgan.errors import UserError
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT, read_net
@@ -45,6 +46,23 @@ def test_training_is_measured_phase_by_phase_and_kept_as_json(run: Run, tmp_path
             total = turn.pop("all")
             assert 0 < sum(turn.values()) <= total
         assert 0 < result["memory_mib"][side]["before"] < result["memory_mib"][side]["peak"]
+
+
+def test_a_phase_that_only_one_side_has_is_0_of_the_other() -> None:
+    turns = {"ours": {"all": 0.2, "averaging": 0.001}, "pytorch-nchw": {"all": 0.4}}
+    told = report(
+        {
+            "batch_size": 2,
+            "flop_per_image": {"generator": 1e9},
+            "iterations": 1,
+            "largest_difference": 0.0,
+            "seconds": {name: [turn] for name, turn in turns.items()},
+            "memory_mib": {name: {"peak": 10.0, "before": 5.0} for name in turns},
+            "peak_gflops": [{"NumPy": 100.0}],
+        }
+    )
+    (row,) = (line.split() for line in told.splitlines() if line.startswith("averaging"))
+    assert row == ["averaging", "1.0", "0.0"]
 
 
 def test_an_image_costs_the_papers_generator_9_7_gflop_in_training() -> None:

@@ -58,8 +58,8 @@ def cpu_lines(result: dict[str, Any], rates: Rates, gflop: float) -> Iterator[st
     phases = result["seconds"]
     yield ""
     yield f"{'ms an iteration':15}" + "".join(f"{name:>23}" for name in phases)
-    for phase in next(iter(phases.values()))[0]:
-        row = (f"{1e3 * median(t[phase] for t in turns):23.1f}" for turns in phases.values())
+    for phase in next(iter(phases.values()))[0]:  # PyTorch's sides lack some of Caffe's
+        row = (f"{1e3 * median(t.get(phase, 0) for t in turns):23.1f}" for turns in phases.values())
         yield f"{phase:15}{''.join(row)}"
     yield ""
     yield from ratios(rates)
