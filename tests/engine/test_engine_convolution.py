@@ -1,12 +1,12 @@
-"""The CPU engine's convolution against a float64 reference, on shapes of every kind.
+"""The CPU engine's convolution and deconvolution against a float64 reference, of every kind.
 
 As a program, `test_engine_convolution.py [small] OUT.npz`, it runs all cases, or the many small
 ones, under the engine that CAFFE_CPU_ENGINE names and keeps what came out.
 """
 
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +22,10 @@ PASSES = 2  # parameter diffs must add up over them
 
 @dataclass(frozen=True)
 class Case:
-    """One convolution: N x C x H x W inputs, `outputs` maps."""
+    """One convolution: N x C x H x W inputs, `outputs` maps.
+
+    Transposed, it is the deconvolution that goes from such maps to such inputs.
+    """
 
     num: int
     channels: int
@@ -36,17 +39,19 @@ class Case:
     group: int = 1
     bias: bool = True
     engine: str = "DEFAULT"
+    transposed: bool = False
 
     def prototxt(self) -> str:
         (kh, kw), (ph, pw), (sh, sw) = self.kernel, self.pad, self.stride
+        shape = " ".join(f"dim: {size}" for size in self.shapes()["x"])
+        layer = "Deconvolution" if self.transposed else "Convolution"
         return f"""
             force_backward: true
-            layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{
-              dim: {self.num} dim: {self.channels} dim: {self.height} dim: {self.width} }} }} }}
-            layer {{ name: "y" type: "Convolution" bottom: "x" top: "y" convolution_param {{
-              num_output: {self.outputs} kernel_h: {kh} kernel_w: {kw} pad_h: {ph} pad_w: {pw}
-              stride_h: {sh} stride_w: {sw} dilation: {self.dilation} group: {self.group}
-              bias_term: {str(self.bias).lower()} engine: {self.engine} }} }}"""
+            layer {{ name: "x" type: "Input" top: "x" input_param {{ shape {{ {shape} }} }} }}
+            layer {{ name: "y" type: "{layer}" bottom: "x" top: "y" convolution_param {{
+              num_output: {self.shapes()["b"][0]} kernel_h: {kh} kernel_w: {kw}
+              pad_h: {ph} pad_w: {pw} stride_h: {sh} stride_w: {sw} dilation: {self.dilation}
+              group: {self.group} bias_term: {str(self.bias).lower()} engine: {self.engine} }} }}"""
 
     def out_size(self) -> tuple[int, int]:
         def along(size: int, kernel: int, pad: int, stride: int) -> int:
@@ -54,17 +59,19 @@ class Case:
 
         return tuple(map(along, (self.height, self.width), self.kernel, self.pad, self.stride))
 
+    def shapes(self) -> dict[str, tuple[int, ...]]:
+        inputs = (self.num, self.channels, self.height, self.width)
+        maps = (self.num, self.outputs, *self.out_size())
+        x, y = (maps, inputs) if self.transposed else (inputs, maps)
+        weights = (self.outputs, self.channels // self.group, *self.kernel)
+        return {"x": x, "w": weights, "b": (y[1],), "dy": y}
+
     def values(self, seed: int) -> dict[str, np.ndarray]:
         """Inputs, weights, and the gradient at the output."""
         rng = np.random.default_rng(seed)
-        shapes = {
-            "x": (self.num, self.channels, self.height, self.width),
-            "w": (self.outputs, self.channels // self.group, *self.kernel),
-            "b": (self.outputs,),
-            "dy": (self.num, self.outputs, *self.out_size()),
-        }
+        shapes = self.shapes()
         values = {name: rng.standard_normal(shape, np.float32) for name, shape in shapes.items()}
-        return values if self.bias else values | {"b": np.zeros(self.outputs, np.float32)}
+        return values if self.bias else values | {"b": np.zeros(shapes["b"], np.float32)}
 
 
 def random_cases(count: int, seed: int, maps: int, size: int) -> Iterator[Case]:
@@ -93,6 +100,18 @@ def random_cases(count: int, seed: int, maps: int, size: int) -> Iterator[Case]:
             yield case
 
 
+def transposed(cases: Iterable[Case]) -> Iterator[Case]:
+    """The deconvolutions to those cases, their sizes less what no output sees."""
+    for case in cases:
+
+        def along(size: int, kernel: int, pad: int, stride: int, case: Case = case) -> int:
+            return stride * (size - 1) + case.dilation * (kernel - 1) + 1 - 2 * pad
+
+        height, width = map(along, case.out_size(), case.kernel, case.pad, case.stride)
+        if min(height, width) >= 1:
+            yield replace(case, height=height, width=width, transposed=True)
+
+
 # The nets' own layers, at a small batch, then any.
 CASES = [
     Case(2, 3, 64, 64, 32, (3, 3), (1, 1), bias=False),
@@ -108,7 +127,19 @@ CASES = [
     Case(3, 5, 9, 20, 4, (3, 3), (1, 1), bias=False),
     Case(2, 1, 21, 34, 70, (3, 3), (0, 0), (2, 2)),
     Case(2, 4, 15, 15, 9, (4, 4), (2, 2)),
+    Case(2, 9, 7, 33, 1, (3, 3), (1, 1)),
+    # Strides of 2, whose inputs are taken apart into even and odd rows and columns.
+    Case(3, 32, 16, 16, 64, (4, 4), (1, 1), (2, 2)),
+    Case(2, 16, 13, 22, 20, (4, 4), (0, 3), (2, 2)),
+    Case(2, 48, 11, 9, 5, (4, 4), (2, 1), (2, 2), bias=False),
+    Case(1, 32, 19, 17, 24, (6, 6), (3, 2), (2, 2)),
+    Case(1, 16, 24, 21, 10, (10, 10), (3, 4), (2, 2)),
     *random_cases(60, seed=11, maps=39, size=33),
+    # The autoencoder's, the U-Net's and the hypercolumns' deconvolutions, then any.
+    Case(2, 32, 32, 32, 16, (4, 4), (1, 1), (2, 2), transposed=True),
+    Case(3, 48, 16, 16, 96, (2, 2), (0, 0), (2, 2), transposed=True),
+    Case(2, 20, 16, 16, 20, (8, 8), (2, 2), (4, 4), group=20, bias=False, transposed=True),
+    *transposed(random_cases(20, seed=13, maps=39, size=20)),
 ]
 # These are cut into pieces of every size: a thread's share may be one row, and less than a vector.
 SMALL_CASES = list(random_cases(150, seed=12, maps=23, size=20))
@@ -116,6 +147,12 @@ SMALL_CASES = list(random_cases(150, seed=12, maps=23, size=20))
 
 def reference(case: Case, values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Forward pass and gradients in float64, one tap of the kernel at a time."""
+    if case.transposed:
+        forward = replace(case, transposed=False, bias=False)
+        back = reference(forward, values | {"x": values["dy"], "dy": values["x"], "b": np.zeros(1)})
+        y = back["dx"] + values["b"][:, None, None]
+        db = PASSES * values["dy"].sum((0, 2, 3), np.float64)
+        return {"y": y, "dx": back["y"], "dw": back["dw"], "db": db}
     x, w, b, dy = (values[name].astype(np.float64) for name in ("x", "w", "b", "dy"))
     (ph, pw), (oh, ow), d, g = case.pad, case.out_size(), case.dilation, case.group
     padded = np.pad(x, ((0, 0), (0, 0), (ph, ph), (pw, pw)))

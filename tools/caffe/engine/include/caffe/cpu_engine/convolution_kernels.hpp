@@ -72,6 +72,19 @@ struct WinogradKernels {
                           ptrdiff_t part_stride, float* staged);
 };
 
+// The most maps that a narrow convolution has.
+const int kMostNarrow = 4;
+
+// Some channels of an image, in[c * plane + y * width + x], and the rows [begin, end) of the output
+// of a 3x3 convolution, padded by 1: out[map * plane + y * width + x].
+struct NarrowRows {
+  int channels, height, width;
+  int begin, end;
+  const float* in;
+
+  ptrdiff_t plane() const { return static_cast<ptrdiff_t>(height) * width; }
+};
+
 // Kernels that convolution is made of. A staged window is [rows][columns][pixel_stride], a vector
 // of channels at each pixel; where the stride is not given it is the vector width.
 struct ConvolutionKernels {
@@ -83,6 +96,11 @@ struct ConvolutionKernels {
   // Image to staged window, and back, where it overwrites what lies inside the image.
   void (*stage)(const Window& window, const float* planes, float* staged, ptrdiff_t pixel_stride);
   void (*unstage)(const Window& window, const float* staged, float* planes);
+
+  // out += weights * in, with weights[map * weight_stride + (channel * 3 + ky) * 3 + kx]; for 1, 2,
+  // ... maps.
+  void (*add_narrow[kMostNarrow])(const NarrowRows& rows, const float* weights,
+                                  ptrdiff_t weight_stride, float* out);
 
   WinogradKernels winograd_2, winograd_3, winograd_5;  // by the size of the kernel
 

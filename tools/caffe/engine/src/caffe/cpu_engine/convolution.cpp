@@ -19,13 +19,24 @@ bool winograd_applies(const ConvolutionShape& s) {
          s.channels + s.outputs >= 24 && s.out_height >= 4 && s.out_width >= 4;
 }
 
+bool narrow_applies(const ConvolutionShape& s) {
+  const bool plain = s.group == 1 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 &&
+                     s.dilation_w == 1;
+  // Of short rows, vectors would be mostly empty.
+  return plain && s.kernel_h == 3 && s.kernel_w == 3 && s.pad_h == 1 && s.pad_w == 1 &&
+         s.outputs <= kMostNarrow && s.width >= kCacheLine;
+}
+
 void convolution_forward(const Kernels& kernels, const ConvolutionShape& shape,
                          const float* bottom, const float* weight, const float* bias,
                          FilterPoints* kept, float* top) {
-  if (winograd_applies(shape)) {
-    winograd_forward(*kernels.convolution, shape, bottom, weight, bias, kept, top);
+  const ConvolutionKernels& k = *kernels.convolution;
+  if (narrow_applies(shape)) {
+    narrow_forward(k, shape, bottom, weight, bias, top);
+  } else if (winograd_applies(shape)) {
+    winograd_forward(k, shape, bottom, weight, bias, kept, top);
   } else {
-    columns_forward(*kernels.convolution, shape, bottom, weight, bias, top);
+    columns_forward(k, shape, bottom, weight, bias, top);
   }
 }
 
@@ -41,14 +52,12 @@ void convolution_backward_weights(const Kernels& kernels, const ConvolutionShape
       *kernels.convolution, shape, bottom, top_diff, weight_diff);
 }
 
-void convolution_backward_bias(const ConvolutionShape& s, const float* top_diff,
-                               float* bias_diff) {
-  const int size = s.out_size();
+void convolution_backward_bias(int num, int maps, int size, const float* diff, float* bias_diff) {
 #pragma omp parallel for schedule(static)
-  for (int k = 0; k < s.outputs; ++k) {
+  for (int k = 0; k < maps; ++k) {
     double sum = 0;
-    for (int n = 0; n < s.num; ++n) {
-      const float* const map = top_diff + (static_cast<ptrdiff_t>(n) * s.outputs + k) * size;
+    for (int n = 0; n < num; ++n) {
+      const float* const map = diff + (static_cast<ptrdiff_t>(n) * maps + k) * size;
       float part[kCacheLine] = {};  // sums side by side, which a compiler may put into a vector
       int i = 0;
       for (; i + kCacheLine <= size; i += kCacheLine) {

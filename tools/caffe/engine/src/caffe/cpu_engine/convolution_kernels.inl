@@ -147,9 +147,10 @@ void stage(const Window& window, const float* planes, float* staged, ptrdiff_t p
           block[c] = c < window.channels ? load(source + c * window.plane + x) : Vec();
         }
       } else {
+        const Lanes some = lanes(0, count);
 #pragma GCC unroll 16
         for (int c = 0; c < kWidth; ++c) {
-          block[c] = c < window.channels ? load_first(count, source + c * window.plane + x) : Vec();
+          block[c] = c < window.channels ? load_lanes(some, source + c * window.plane + x) : Vec();
         }
       }
       transpose(block);
@@ -182,15 +183,17 @@ void unstage(const Window& window, const float* staged, float* planes) {
           if (c < window.channels) store(target + c * window.plane + x, block[c]);
         }
       } else {
+        const Lanes some = lanes(0, count);
 #pragma GCC unroll 16
         for (int c = 0; c < kWidth; ++c) {
-          if (c < window.channels) store_first(count, target + c * window.plane + x, block[c]);
+          if (c < window.channels) store_lanes(some, target + c * window.plane + x, block[c]);
         }
       }
     }
   }
 }
 
+#include "narrow_kernels.inl"
 #include "winograd_kernels.inl"
 
 const ConvolutionKernels convolution_kernels = {
@@ -199,6 +202,7 @@ const ConvolutionKernels convolution_kernels = {
     multiply,
     stage,
     unstage,
+    {add_narrow<1>, add_narrow<2>, add_narrow<3>, add_narrow<4>},
     winograd_kernels<2>(),
     winograd_kernels<3>(),
     winograd_kernels<5>(),

@@ -22,22 +22,29 @@ inline Vec load(const float* p) { return *reinterpret_cast<const UnalignedVec*>(
 inline void store(float* p, Vec v) { *reinterpret_cast<UnalignedVec*>(p) = v; }
 inline Vec broadcast(float x) { return x - Vec(); }
 
-// The same of a vector's first `count` floats: what is not loaded is 0, what is not stored stays.
+// Some of a vector's lanes: what is not loaded is 0, what is not stored stays as it is.
 #if ENGINE_WIDTH == 16
-inline Vec load_first(int count, const float* p) {
-  return __builtin_ia32_loadups512_mask(p, Vec(), (1 << count) - 1);
+typedef unsigned short Lanes;
+inline Lanes lanes(int begin, int end) {  // those that there are of [begin, end), begin >= 0
+  return end <= begin ? 0 : (end < kWidth ? (1 << end) - 1 : -1) & -(1 << begin);
 }
-inline void store_first(int count, float* p, Vec v) {
-  __builtin_ia32_storeups512_mask(p, v, (1 << count) - 1);
+inline Vec load_lanes(Lanes lanes, const float* p) {
+  return __builtin_ia32_loadups512_mask(p, Vec(), lanes);
+}
+inline void store_lanes(Lanes lanes, float* p, Vec v) {
+  __builtin_ia32_storeups512_mask(p, v, lanes);
 }
 #else
-typedef int Lanes __attribute__((vector_size(32)));
-inline Lanes first_lanes(int count) { return Lanes{0, 1, 2, 3, 4, 5, 6, 7} < count - Lanes(); }
-inline Vec load_first(int count, const float* p) {
-  return __builtin_ia32_maskloadps256(reinterpret_cast<const Vec*>(p), first_lanes(count));
+typedef int Lanes __attribute__((vector_size(4 * ENGINE_WIDTH)));
+inline Lanes lanes(int begin, int end) {
+  const Lanes index = {0, 1, 2, 3, 4, 5, 6, 7};
+  return (index >= begin - Lanes()) & (index < end - Lanes());
 }
-inline void store_first(int count, float* p, Vec v) {
-  __builtin_ia32_maskstoreps256(reinterpret_cast<Vec*>(p), first_lanes(count), v);
+inline Vec load_lanes(Lanes lanes, const float* p) {
+  return __builtin_ia32_maskloadps256(reinterpret_cast<const Vec*>(p), lanes);
+}
+inline void store_lanes(Lanes lanes, float* p, Vec v) {
+  __builtin_ia32_maskstoreps256(reinterpret_cast<Vec*>(p), lanes, v);
 }
 #endif
 

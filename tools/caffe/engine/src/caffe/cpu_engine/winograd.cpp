@@ -14,115 +14,14 @@
 #include "caffe/cpu_engine/convolution_kernels.hpp"
 #include "caffe/cpu_engine/filter_points.hpp"
 #include "caffe/cpu_engine/parallel.hpp"
+#include "caffe/cpu_engine/winograd_tiles.hpp"
 
 namespace caffe {
 namespace cpu_engine {
 
 namespace {
 
-// As many tiles go through a product at once. More use the filters, which come from an outer
-// cache, more often; fewer leave more of the points in an inner one.
-const int kBlockTiles = 64;
-
 const int kMostPhases = 4, kMostTaps = 100;
-
-// The size of kernel that each phase sees, its tiles, and how many phases there are.
-struct Scheme {
-  int stride, phases;
-  int kernel, tile, step;  // outputs of a tile are step x step
-  int points;
-
-  explicit Scheme(const ConvolutionShape& s)
-      : stride(s.stride_h), phases(stride * stride), kernel(s.kernel_h / stride),
-        tile(winograd_tile(kernel)), step(tile - kernel + 1), points(tile * tile) {}
-
-  // Those that phase f sees.
-  Taps taps(int f) const {
-    const int side = stride * kernel;
-    const Taps taps = {f / stride * side + f % stride, stride * side, stride};
-    return taps;
-  }
-};
-
-// Maps of `num` images, num x channels x height x width.
-struct MapShape {
-  int num, channels, height, width;
-
-  const float* at(const float* data, int n, int c) const {
-    return data + (static_cast<ptrdiff_t>(n) * channels + c) * height * width;
-  }
-  float* at(float* data, int n, int c) const {
-    return data + (static_cast<ptrdiff_t>(n) * channels + c) * height * width;
-  }
-};
-
-// Where tiles lie in maps, along one axis: the first tile's window begins at `begin` and has `size`
-// pixels, the next tile's begins `advance` further on; and where the phases begin in a window.
-struct Axis {
-  int begin, size, advance;
-  int phase[2];
-};
-
-// Maps, and where tiles lie in them.
-struct Grid {
-  MapShape maps;
-  int phases;
-  int stride;  // from a tile's pixel to the next
-  Axis down, across;
-
-  // The distance from a phase's channels to the next one's, among the points of a tile.
-  ptrdiff_t phase_stride(int width) const { return round_up(maps.channels, width); }
-  ptrdiff_t points_of_tile(int width) const { return phases * phase_stride(width); }
-};
-
-// How rows of tiles are cut into blocks.
-struct Tiling {
-  int rows, columns;  // of tiles, in an image
-  int all_rows;       // of tiles, in all images
-  int block_rows;     // of tiles, in a block
-  int blocks;
-
-  Tiling(const Grid& out, int threads)
-      : rows((out.maps.height + out.down.advance - 1) / out.down.advance),
-        columns((out.maps.width + out.across.advance - 1) / out.across.advance),
-        all_rows(out.maps.num * rows) {
-    const int per_thread = (all_rows + threads - 1) / threads;
-    block_rows = std::max(1, std::min(kBlockTiles / columns, per_thread));
-    blocks = (all_rows + block_rows - 1) / block_rows;
-  }
-
-  int block_tiles() const { return block_rows * columns; }
-  int first_row(int block) const { return block * block_rows; }
-  int end_row(int block) const { return std::min(first_row(block) + block_rows, all_rows); }
-  int tiles(int block) const { return (end_row(block) - first_row(block)) * columns; }
-
-  // The window of `grid` that a row of tiles reads or writes, of channels from c on.
-  Window window(const Grid& grid, int row, int c, int width) const {
-    const Window window = {std::min(width, grid.maps.channels - c),
-                           grid.maps.height * grid.maps.width,
-                           grid.maps.height,
-                           grid.maps.width,
-                           row % rows * grid.down.advance + grid.down.begin,
-                           grid.across.begin,
-                           grid.down.size,
-                           grid.across.advance * (columns - 1) + grid.across.size};
-    return window;
-  }
-  // Floats of a staged window.
-  ptrdiff_t staged_size(const Grid& grid, int width) const {
-    const Window largest = window(grid, 0, 0, width);
-    return static_cast<ptrdiff_t>(largest.rows) * largest.columns * width;
-  }
-};
-
-// The points of a block's tiles, [points][tiles][phases][channels].
-struct Points {
-  ptrdiff_t tile_stride, point_stride;
-
-  Points(const Tiling& tiling, const Grid& grid, int width)
-      : tile_stride(row_stride(grid.points_of_tile(width))),
-        point_stride(row_stride(tiling.block_tiles() * tile_stride)) {}
-};
 
 typedef void (*ToPoints)(const TileRow& row, const float* staged, float* points,
                          ptrdiff_t point_stride, ptrdiff_t tile_stride);
@@ -332,51 +231,57 @@ void winograd_backward_data(const ConvolutionKernels& k, const ConvolutionShape&
 }
 
 // The forward pass transposed, step by step: top_diff is taken to the points, multiplied there by
-// the input's points, summed over all tiles, and taken from there to the filters.
+// the input's points, summed over all tiles, and taken from there to the filters. Threads share out
+// the tiles, and each has sums of its own; where that would be sums of a block each, they share out
+// the outputs.
 void winograd_backward_weights(const ConvolutionKernels& k, const ConvolutionShape& s,
                                const float* bottom, const float* top_diff, float* weight_diff) {
   const Scheme scheme(s);
   const WinogradKernels& transforms = k.winograd(scheme.kernel);
   const Grid in = seen_grid(s, scheme), out = output_grid(s, scheme);
-  const Tiling tiling(out, threads());
-  const int used = std::min(threads(), tiling.blocks);
+  const bool one_block = Tiling(out, 1).blocks == 1;
+  const Tiling tiling(out, one_block ? 1 : threads());
+  const int used = std::min(threads(), one_block ? s.outputs : tiling.blocks);
   const Points in_points(tiling, in, k.width), out_points(tiling, out, k.width);
   const ptrdiff_t sum_stride = row_stride(in.points_of_tile(k.width));
   const ptrdiff_t sums_stride = row_stride(s.outputs * sum_stride);  // from point to point
+  const ptrdiff_t sums_size = scheme.points * sums_stride;
   const ptrdiff_t staged_size = row_stride(tiling.staged_size(in, k.width));
   const ptrdiff_t v_size = scheme.points * in_points.point_stride;
-  const ptrdiff_t m_size = scheme.points * out_points.point_stride;
-  const ptrdiff_t own_size = staged_size + v_size + m_size + scheme.points * sums_stride;
-  float* const own = Workspace::of_this_thread().reserve(used * own_size);
-  float* const sums = own + staged_size + v_size + m_size;
+  const ptrdiff_t own_size = staged_size + v_size + scheme.points * out_points.point_stride;
+  float* const own = Workspace::of_this_thread().reserve(used * own_size +
+                                                         (one_block ? 1 : used) * sums_size);
+  float* const sums = own + used * own_size;
 
-  const int parts = in_parallel(used, [&](int thread, int threads) {
+  const int taking_part = in_parallel(used, [&](int thread, int threads) {
     float* const staged = own + thread * own_size;
     float* const v = staged + staged_size;
     float* const m = v + v_size;
-    float* const u = m + m_size;
-    const Share blocks(tiling.blocks, thread, threads);
+    float* const u = sums + (one_block ? 0 : thread * sums_size);
+    const Share blocks(tiling.blocks, one_block ? 0 : thread, one_block ? 1 : threads);
+    const Share outputs(s.outputs, one_block ? thread : 0, one_block ? threads : 1);
     for (int block = blocks.begin; block < blocks.end; ++block) {
       to_points(k, transforms.input, tiling, block, in, bottom, staged, in_points, v);
       to_points(k, transforms.output_gradient, tiling, block, out, top_diff, staged, out_points,
                 m);
       for (int point = 0; point < scheme.points; ++point) {
-        const Product product = {s.outputs,
+        const Product product = {outputs.end - outputs.begin,
                                  static_cast<int>(in.points_of_tile(k.width)),
                                  tiling.tiles(block),
-                                 m + point * out_points.point_stride,
+                                 m + point * out_points.point_stride + outputs.begin,
                                  1,
                                  out_points.tile_stride,
                                  v + point * in_points.point_stride,
                                  k.panel,
                                  in_points.tile_stride,
-                                 u + point * sums_stride,
+                                 u + point * sums_stride + outputs.begin * sum_stride,
                                  sum_stride,
                                  block > blocks.begin};
         k.multiply(product);
       }
     }
   });
+  const int parts = one_block ? 1 : taking_part;
   in_parallel(threads(), [&](int thread, int threads) {
     const Share outputs(s.outputs, thread, threads);
     for (int o = outputs.begin; o < outputs.end; ++o) {
@@ -388,7 +293,7 @@ void winograd_backward_weights(const ConvolutionKernels& k, const ConvolutionSha
         for (int f = 0; f < scheme.phases; ++f) {
           transforms.filter_gradient(
               scheme.taps(f), sums + o * sum_stride + f * in.phase_stride(k.width) + c,
-              sums_stride, parts, own_size, staged);
+              sums_stride, parts, sums_size, staged);
         }
         k.unstage(window, staged, diffs);
       }
