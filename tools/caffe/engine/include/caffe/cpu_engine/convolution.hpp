@@ -42,8 +42,8 @@ void convolution_backward_weights(const Kernels& kernels, const ConvolutionShape
 // bias_diff += the gradient with respect to bias, of num x maps x size gradients.
 void convolution_backward_bias(int num, int maps, int size, const float* diff, float* bias_diff);
 
-// How the three are done: by Winograd's algorithm where it applies and pays, else by columns; forward
-// to few maps, straight from rows of the input.
+// How the three are done: by Winograd's algorithm where it applies and pays, else by columns; but
+// forward to few maps, straight from rows of the input.
 bool narrow_applies(const ConvolutionShape& shape);
 void narrow_forward(const ConvolutionKernels& k, const ConvolutionShape& shape,
                     const float* bottom, const float* weight, const float* bias, float* top);

@@ -17,15 +17,14 @@ struct Columns {
   }
   Vec load_at(const float* row, int v, int kx) const {
     const float* const from = row + v * kWidth + kx - 1;
-    return v == vectors - 1       ? load_lanes(last[kx], from)
-           : v == 0 && kx == 0 ? load_lanes(first, from)
-                               : load(from);
+    if (v == vectors - 1) return load_lanes(last[kx], from);
+    return v == 0 && kx == 0 ? load_lanes(first, from) : load(from);
   }
 };
 
 template <int outputs, int vectors>
 void add_narrow_row(const NarrowRows& q, int y, int column, const float* weights,
-                 ptrdiff_t weight_stride, float* out) {
+                    ptrdiff_t weight_stride, float* out) {
   const Columns<vectors> columns(column, q.width);
   const int first = y == 0 ? 1 : 0, end = y == q.height - 1 ? 2 : 3;  // rows of the kernel inside
   out += static_cast<ptrdiff_t>(y) * q.width + column;
@@ -64,8 +63,7 @@ void add_narrow_row(const NarrowRows& q, int y, int column, const float* weights
 }
 
 template <int outputs>
-void add_narrow(const NarrowRows& q, const float* weights, ptrdiff_t weight_stride,
-                    float* out) {
+void add_narrow(const NarrowRows& q, const float* weights, ptrdiff_t weight_stride, float* out) {
   for (int y = q.begin; y < q.end; ++y) {
     for (int column = 0; column < q.width; column += kAtOnce * kWidth) {
       switch ((q.width - column + kWidth - 1) / kWidth) {

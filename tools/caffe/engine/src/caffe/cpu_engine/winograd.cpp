@@ -75,6 +75,7 @@ void from_points(const ConvolutionKernels& k, int kernel, const Tiling& tiling, 
   }
 }
 
+// The convolution's input, taken apart into phases, and its output.
 Grid bottom_grid(const ConvolutionShape& s, const Axis& down, const Axis& across) {
   const Grid grid = {{s.num, s.channels, s.height, s.width}, s.stride_h * s.stride_w, s.stride_h,
                      down, across};
@@ -98,7 +99,7 @@ Grid output_grid(const ConvolutionShape& s, const Scheme& w) {
 }
 
 // Filters from every channel of the input to every one of the output, as they lie in memory,
-// filters[in * in_stride + out * out_stride + tap], and the taps that each of the input's phases has.
+// filters[in * in_stride + out * out_stride + tap], and which taps each of the input's phases has.
 struct Filters {
   const float* data;
   ptrdiff_t in_stride, out_stride;
