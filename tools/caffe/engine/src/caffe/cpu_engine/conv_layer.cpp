@@ -78,11 +78,11 @@ bool ConvolutionLayer<float>::engine_backward(const vector<Blob<float>*>& top,
 }
 
 // A deconvolution goes forward as a convolution from top to bottom goes backward, and back as that
-// goes forward.
+// goes forward. In groups, as where each map is enlarged by itself, Caffe's own code is faster.
 template <>
 bool DeconvolutionLayer<float>::engine_forward(const vector<Blob<float>*>& bottom,
                                                const vector<Blob<float>*>& top) {
-  if (!engine_applies(*bottom[0])) {
+  if (!engine_applies(*bottom[0]) || group_ > 1) {
     return false;
   }
   for (int i = 0; i < bottom.size(); ++i) {
@@ -101,7 +101,7 @@ template <>
 bool DeconvolutionLayer<float>::engine_backward(const vector<Blob<float>*>& top,
                                                 const vector<bool>& propagate_down,
                                                 const vector<Blob<float>*>& bottom) {
-  if (!engine_applies(*bottom[0])) {
+  if (!engine_applies(*bottom[0]) || group_ > 1) {
     return false;
   }
   const cpu_engine::Kernels& kernels = *cpu_engine::kernels();
