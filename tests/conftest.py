@@ -119,19 +119,36 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chromium]:
         yield running
 
 
+def flock_replaced(folder: Path, code: str) -> dict[str, str]:
+    """An environment in which programs call this flock, in C, in place of the system's."""
+    if shutil.which("gcc") is None:
+        pytest.skip("no C compiler here")
+    library = folder / "flock.so"
+    head = "#include <errno.h>\n#include <fcntl.h>\n#include <stdlib.h>\n#include <sys/file.h>\n"
+    command = ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library]
+    text = f"{head}int flock(int file, int operation) {{ {code} }}"
+    subprocess.run(command, input=text, text=True, check=True)
+    return os.environ | {"LD_PRELOAD": str(library)}
+
+
 @pytest.fixture(scope="session")
 def without_locks(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], dict[str, str]]:
     """An environment in which no file system knows flock, by the error number that it gives."""
-    if shutil.which("gcc") is None:
-        pytest.skip("no C compiler here")
-    library = tmp_path_factory.mktemp("without_locks") / "flock.so"
+    code = 'errno = atoi(getenv("FLOCK_ERROR")); return -1;'
+    environment = flock_replaced(tmp_path_factory.mktemp("without_locks"), code)
+    return lambda error: environment | {"FLOCK_ERROR": str(error)}
+
+
+@pytest.fixture(scope="session")
+def locks_of_nfs(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """An environment in which flock is what NFS makes of it, a lock on all of a file's bytes.
+
+    The kernel gives such a lock to none but those who may write the file.
+    """
     code = """
-        #include <errno.h>
-        #include <stdlib.h>
-        int flock(int file, int operation) { errno = atoi(getenv("FLOCK_ERROR")); return -1; }"""
-    command = ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", library]
-    subprocess.run(command, input=code, text=True, check=True)
-    return lambda error: os.environ | {"LD_PRELOAD": str(library), "FLOCK_ERROR": str(error)}
+        struct flock all = {.l_type = operation & LOCK_UN ? F_UNLCK : F_WRLCK};
+        return fcntl(file, operation & LOCK_NB ? F_SETLK : F_SETLKW, &all);"""
+    return flock_replaced(tmp_path_factory.mktemp("nfs"), code)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -105,8 +105,8 @@ main() {
   unset PYTHONHOME PYTHONPATH
   [[ -w $root ]] || die "cannot write to $root"
   [[ ${CUDA:-1} == 1 ]] || die "CUDA=$CUDA: must be 1, or not set"
-  exec 8< "$root/tools"
-  hold 8 "another set-up" # two at once would share one .venv
+  exec 8> "$root/.setup.lock" # for writing, or NFS has no lock that other machines know
+  hold 8 "another set-up"     # two at once would share one .venv
   check_python
   install_packages
   check_python

@@ -10,7 +10,7 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from colorgan.errors import UserError, note
 
@@ -156,27 +156,39 @@ def read_json(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: damaged ({error}); make it again") from None
 
 
+LOCK = ".lock"
+"""The file in a folder by which `hold` keeps it."""
 _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
-def hold(descriptor: int, path: Path) -> bool:
-    """Keep an open file or folder from every other process until it is closed.
+def hold(folder: Path) -> IO[str] | None:
+    """Keep a folder from every other process until the file that this gives is closed.
 
-    False where another process has it. A file system without locks, as some network mounts are,
-    is told of, and the work goes on.
+    It is a file in the folder, open for writing: on NFS, other machines know nothing of a folder's
+    lock, and a file that is open for reading alone cannot be locked against them (flock(2)). None
+    where another process has the folder. A file system without locks, as some network mounts are,
+    is told of, and the work goes on. OSError where the file cannot be made.
     """
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError as error:
-        if error.errno not in _NO_LOCKS:
-            raise
-        note(
-            f"{path}: on a file system without locks ({error.strerror}); "
-            "see to it that nothing else writes there"
-        )
-    return True
+    path = folder / LOCK
+    while True:
+        lock = path.open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+            return None
+        except OSError as error:
+            if error.errno not in _NO_LOCKS:
+                lock.close()
+                raise
+            note(
+                f"{folder}: on a file system without locks ({error.strerror}); "
+                "see to it that nothing else writes there"
+            )
+            return lock
+        if path.exists() and os.path.samestat(path.stat(), os.fstat(lock.fileno())):
+            return lock
+        lock.close()  # another process has removed it with the folder, after it was opened here
 
 
 def flush_to_disk(path: Path) -> None:

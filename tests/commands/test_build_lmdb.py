@@ -455,7 +455,7 @@ def test_a_build_goes_on_where_folders_cannot_be_held(
     done = subprocess.run(
         command(options), env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stderr.count(f"{options.out}: on a file system without locks") == 1
+    assert done.stderr.count(f"{options.out}/.building: on a file system without locks") == 1
     files = contents(options.out)
     del files["manifest.json"]
     assert files == expected

@@ -67,7 +67,7 @@ def test_a_film_stopped_twice_is_the_same_to_the_bit(
     told = stopped(colorizer, film, target, 9, whole=whole)
     kept = f"6 finished frames are kept in {KEPT}"
     assert told == [f"stopped; {kept}, and the same command goes on after them"]
-    assert sorted(os.listdir(tmp_path / KEPT)) == ["part000000.mp4", "state.npz"]
+    assert sorted(os.listdir(tmp_path / KEPT)) == [".lock", "part000000.mp4", "state.npz"]
     told = stopped(colorizer, film, target, 20, whole=whole)
     assert told[0] == "goes on after the 6 frames that an earlier run has finished"
     told, counts = [], []
@@ -182,7 +182,7 @@ def test_a_killed_film_goes_on(colorizer: Colorizer, tmp_path: Path, film: Path)
             if int(line) == 15:
                 program.send_signal(signal.SIGKILL)
     assert program.returncode == -signal.SIGKILL
-    assert len(os.listdir(tmp_path / KEPT)) == 4, "two parts, one that is not finished, the state"
+    assert len(os.listdir(tmp_path / KEPT)) == 5, "lock, two parts, one not finished, state"
     assert colorize(colorizer, film, target, tell=told.append).frames == 22
     assert told == ["goes on after the 12 frames that an earlier run has finished"]
     assert os.listdir(tmp_path) == ["new.mp4"]

@@ -10,7 +10,7 @@ import os
 import platform
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from typing import Any
 import lmdb
 
 from colorgan.errors import UserError
-from colorgan.files import flush_to_disk, hold
+from colorgan.files import LOCK, flush_to_disk, hold
 
 MANIFEST = "manifest.json"
 SHARING = "sharing"
@@ -62,29 +62,36 @@ def versions(*packages: str) -> dict[str, str]:
 
 @contextmanager
 def _staging(out: Path, force: bool) -> Iterator[Path]:
-    """Lock `out` and give an empty folder in it, which is gone afterwards."""
+    """Give an empty folder in `out`, held against other builds, which is gone afterwards."""
     created = not out.exists()
-    out.mkdir(parents=True, exist_ok=True)
-    folder = os.open(out, os.O_RDONLY | os.O_DIRECTORY)
+    stage = out / _STAGE
+    stage.mkdir(parents=True, exist_ok=True)
+    lock = hold(stage)
+    if lock is None:
+        raise UserError(f"{out}: another build is writing there; wait for its end")
     try:
-        if not hold(folder, out):
-            raise UserError(f"{out}: another build is writing there; wait for its end")
-        _undo_half_publish(out)
-        existing = [name for name in _ENTRIES if os.path.lexists(out / name)]
-        if existing and not force:
-            raise UserError(f"{out}: holds {', '.join(existing)} already; --force replaces them")
-        stage = out / _STAGE
-        _remove(stage)
-        stage.mkdir()
-        try:
-            yield stage
-        finally:
-            _undo_half_publish(out)
-            _remove(stage)
+        with lock:
+            try:
+                _undo_half_publish(out)
+                _refuse_to_replace(out, force)
+                for path in stage.iterdir():  # what a killed build has left
+                    if path.name != LOCK:
+                        _remove(path)
+                yield stage
+            finally:
+                _undo_half_publish(out)
+                shutil.rmtree(stage, ignore_errors=True)
     finally:
-        os.close(folder)
+        with suppress(OSError):  # most often it is gone
+            stage.rmdir()  # which NFS refuses as long as the lock is open
         if created and not any(out.iterdir()):
             out.rmdir()
+
+
+def _refuse_to_replace(out: Path, force: bool) -> None:
+    existing = [name for name in _ENTRIES if os.path.lexists(out / name)]
+    if existing and not force:
+        raise UserError(f"{out}: holds {', '.join(existing)} already; --force replaces them")
 
 
 def _publish(stage: Path, out: Path) -> None:

@@ -7,7 +7,6 @@ and when the work is stopped so early that to keep it is of little use.
 """
 
 import io
-import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -18,7 +17,7 @@ from zipfile import BadZipFile
 import numpy as np
 
 from colorgan.errors import UserError
-from colorgan.files import flush_to_disk, hold, shortened, write_whole
+from colorgan.files import LOCK, flush_to_disk, hold, shortened, write_whole
 
 WORTH_KEEPING = 60
 """Seconds of work; less is thrown away when it is stopped."""
@@ -98,7 +97,7 @@ class Parts:
         if kept:
             kept.add(_STATE)
         for path in self.folder.iterdir():
-            if path.name not in kept:
+            if path.name not in kept | {LOCK}:
                 path.unlink()
 
 
@@ -137,12 +136,14 @@ def _locked(folder: Path, target: Path) -> Iterator[None]:
     """Make a folder and hold it against other processes."""
     try:
         folder.mkdir(exist_ok=True)
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        lock = hold(folder)
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror}") from None
+    if lock is None:
+        raise UserError(f"{target}: another process is writing it; wait for its end")
     try:
-        if not hold(descriptor, folder):
-            raise UserError(f"{target}: another process is writing it; wait for its end")
-        yield
+        with lock:
+            yield
     finally:
-        os.close(descriptor)
+        with suppress(OSError):  # there are parts to keep, or the folder is gone
+            folder.rmdir()  # which NFS refuses as long as the lock is open

@@ -60,12 +60,10 @@ class RunFolder:
         try:
             for folder in (self.path, self.snapshots_path, self.samples_path):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock = (self.path / ".lock").open("w")
-            held = hold(self._lock.fileno(), self.path)
+            self._lock = hold(self.path)
         except OSError as error:
             raise UserError(f"{self.path}: cannot hold a run ({error.strerror})") from None
-        if not held:
-            self.close()
+        if self._lock is None:
             raise UserError(f"{self.path}: another run is using this folder; choose another")
 
     def close(self) -> None:
