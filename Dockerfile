@@ -17,7 +17,7 @@ ARG DEBIAN=debian:bookworm-slim
 # 12's, so that compiler, Python and Caffe's libraries are the CPU image's.
 ARG CUDA=nvidia/cuda:12.9.1-cudnn-devel-ubuntu22.04
 
-# ---- What the images run with: the libraries of Caffe and Python, no compiler ----
+# ---- What the images run with: the libraries of Caffe and Python, Open MPI, no compiler ----
 FROM ${DEBIAN} AS runtime
 # hadolint ignore=DL3008
 RUN apt-get update \
@@ -33,6 +33,7 @@ RUN apt-get update \
     liblmdb0 \
     libopenblas0-openmp \
     libprotobuf32 \
+    openmpi-bin \
     python3 \
     tini \
   && rm -rf /var/lib/apt/lists/* /var/cache/apt/* \
@@ -47,6 +48,10 @@ ENV HOME=/home/colorgan \
   RUFF_NO_CACHE=true \
   OUT=/runs \
   DATA=/runs/data
+# Open MPI would refuse root, whose the mounted folder may be, and have each process use one core.
+ENV OMPI_ALLOW_RUN_AS_ROOT=1 \
+  OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 \
+  OMPI_MCA_hwloc_base_binding_policy=none
 WORKDIR /runs
 EXPOSE 8064
 # There is no USER: the entry point takes the mounted folder's owner, which only root can, and keeps none of root's

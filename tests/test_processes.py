@@ -2,8 +2,10 @@
 
 import os
 import platform
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -155,3 +157,36 @@ def test_an_mpi_that_does_not_know_the_others_is_named() -> None:
     assert done.returncode == 2
     (line,) = lines_of_ours(done.stderr)
     assert "but MPICH does not know of the others" in line and "set MPI4PY_LIBMPI" in line
+
+
+@pytest.fixture
+def open_mpi(tmp_path: Path) -> Path:
+    """A folder with an Open MPI that has no more than what tells it from MPICH."""
+    if shutil.which("gcc") is None:
+        pytest.skip("no C compiler here")
+    command = ["gcc", "-shared", "-fPIC", "-x", "c", "-", "-o", tmp_path / "libmpi.so.40"]
+    code = "int MPI_Get_version, ompi_mpi_comm_self;"
+    subprocess.run(command, input=code, text=True, check=True)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("launcher", "chosen"),
+    [
+        ({"OMPI_COMM_WORLD_SIZE": "2"}, "MPI.openmpi"),
+        ({"PMIX_RANK": "0", "SLURM_STEP_NUM_TASKS": "2"}, "MPI.openmpi"),
+        ({"PMI_SIZE": "2"}, "MPICH does not know of the others"),
+    ],
+    ids=["mpirun", "srun --mpi=pmix", "srun --mpi=pmi2"],
+)
+def test_the_mpi_is_that_of_the_launcher(
+    launcher: dict[str, str], chosen: str, open_mpi: Path
+) -> None:
+    """Of Open MPI of the system and MPICH of the virtual environment."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format("pass")],
+        env=os.environ | launcher | {"LD_LIBRARY_PATH": str(open_mpi)},
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    (line,) = lines_of_ours(done.stderr)
+    assert chosen in line

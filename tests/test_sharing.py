@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import os
-import signal
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -13,7 +12,7 @@ import pytest
 from colorgan.errors import UserError
 from colorgan.processes import all_processes
 from colorgan.sharing import sharing
-from mpi import in_processes, lines_of_ours, mpirun
+from mpi import KILLED, in_processes, lines_of_ours, mpirun
 
 COUNT = 40
 
@@ -108,7 +107,7 @@ def test_a_bug_keeps_its_traceback_and_what_it_has_left_is_done_by_the_others(
 
 def test_without_the_first_process_all_end_and_the_next_run_begins_anew(tmp_path: Path) -> None:
     done = mpirun(3, "-c", DIES, tmp_path, 0)
-    assert done.returncode == signal.SIGKILL
+    assert done.returncode == KILLED
     assert (tmp_path / "shared/claims").exists()
     done = mpirun(2, "-c", DIES, tmp_path, -1)
     assert (done.returncode, done.stdout, done.stderr) == (0, f"{ALL_NINE}\n", "")

@@ -100,6 +100,8 @@ check_stops() {
   check_stop TERM 143 stopped/gan reproduce
   check_stop TERM 143 shared mpirun -n 2 colorgan train --data /runs/data/sample --out /runs/shared --batch-size 4 \
     --generator /opt/colorgan/prototxt/generator_small.prototxt --iterations 1000000
+  check_stop USR1 138 openmpi mpirun.openmpi -n 2 colorgan train --data /runs/data/sample --out /runs/openmpi \
+    --batch-size 4 --generator /opt/colorgan/prototxt/generator_small.prototxt --iterations 1000000
   check_owner "$runs" # of those containers that were told of no --user
 }
 
@@ -138,6 +140,9 @@ main() {
   check_stops
   docker run --rm $image test --quiet || fail "the tests end with $?"
   say "ok: the tests pass in the image"
+  docker run --rm -e OPEN_MPI=mpirun.openmpi $image test --quiet tests/commands/test_{build_lmdb,colorize,train}_mpi.py \
+    tests/training/test_shared_training.py tests/test_{processes,sharing}.py || fail "under Open MPI, tests end with $?"
+  say "ok: those of several processes pass under Open MPI, too"
 }
 
 main

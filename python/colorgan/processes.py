@@ -158,6 +158,19 @@ class Processes:
         return value if self.size == 1 else self._comm.allreduce(value, self._mpi.MAX)
 
 
+_READ_NO_MEMORY = {
+    "MPIR_CVAR_CH4_CMA_ENABLE": "0",
+    "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
+    "OMPI_MCA_smsc": "^cma",
+}
+"""Keeps MPICH, Open MPI 4 and Open MPI 5 from having one process read the memory of another one,
+which containers forbid."""
+
+_OPEN_MPI_FIRST = f"{sys.prefix}/lib/libmpi.so.40:libmpi.so.40:{sys.prefix}/lib:"
+"""Where mpi4py is to look for MPI, which would take MPICH of the virtual environment before Open
+MPI of the system; the empty place stands for all that the dynamic linker knows."""
+
+
 def exit_code(error: BaseException) -> int:
     """What a process leaves that ends by `error`, see `run_program`."""
     if isinstance(error, SystemExit):
@@ -176,8 +189,10 @@ def all_processes() -> Processes:
     if size == 1:
         return Processes()
     told = f"started as one of {size} processes, but"
-    # MPICH would have one process read the memory of another one, which containers forbid.
-    os.environ.setdefault("MPIR_CVAR_CH4_CMA_ENABLE", "0")
+    for name, value in _READ_NO_MEMORY.items():
+        os.environ.setdefault(name, value)
+    if "PMI_SIZE" not in os.environ:
+        os.environ.setdefault("MPI4PY_LIBMPI", _OPEN_MPI_FIRST)
     try:
         from mpi4py import MPI
     except (ImportError, RuntimeError) as error:

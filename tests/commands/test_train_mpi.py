@@ -10,7 +10,7 @@ import pytest
 from colorgan.measuring.log import read_log
 from colorgan.nets.prototxt import BLOBS, batch_size_of, read_net, write_prototxt
 from conftest import ROOT
-from mpi import ENVIRONMENT, lines_of_ours, mpirun, start
+from mpi import ENVIRONMENT, KILLED, OPEN_MPI, code_after, lines_of_ours, mpirun, start
 from programs import alive, below, run_program, run_python, wait_until
 
 PROGRAM = ("-m", "colorgan", "train")
@@ -114,17 +114,20 @@ def test_a_killed_process_ends_all_and_the_last_snapshot_is_whole(
     launcher, processes = started(run, *new)
     os.kill(processes[killed], signal.SIGKILL)
     printed, complaint = launcher.communicate(timeout=20)
-    assert (launcher.returncode, complaint) == (signal.SIGKILL, "")
-    assert "Killed (signal 9)" in printed  # mpirun's own words
+    assert (launcher.returncode, lines_of_ours(complaint)) == (KILLED, [])
+    assert "Killed" in printed + complaint  # mpirun's own words
     wait_until(lambda: not any(map(alive, processes)))
     last = snapshots(run)[-1]
     done = run_program("train", "--out", run, "--resume", "--iterations", int(last[5:]) + 1)
     assert done.returncode == 0, done.stderr
 
 
+# Open MPI's mpirun leaves too little time after SIGTERM.
+TO_MPIRUN = (signal.SIGUSR1,) if OPEN_MPI else (signal.SIGTERM, signal.SIGINT)
+
+
 @pytest.mark.parametrize(
-    ("number", "to_all"),
-    [(signal.SIGTERM, True), (signal.SIGTERM, False), (signal.SIGINT, True)],
+    ("number", "to_all"), [(signal.SIGTERM, False), *((number, True) for number in TO_MPIRUN)]
 )
 def test_a_signal_to_mpirun_or_to_one_process_takes_one_snapshot_and_stops_all(
     new: tuple[object, ...], tmp_path: Path, number: int, to_all: bool
@@ -134,7 +137,7 @@ def test_a_signal_to_mpirun_or_to_one_process_takes_one_snapshot_and_stops_all(
     before = snapshots(run)
     os.kill(launcher.pid if to_all else processes[1], number)
     printed, complaint = launcher.communicate(timeout=60)
-    assert launcher.returncode == 128 + number, complaint
+    assert launcher.returncode == (code_after(number) if to_all else 128 + number), complaint
     assert lines_of_ours(complaint) == []
     after = [name for name in snapshots(run) if name > before[-1]]
     done = int(after[-1].removeprefix("iter_"))

@@ -85,8 +85,15 @@ def test_arguments_and_exit_codes_pass_through(folder: Path) -> None:
     assert "not here.jpg" in errors
 
 
-def test_mpirun_starts_the_programs(folder: Path) -> None:
-    code, output, errors = enter(folder, "mpirun", "-n", "2", "colorgan", "--version")
+@pytest.mark.parametrize("mpirun", ["mpirun", "mpirun.openmpi"])
+def test_mpirun_starts_the_programs(
+    folder: Path, mpirun: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if mpirun != "mpirun" and shutil.which(mpirun) is None:
+        pytest.skip(f"no {mpirun}: apt-get install openmpi-bin")
+    for name in ("OMPI_ALLOW_RUN_AS_ROOT", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM"):  # as in the image
+        monkeypatch.setenv(name, "1")
+    code, output, errors = enter(folder, mpirun, "-n", "2", "colorgan", "--version")
     assert (code, output, errors) == (0, f"colorgan {__version__}\n", "")
 
 
@@ -175,7 +182,7 @@ def test_the_image_installs_exactly_the_libraries_that_caffe_names() -> None:
         os.path.realpath(found[name]) for name in named if "caffe" not in found.get(name, "caffe")
     ]
     owners = {owner(path) for path in paths}
-    libraries = runtime_packages() - {"python3", "tini"}
+    libraries = runtime_packages() - {"openmpi-bin", "python3", "tini"}
     assert owners - {"libc6", "libgcc-s1", "libstdc++6"} == libraries
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The entry point of the images that the Dockerfile makes: `colorgan` and its sub-commands, or mpirun, which starts
-# colorgan several times. Without one, or with options alone, it is reproduce.
+# The entry point of the images that the Dockerfile makes: `colorgan` and its sub-commands, or what starts colorgan
+# several times, MPICH's mpirun or Open MPI's mpirun.openmpi. Without one, or with options alone, it is reproduce.
 #
 # Started as root, it becomes the owner of the working folder, which is /runs unless docker run -w names
 # another, and drops what root may do beyond that: results belong to whom the mounted folder belongs to.
@@ -27,7 +27,7 @@ main() {
   if [[ $(id -u) == 0 ]] && has_capabilities; then
     become_owner_of_working_folder "$@"
   fi
-  if [[ $1 == mpirun ]]; then # which finds colorgan by PATH
+  if [[ $1 == mpirun || $1 == mpirun.openmpi ]]; then # which finds colorgan by PATH
     export PATH=$root/.venv/bin:$PATH
     exec "$@"
   fi
