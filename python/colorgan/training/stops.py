@@ -18,8 +18,8 @@ def stop_requests() -> Iterator[StopRequest]:
     """Take the first signal as a wish to stop after the iteration; a second one ends.
 
     SIGHUP, which comes where the terminal or the ssh session closes, counts unless it is ignored,
-    as it is under nohup. SIGUSR1 is for Open MPI's mpirun, which kills the processes half a second
-    after a SIGTERM of its own.
+    as it is under nohup. SIGUSR1 is for Open MPI's mpirun, which kills the processes within two
+    seconds of a SIGTERM of its own.
     """
     stop = StopRequest()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
