@@ -116,7 +116,8 @@ def test_a_command_line_that_is_wrong_ends_in_one_line(words: str, told: str) ->
 )
 def test_a_path_that_the_system_refuses_ends_in_one_line(words: str, tmp_path: Path) -> None:
     """A name that is too long: it refuses that to root, too."""
-    done = run_program(*words.replace("OUT", str(tmp_path / "out")).split(), "n" * 300)
+    words = words.replace("OUT", str(tmp_path / "out"))
+    done = run_program(*words.split(), tmp_path / ("n" * 300))
     assert (done.returncode, done.stdout) == (2, "")
     told = [line for line in done.stderr.splitlines() if "not coloured" not in line]
     assert len(told) == 1 and "nnn" in told[0]
