@@ -100,7 +100,7 @@ def decode(content: bytes, max_pixels: int) -> Decoded:
         header.check(max_pixels)
         if header.is_raw(content):
             raise UserError(RAW)
-        if header.has_deep_planes():
+        if header.has_unread_planes():
             raise ValueError("planes that no library here reads")
         if header.is_deep():
             bits = header.bits if header.bits < 16 else None

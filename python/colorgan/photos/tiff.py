@@ -90,10 +90,11 @@ class TiffHeader:
         """Of a sample."""
         return self.tags.get(_BITS, 1)
 
-    def has_deep_planes(self) -> bool:
-        """Whether each colour has a plane of its own, which libraries read of 8 bits alone.
+    def has_unread_planes(self) -> bool:
+        """Whether each colour has a plane of its own, in a way that no library here reads.
 
-        Of more, OpenCV and Pillow make noise; of gray and alpha, nothing.
+        They read colours of 8 bits; of more, OpenCV and Pillow make noise, of gray and alpha,
+        nothing.
         """
         samples = self.tags.get(_SAMPLES, 1)
         apart = self.tags.get(_PLANES) == _APART and samples > 1
@@ -120,7 +121,7 @@ class TiffHeader:
         form = self.tags.get(_SAMPLE_FORMAT, _UNSIGNED)
         space = _COLOR_SPACES.get(self.tags.get(_PHOTOMETRIC), "")
         known = (samples, self.bits) in _KINDS_READ and (self.bits == 8 or not space)
-        planes = self.has_deep_planes()
+        planes = self.has_unread_planes()
         if known and packing in _PACKINGS_READ and form == _UNSIGNED and not planes:
             return None
         numbers = {_SIGNED: "signed ", _FLOATING: "floating-point "}.get(form, "")
