@@ -204,6 +204,11 @@ def test_faces_only_gives_each_face_as_the_paper_has_it(
     for name in names:
         face = cv2.imread(str(tmp_path / name))
         assert face.shape == (64, 64, 3) and is_colored(face)
+    # The first is written last: where an interrupted run has not come to it, the next one does all.
+    first, second = (tmp_path / name for name in names)
+    assert first.stat().st_ctime_ns > second.stat().st_ctime_ns
+    first.unlink()
+    assert run(PROGRAM, both, "--faces-only").stdout.split() == [str(first)]
 
 
 def test_a_folder_of_faces_is_the_same_after_every_further_run(

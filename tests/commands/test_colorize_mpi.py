@@ -16,6 +16,35 @@ from programs import alive, below, run_program, wait_until
 
 PROGRAM = ("-m", "colorgan", "colorize")
 
+# The same, but the second process is killed when it has written a result and not told of it. For
+# that the first one waits.
+DIES = """
+import os, signal, sys, time
+from pathlib import Path
+from colorgan.__main__ import main
+from colorgan.photos.runner import JobRunner
+from colorgan.processes import all_processes
+
+silently, killed = JobRunner.silently, Path(os.environ["KILLED"])
+
+def dying(*arguments):
+    work = silently(*arguments)
+
+    def do(at):
+        while all_processes().is_first and not killed.exists():
+            time.sleep(0.01)
+        outcome, printed, told = work(at)
+        if printed and not all_processes().is_first:
+            killed.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        return outcome, printed, told
+
+    return do
+
+JobRunner.silently = dying
+sys.exit(main())
+"""
+
 
 def results(out: Path) -> dict[str, bytes]:
     """Every file below a folder, but for what a killed process was about to write."""
@@ -93,6 +122,21 @@ def test_a_killed_processs_files_are_done_by_the_other(many: Path, tmp_path: Pat
     assert counts.startswith("colorgan colorize: 12 coloured; ")
     assert sorted(results(tmp_path)) == names
     assert len(set(results(tmp_path).values())) == 1
+
+
+@pytest.mark.parametrize("options", [(), ("--faces-only",)])
+def test_what_a_killed_process_has_written_and_not_told_is_told_by_the_other(
+    album: Path, tmp_path: Path, options: tuple[str, ...]
+) -> None:
+    one = run_program("colorize", album, "-o", tmp_path / "one", *options)
+    words = ("colorize", album, "-o", tmp_path / "several", *options)
+    several = mpirun(2, "-c", DIES, *words, KILLED=str(tmp_path / "killed"))
+    assert several.returncode == one.returncode == 2
+    assert several.stdout == one.stdout.replace("/one/", "/several/") != ""
+    (killed,) = set(told(several)) - set(told(one))
+    assert "a process was killed by signal 9; the others do its work" in killed
+    assert set(told(one)) < set(told(several))
+    assert results(tmp_path / "several") == results(tmp_path / "one")
 
 
 @pytest.mark.parametrize("killed", [0, 1])

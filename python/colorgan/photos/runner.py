@@ -80,6 +80,7 @@ class JobRunner:
     def __init__(self, colorizer: Colorizer, wishes: Wishes, times: PhaseTimes) -> None:
         self._colorizer = colorizer
         self._wishes = wishes
+        self._before: set[Path] | None = None  # all that is there, unless told otherwise
         self.times = times
         self.outcomes: Counter[str] = Counter()
 
@@ -100,14 +101,25 @@ class JobRunner:
 
     def _do_together(self, jobs: list[Job]) -> Iterator[str]:
         """Share the jobs with the other processes; tell of each, and give what became of it."""
+        before = all_processes().first(lambda: self._there(jobs))
         with _sharing(jobs) as tasks:
-            for outcome, printed, told in tasks.answers(self.silently(jobs)):
+            for outcome, printed, told in tasks.answers(self.silently(jobs, before)):
                 tqdm.write(printed, end="")
                 tqdm.write(told, file=sys.stderr, end="")
                 yield outcome
 
-    def silently(self, jobs: list[Job]) -> Callable[[int], tuple[str, str, str]]:
-        """Does a job by its number: what becomes of it, what it prints on both streams."""
+    def _there(self, jobs: list[Job]) -> set[Path]:
+        """The results that are there, by which jobs are known to be done."""
+        places = {job.target for job in jobs} | {self._last_written(job) for job in jobs}
+        return {place for place in places if self._is_kept(place)}
+
+    def silently(self, jobs: list[Job], before: set[Path]) -> Callable[[int], tuple[str, str, str]]:
+        """Does a job by its number: what becomes of it, what it prints on both streams.
+
+        Of the results, `before` were there before the processes began. Another one that is there is
+        of a process that was killed before it could tell; it is told of as if made here.
+        """
+        self._before = before
         return lambda at: self._do_silently(jobs[at])
 
     def _do_silently(self, job: Job) -> tuple[str, str, str]:
@@ -128,10 +140,9 @@ class JobRunner:
     def _do(self, job: Job) -> str:
         """Colour a picture or a video; returns what became of it."""
         if job.target is not None:
-            first = _face_target(job.target, 1) if self._wishes.faces_only else job.target
-            if self._is_kept(first):
+            if self._is_of_before(self._last_written(job)):
                 return THERE_ALREADY
-            make_folder(first.parent)
+            make_folder(job.target.parent)
         return self._do_video(job) if job.is_video else self._do_picture(job)
 
     def _do_picture(self, job: Job) -> str:
@@ -146,12 +157,17 @@ class JobRunner:
             note(f"{job.name}: {len(sitting.faces):,} faces")
         if wishes.faces_only and not sitting.is_aligned:
             crops = self._colorizer.cut_faces(picture.gray, sitting.faces)
-            return self._color_crops(crops, picture, job.target)
+            self._color_crops(crops, picture, job.target)
+            return COLORED
         with phase("colour faces"):
             sitting.prepare(wishes.whole, wishes.reference)
         with phase("paint"):
             colored = sitting.colorize(wishes.whole, hints, wishes.reference)
-        return self._write(colored, picture, job.target)
+        if not self._write(colored, picture, job.target):
+            return THERE_ALREADY
+        if job.target is not None:
+            tqdm.write(str(job.target))
+        return COLORED
 
     def _hints_for(self, gray: np.ndarray, name: str) -> Hints | None:
         """What is said of a photo's colours, if anything; UserError where that does not fit it."""
@@ -185,21 +201,33 @@ class JobRunner:
             note(f"{job.name}: not carried over, being damaged or too large: {lost}")
         return picture
 
-    def _color_crops(self, crops: np.ndarray, picture: Picture, target: Path) -> str:
+    def _color_crops(self, crops: np.ndarray, picture: Picture, target: Path) -> None:
         with self.times.phase("colour faces"):
             colored = self._colorizer.colorize(crops)
-        for number, (crop, face) in enumerate(zip(crops, colored, strict=True), 1):
-            metadata = picture.metadata.of_a_part()
-            alone = replace(picture, gray=crop, alpha=None, metadata=metadata)
-            self._write(face, alone, _face_target(target, number))
-        return COLORED
+        metadata, made = picture.metadata.of_a_part(), []
+        for number in range(len(crops), 0, -1):  # see _last_written
+            alone = replace(picture, gray=crops[number - 1], alpha=None, metadata=metadata)
+            place = _face_target(target, number)
+            if self._write(colored[number - 1], alone, place):
+                made.append(place)
+        for place in reversed(made):
+            tqdm.write(str(place))
+
+    def _last_written(self, job: Job) -> Path:
+        """The file that a job writes last: if that is there, all of its are."""
+        return _face_target(job.target, 1) if self._wishes.faces_only else job.target
 
     def _is_kept(self, target: Path) -> bool:
         return os.path.lexists(target) and not self._wishes.overwrite
 
-    def _write(self, colored: np.ndarray, picture: Picture, target: Path | None) -> str:
+    def _is_of_before(self, target: Path) -> bool:
+        """Whether a result is kept that no process of this run has made."""
+        return self._is_kept(target) and (self._before is None or target in self._before)
+
+    def _write(self, colored: np.ndarray, picture: Picture, target: Path | None) -> bool:
+        """Write a result; False if it was there before this run."""
         if target is not None and self._is_kept(target):
-            return THERE_ALREADY
+            return not self._is_of_before(target)
         alpha, quality = picture.alpha, self._wishes.quality
         if self._wishes.grid:
             colored = np.hstack([cv2.merge([picture.gray] * 3), colored])
@@ -211,12 +239,14 @@ class JobRunner:
                 _send(content)
             else:
                 write_picture(target, colored, alpha, quality, picture.metadata)
-                tqdm.write(str(target))
-        return COLORED
+        return True
 
     def _do_video(self, job: Job) -> str:
         if job.target is None or self._wishes.grid or self._wishes.faces_only:
             raise UserError(f"{job.name}: of a video, only a whole video file can be made")
+        if self._is_kept(job.target):  # a killed process has made it
+            tqdm.write(str(job.target))
+            return COLORED
         with tqdm(unit="frame", leave=False, disable=None) as bar:
 
             def progress(done: int, expected: int) -> None:
@@ -247,8 +277,9 @@ class JobRunner:
 def help_with(jobs: list[Job], make_runner: Callable[[], JobRunner]) -> None:
     """Do, in a process that is not the first, some of the jobs that the first one runs."""
     if jobs:
+        before = all_processes().first(set)
         with _sharing(jobs) as tasks:
-            tasks.help(lambda: nullcontext(make_runner().silently(jobs)))
+            tasks.help(lambda: nullcontext(make_runner().silently(jobs, before)))
 
 
 def _sharing(jobs: list[Job]) -> AbstractContextManager[SharedTasks]:
