@@ -35,7 +35,7 @@ def test_every_epoch_holds_every_face_once_in_a_new_order(database: FaceDatabase
 
 def test_shares_of_a_batch_are_the_batch(database: FaceDatabase) -> None:
     """Also of each part of a step that takes several batches."""
-    options = {"seed": 5, "mirror": True, "vary_light": True}
+    options = {"seed": 5, "mirror": True, "vary_light": True, "old_photos": True}
     whole = FaceBatches(database, 12, **options)[3]
     for rank in range(3):
         share = slice(rank, None, 3)
@@ -74,7 +74,7 @@ def test_a_batch_is_scaled_to_one_and_gray_is_made_of_its_color(database: FaceDa
 
 def test_mirroring_flips_about_half_of_the_faces_and_nothing_else(database: FaceDatabase) -> None:
     plain, mirrored = (FaceBatches(database, 64, 5, mirror=mirror) for mirror in (False, True))
-    indices, flips, _ = mirrored.choice(0)
+    indices, flips, *_ = mirrored.choice(0)
     assert indices.tolist() == plain.choice(0)[0].tolist()
     assert not plain.choice(0)[1].any()
     assert 0.25 < flips.mean() < 0.75
@@ -88,7 +88,7 @@ def test_varied_light_changes_input_and_target_alike_and_no_face_twice_the_same(
 ) -> None:
     plain = FaceBatches(database, 64, 5)
     varied = FaceBatches(database, 64, 5, vary_light=True)
-    indices, _, light = varied.choice(0)
+    indices, _, light, _ = varied.choice(0)
     assert indices.tolist() == plain.choice(0)[0].tolist()
     assert len(np.unique(light, axis=0)) == 64
     batch = varied[0]
@@ -104,6 +104,19 @@ def test_relighting_is_contrast_around_mid_gray_and_then_brightness() -> None:
     np.testing.assert_array_equal(darker[0, 0].ravel(), [38, 88, 138, 166])
     brighter = relit(faces, np.array([[1.4, 0.15]]))
     np.testing.assert_array_equal(brighter[0, 0].ravel(), [0, 127, 255, 255])
+
+
+def test_old_photos_have_the_faces_colours_in_another_luminance(database: FaceDatabase) -> None:
+    plain, old = (FaceBatches(database, 64, 5, old_photos=wanted) for wanted in (False, True))
+    face, aged = plain[0], old[0]
+    as_it_is = np.isclose(face.gray, aged.gray, atol=1.5 / 255).all(axis=(1, 2, 3))
+    assert 0.2 < as_it_is.mean() < 0.6
+    chroma, kept = (batch.color - batch.gray for batch in (face, aged))
+    inside = np.ptp(aged.color, axis=1) > 0  # else all of the chroma is cut off
+    along = (chroma * kept).sum(axis=1)[inside]
+    lengths = (np.linalg.norm(chroma, axis=1) * np.linalg.norm(kept, axis=1))[inside]
+    assert np.median(along / lengths) > 0.99  # the same hue
+    assert (abs(kept) < abs(chroma) + 2.5 / 255).mean() > 0.99  # and at most as much of it
 
 
 def test_a_batch_splits_into_its_parts_in_order(database: FaceDatabase) -> None:

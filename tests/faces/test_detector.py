@@ -10,13 +10,13 @@ import skimage.data
 
 from colorgan.errors import UserError
 from colorgan.faces import celeba as archive
+from colorgan.faces.aging import blurred, scratched
 from colorgan.faces.detector import FaceDetector
 from colorgan.faces.drawn.portrait import draw_face
 from colorgan.faces.drawn.traits import sample_traits
 from colorgan.faces.images import ImageReader, open_source
 from colorgan.faces.landmarks import CELEBA_POINTS, yaw
 from colorgan.faces.similarity import transformed
-from colorgan.measuring.aging import blurred, scratched
 from colorgan.measuring.detection_frames import places
 from programs import run_python
 

@@ -6,9 +6,9 @@ import cv2
 import numpy as np
 import pytest
 
+from colorgan.faces.aging import AGINGS
 from colorgan.faces.landmarks import CELEBA_POINTS
 from colorgan.faces.similarity import nearest_similarity, warped
-from colorgan.measuring.aging import AGINGS
 from colorgan.measuring.detection import (
     OURS,
     SEED,

@@ -98,6 +98,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add("--mirror", action="store_true", help="mirror a random half of the faces")
     add("--vary-light", action="store_true", help="show faces in random contrast and brightness")
+    add("--old-photos", action="store_true", help="show most faces faded, dark, grainy, scratched")
     add(
         "--dark-skin",
         type=positive_int,

@@ -8,8 +8,9 @@ from functools import lru_cache
 
 import numpy as np
 
+from colorgan.faces.aging import aged_by_chance
 from colorgan.faces.database import FaceDatabase
-from colorgan.luminance import gray_from_bgr
+from colorgan.luminance import gray_from_bgr, stretched, with_luminance
 
 # Light that varied training faces are seen in: contrast around mid-gray, then brightness.
 CONTRASTS = (0.6, 1.4)
@@ -54,6 +55,19 @@ def relit(faces: np.ndarray, light: np.ndarray) -> np.ndarray:
     return np.clip(np.rint(levels), 0, 255).astype(np.uint8)
 
 
+def as_in_old_photos(faces: np.ndarray, seeds: np.ndarray) -> np.ndarray:
+    """Show uint8 faces (N, 3, s, s) as old photos have them, by a seed each, (N,).
+
+    The gray is aged, and then stretched to full contrast, as it is where photos are coloured; the
+    chroma stays that of the face, where it fits.
+    """
+    aged = (
+        aged_by_chance(gray, np.random.default_rng(seed))
+        for gray, seed in zip(gray_from_bgr(faces), seeds.tolist(), strict=True)
+    )
+    return with_luminance(faces, np.stack([stretched(gray) for gray in aged]))
+
+
 class FaceBatches:
     """An endless sequence of batches: every epoch all faces, in a new order, and some again.
 
@@ -70,10 +84,12 @@ class FaceBatches:
         *,
         mirror: bool = False,
         vary_light: bool = False,
+        old_photos: bool = False,
         again: np.ndarray | None = None,
         share: slice = slice(None),
     ) -> None:
-        """`mirror` turns a random half of the faces around, `vary_light` relights each anew.
+        """`mirror` turns a random half of the faces around, `vary_light` relights each anew, and
+        `old_photos` shows most of them as `as_in_old_photos` does.
 
         `again` holds indices of the faces that an epoch shows beyond once each, as often as there.
         `share` says which faces of a batch are read; others have the rest.
@@ -83,6 +99,7 @@ class FaceBatches:
         self._seed = seed
         self._mirror = mirror
         self._vary_light = vary_light
+        self._old_photos = old_photos
         self._share = share
         once = np.arange(len(database))
         self._shown = once if again is None else np.concatenate([once, again])
@@ -90,31 +107,33 @@ class FaceBatches:
 
     def __getitem__(self, k: int) -> Batch:
         """Batch number k, from 0."""
-        indices, mirrored, light = self.choice(k)
+        indices, mirrored, light, seeds = self.choice(k)
         faces = self._database.faces(indices)
         faces[mirrored] = faces[mirrored, :, :, ::-1]
-        return batch_of(relit(faces, light) if self._vary_light else faces)
+        if self._vary_light:
+            faces = relit(faces, light)
+        return batch_of(as_in_old_photos(faces, seeds) if self._old_photos else faces)
 
-    def choice(self, k: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def choice(self, k: int) -> tuple[np.ndarray, ...]:
         """Which faces batch k, or the share of it, holds, and how.
 
-        Their indices (N,), a mask (N,) of those mirrored, and (N, 2) the contrast and brightness
-        that `relit` would show each in.
+        Their indices (N,), a mask (N,) of those mirrored, (N, 2) the contrast and brightness that
+        `relit` would show each in, and (N,) the seed of how each would age.
         """
         count = len(self._shown)
         drawn = np.arange(k * self._batch_size, (k + 1) * self._batch_size)[self._share]
         epochs = [self._epoch(epoch) for epoch in drawn // count]
         places = drawn % count
         rows = [[column[at] for column in epoch] for epoch, at in zip(epochs, places, strict=True)]
-        indices, mirrored, light = map(np.array, zip(*rows, strict=True))
-        return indices, mirrored & self._mirror, light
+        indices, mirrored, light, seeds = map(np.array, zip(*rows, strict=True))
+        return indices, mirrored & self._mirror, light, seeds
 
-    def _draw_epoch(self, epoch: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    def _draw_epoch(self, epoch: int) -> tuple[np.ndarray, ...]:
         random = np.random.default_rng([self._seed, epoch])
         order = random.permutation(self._shown)
         mirrored = random.random(len(order)) < 0.5
         light = random.uniform(*zip(CONTRASTS, BRIGHTNESSES, strict=True), size=(len(order), 2))
-        return order, mirrored, light
+        return order, mirrored, light, random.integers(2**32, size=len(order))
 
     def prefetched(self, first: int, stop: int) -> Iterator[Batch]:
         """Batches `first` to `stop` - 1, read by a thread that stays a little ahead."""

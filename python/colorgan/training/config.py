@@ -53,6 +53,7 @@ class TrainingConfig:
             but in mode "wgan".
         mirror: whether a random half of the faces is mirrored; the paper mentions none.
         vary_light: whether each face is shown in random contrast and brightness; likewise.
+        old_photos: whether most faces are shown as old photos have them; likewise.
         dark_skin: how often an epoch shows each face of the fifth with the darkest skin; the others
             once. 1 in the paper, which does not speak of it.
         average: decay an iteration of the average of G's weights that is kept, validated and
@@ -83,6 +84,7 @@ class TrainingConfig:
     seed: int = 1
     mirror: bool = False
     vary_light: bool = False
+    old_photos: bool = False
     dark_skin: int = 1
     average: float | None = None
     log_every: int = 10

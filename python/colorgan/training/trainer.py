@@ -58,6 +58,7 @@ class Trainer:
             config.seed,
             mirror=config.mirror,
             vary_light=config.vary_light,
+            old_photos=config.old_photos,
             again=shown_again(config, train),
             share=self.processes.share,
         )

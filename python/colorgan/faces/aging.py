@@ -13,6 +13,8 @@ Aging = Callable[[np.ndarray, np.random.Generator], np.ndarray]
 
 PAPER = 140  # gray level that photos fade to
 
+SPARED = 0.4  # share of the photos that `aged_by_chance` leaves as they are (assumed)
+
 
 def faded(gray: np.ndarray, contrast: float) -> np.ndarray:
     """With a share of the contrast, about the gray of old paper."""
@@ -31,20 +33,20 @@ def grainy(gray: np.ndarray, deviation: float, random: np.random.Generator) -> n
     return np.clip(np.rint(gray + noise * (deviation / noise.std())), 0, 255).astype(np.uint8)
 
 
-def dusty(gray: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """With 600 dark and bright specks of up to 8 pixels a megapixel."""
+def dusty(gray: np.ndarray, random: np.random.Generator, per_megapixel: int = 600) -> np.ndarray:
+    """With so many dark and bright specks of up to 8 pixels."""
     dusty = gray.copy()
-    for _ in range(round(600e-6 * gray.size)):
+    for _ in range(round(1e-6 * per_megapixel * gray.size)):
         place = tuple(random.integers(gray.shape[::-1]).tolist())
         level = int(random.choice([15, 245]))
         cv2.circle(dusty, place, int(random.integers(1, 5)), level, -1, cv2.LINE_AA)
     return dusty
 
 
-def scratched(gray: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """With 25 dark and bright scratches, from above to below."""
+def scratched(gray: np.ndarray, random: np.random.Generator, count: int = 25) -> np.ndarray:
+    """With so many dark and bright scratches, from above to below."""
     scratched, (height, width) = gray.copy(), gray.shape
-    for _ in range(25):
+    for _ in range(count):
         top, bottom = random.uniform(0, width), random.normal(0, width / 10)
         line = np.int32([[top, 0], [top + bottom, height]])
         level, thickness = int(random.choice([20, 240])), int(random.integers(1, 3))
@@ -95,3 +97,30 @@ AGINGS: dict[str, Aging] = {
     "JPEG of quality 8": lambda gray, random: packed(gray, 8),
     "a little of everything": found_in_a_box,
 }
+
+
+def aged_by_chance(gray: np.ndarray, random: np.random.Generator) -> np.ndarray:
+    """As an album may have it: as it is, or aged in a few of these ways, more or less (assumed)."""
+
+    def happens(share: float) -> bool:
+        return random.random() < share
+
+    if happens(SPARED):
+        return gray
+    if happens(0.25):
+        gray = blurred(gray, random.uniform(0.4, 2))
+    if happens(0.2):
+        gray = dusty(gray, random, per_megapixel=1200)
+    if happens(0.2):
+        gray = scratched(gray, random, count=int(random.integers(1, 5)))
+    if happens(0.1):
+        gray = printed(gray, random.uniform(2, 5))
+    if happens(0.35):
+        gray = grainy(gray, random.uniform(2, 25), random)
+    if happens(0.6):
+        gray = with_gamma(gray, 2 ** random.uniform(-1.7, 1.5))
+    if happens(0.5):
+        gray = faded(gray, random.uniform(0.15, 1))
+    if happens(0.25):
+        gray = packed(gray, int(random.integers(6, 60)))
+    return gray

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from colorgan.measuring.aging import AGINGS, PAPER, faded, grainy, with_gamma
+from colorgan.faces.aging import AGINGS, PAPER, faded, grainy, with_gamma
 
 
 @pytest.mark.parametrize("name", AGINGS)
