@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstddef>
+#include <vector>
 
 namespace caffe {
 namespace cpu_engine {
@@ -33,15 +34,26 @@ int in_parallel(int threads, const Work& work) {
   return taking_part;
 }
 
-// Runs work(thread, index) for every index in [0, count), each on the next thread that is free: a
-// core that other programs use as well does not hold the others up. For work whose results do not
-// depend on who does it.
+// Runs work(thread, index) for every index in [0, count). Each thread begins with its own share,
+// the same in every pass: what it wrote in the last one is in its core's cache, and would come from
+// another core's several times as slowly. Then it takes what others have not begun: a core that
+// other programs use as well does not hold them up. For work whose results do not depend on who
+// does it.
 template <typename Work>
 void share_out(int threads, int count, const Work& work) {
-  std::atomic<int> next(0);
-  in_parallel(std::min(threads, count), [&](int thread, int) {
-    for (int index = next++; index < count; index = next++) {
-      work(thread, index);
+  struct alignas(64) Begun {
+    std::atomic<int> pieces;
+  };
+  const int used = std::min(threads, count);
+  std::vector<Begun> begun(used);  // of each thread's share
+  in_parallel(used, [&](int thread, int threads) {
+    for (int i = 0; i < threads; ++i) {
+      const int owner = (thread + i) % threads;
+      const Share share(count, owner, threads);
+      for (int index = share.begin + begun[owner].pieces++; index < share.end;
+           index = share.begin + begun[owner].pieces++) {
+        work(thread, index);
+      }
     }
   });
 }

@@ -32,15 +32,16 @@ struct Scheme {
   }
 };
 
-// Maps of `num` images, num x channels x height x width.
+// Maps of `num` images, num x channels x height x width, or some of their channels.
 struct MapShape {
   int num, channels, height, width;
+  ptrdiff_t image_stride;
 
-  const float* at(const float* data, int n, int c) const {
-    return data + (static_cast<ptrdiff_t>(n) * channels + c) * height * width;
-  }
-  float* at(float* data, int n, int c) const {
-    return data + (static_cast<ptrdiff_t>(n) * channels + c) * height * width;
+  MapShape(int num, int channels, int height, int width)
+      : num(num), channels(channels), height(height), width(width),
+        image_stride(static_cast<ptrdiff_t>(channels) * height * width) {}
+  ptrdiff_t at(int n, int c) const {
+    return n * image_stride + static_cast<ptrdiff_t>(c) * height * width;
   }
 };
 
@@ -61,6 +62,17 @@ struct Grid {
   // The distance from a phase's channels to the next one's, among the points of a tile.
   ptrdiff_t phase_stride(int width) const { return round_up(maps.channels, width); }
   ptrdiff_t points_of_tile(int width) const { return phases * phase_stride(width); }
+  // The same of so many of the channels.
+  Grid of_channels(int count) const {
+    Grid some = *this;
+    some.maps.channels = count;
+    return some;
+  }
+};
+
+// Rows of tiles [begin, end), counted through all images.
+struct Rows {
+  int begin, end;
 };
 
 // How rows of tiles are cut into blocks.
@@ -80,9 +92,11 @@ struct Tiling {
   }
 
   int block_tiles() const { return block_rows * columns; }
-  int first_row(int block) const { return block * block_rows; }
-  int end_row(int block) const { return std::min(first_row(block) + block_rows, all_rows); }
-  int tiles(int block) const { return (end_row(block) - first_row(block)) * columns; }
+  Rows rows_of(int block) const {
+    const int first = block * block_rows;
+    const Rows rows = {first, std::min(first + block_rows, all_rows)};
+    return rows;
+  }
 
   // The window of `grid` that a row of tiles reads or writes, of channels from c on.
   Window window(const Grid& grid, int row, int c, int width) const {

@@ -134,6 +134,19 @@ void scatter(const Plan& plan, const Block& block, const float* columns, int c, 
   });
 }
 
+// Sets some channels of each group of the images from n on, a block's, to 0.
+void clear(const Plan& plan, int n, const Share& channels, float* bottom) {
+  const ConvolutionShape& s = plan.s;
+  for (const int end = std::min(n + plan.block_images, s.num); n < end; ++n) {
+    for (int g = 0; g < s.group; ++g) {
+      const ptrdiff_t first =
+          static_cast<ptrdiff_t>(n) * s.channels + g * plan.group_channels + channels.begin;
+      std::memset(bottom + first * s.image_size(), 0,
+                  sizeof(float) * (channels.end - channels.begin) * s.image_size());
+    }
+  }
+}
+
 // Calls visit(output, pixel, its first pixel in the top blob, how many follow) for a block.
 template <typename Visit>
 void for_each_output(const Plan& plan, const Block& block, int first_output, const Visit& visit) {
@@ -197,11 +210,11 @@ void columns_backward_data(const ConvolutionKernels& k, const ConvolutionShape& 
   const int used = std::min(threads(), bundles * by_channel);
   const ptrdiff_t own_size = (plan.depth + plan.group_outputs) * plan.pixels;
   float* const own = Workspace::of_this_thread().reserve(used * own_size);
-  std::memset(bottom_diff, 0, sizeof(float) * s.num * s.channels * s.image_size());
   share_out(used, bundles * by_channel, [&](int thread, int task) {
     float* const columns = own + thread * own_size;
     float* const diffs = columns + plan.depth * plan.pixels;
     const Share channels(plan.group_channels, task % by_channel, by_channel);
+    clear(plan, task / by_channel * plan.block_images, channels, bottom_diff);
     for (int i = 0; i < plan.image_blocks; ++i) {
       const Block block(plan, task / by_channel * plan.image_blocks + i);
       const int count = round_up(block.rows() * s.out_width, k.width);

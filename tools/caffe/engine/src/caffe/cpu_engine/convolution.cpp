@@ -1,5 +1,7 @@
 #include "caffe/cpu_engine/convolution.hpp"
 
+#include <vector>
+
 #include "caffe/cpu_engine/convolution_kernels.hpp"
 #include "caffe/cpu_engine/parallel.hpp"
 
@@ -53,19 +55,25 @@ void convolution_backward_weights(const Kernels& kernels, const ConvolutionShape
 }
 
 void convolution_backward_bias(int num, int maps, int size, const float* diff, float* bias_diff) {
-#pragma omp parallel for schedule(static)
-  for (int k = 0; k < maps; ++k) {
-    double sum = 0;
-    for (int n = 0; n < num; ++n) {
-      const float* const map = diff + (static_cast<ptrdiff_t>(n) * maps + k) * size;
+  std::vector<double> sums(num * maps);  // of each map of each image, taken as they lie in memory
+  in_parallel(threads(), [&](int thread, int threads) {
+    const Share share(num * maps, thread, threads);
+    for (int index = share.begin; index < share.end; ++index) {
+      const float* const map = diff + static_cast<ptrdiff_t>(index) * size;
       float part[kCacheLine] = {};  // sums side by side, which a compiler may put into a vector
       int i = 0;
       for (; i + kCacheLine <= size; i += kCacheLine) {
         for (int j = 0; j < kCacheLine; ++j) part[j] += map[i + j];
       }
+      double sum = 0;
       for (int j = 0; j < kCacheLine; ++j) sum += part[j];
       for (; i < size; ++i) sum += map[i];
+      sums[index] = sum;
     }
+  });
+  for (int k = 0; k < maps; ++k) {
+    double sum = 0;
+    for (int n = 0; n < num; ++n) sum += sums[n * maps + k];
     bias_diff[k] += sum;
   }
 }
