@@ -180,6 +180,20 @@ def test_a_face_is_found_in_a_photo_that_is(detector, large_photo, how):
     assert np.linalg.norm(found[0] - expected, axis=1).mean() < 8, "of 41 from eye to eye"
 
 
+def test_a_face_with_scratches_across_it_is_found_alone_and_beside_a_clean_one(
+    detector, large_photo
+):
+    clean = large_photo[:300, 80:380]
+    spoilt_one = scratched(clean, np.random.default_rng(0))
+    (expected,) = detector.detect(clean).landmarks
+    (alone,) = detector.detect(spoilt_one).landmarks
+    both = detector.detect(np.hstack([clean, spoilt_one])).landmarks
+    assert len(both) == 2
+    beside = both[both[:, 0, 0].argmax()] - [300, 0]
+    for found in (alone, beside):
+        assert np.linalg.norm(found - expected, axis=1).mean() < 8, "of 41 from eye to eye"
+
+
 def laid(gray: np.ndarray, degrees: float, size: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
     """A frame with a picture turned about its middle, and what takes the picture's points there."""
     turn = np.exp(1j * np.deg2rad(degrees))

@@ -15,8 +15,9 @@ import numpy as np
 
 from colorgan.errors import UserError
 from colorgan.faces.landmarks import CELEBA_POINTS, POINTS
+from colorgan.faces.scratches import mended
 from colorgan.faces.similarity import nearest_similarity, transformed
-from colorgan.faces.views import Level
+from colorgan.faces.views import Level, View
 from colorgan.luminance import stretched
 
 
@@ -66,7 +67,7 @@ class FaceDetector:
     looked at by itself, set upright, roughly and then closely, until it stays in place: from there
     its points and score are, and what is no face there, in that place and the right way up, is
     dropped. Blurred and scratched faces look like none closely; there the rough look is enough, if
-    it is sure.
+    it is sure. What still looks like none is looked at once more with its scratches filled in.
 
     `colorgan measure-detection` measures what this finds, misses and takes for a face.
     """
@@ -83,6 +84,7 @@ class FaceDetector:
     ROUGH_SCORE = 0.86  # that a rough look needs by itself
     SURE = 0.9  # score that all but 3 in 100 faces have
     ROUGH, CLOSE = _CloseUp(120, 30), _CloseUp(320, 80)
+    MENDED = _CloseUp(240, 40)  # of a face and what is around it, where scratches are filled in
     MOST_LOOKS = 3  # of a kind
     FARTHEST, STEADY = 0.75, 0.15  # eye distances that a face moves in a look at most, in the last
     REACH = 2.0  # eye distances from a face's middle to a border that may cut it
@@ -144,9 +146,9 @@ class FaceDetector:
         return _Faces.joined([faces, added]).without_doubles(self.OVERLAP)
 
     def _under_grain(self, levels: list[Level], gray: np.ndarray) -> "_Faces":
-        """The faces under grain, scratches or the dots of print: in the small levels, smoothed."""
+        """The faces under grain, scratches or the dots of print: in small levels, smoothed."""
         small = [level for level in levels if max(level.image.shape) <= self.MIDDLE]
-        largest = small[0].image
+        largest = mended(small[0].image)
         for image in (
             cv2.medianBlur(largest, self.GRAIN),
             cv2.GaussianBlur(largest, (0, 0), self.DOTS),
@@ -194,6 +196,8 @@ class FaceDetector:
         becomes a face beside its mirror image.
         """
         face = self._look_twice(levels, landmarks, mirrored=False)
+        if not len(face):
+            face = self._look_mended(levels, landmarks)
         if len(face) or not self._may_be_halved(levels[0], landmarks):
             return face
         upside_down = 2 * landmarks.mean(axis=0) - landmarks
@@ -201,6 +205,14 @@ class FaceDetector:
         halves = _Faces.joined(ways)
         sure = halves[halves.scores > self.SURE]
         return sure[sure.scores.argsort()[-1:]]
+
+    def _look_mended(self, levels: list[Level], landmarks: np.ndarray) -> "_Faces":
+        """The one face at these points under scratches; none if there are no scratches."""
+        view, to_photo = self._close_up(levels, landmarks, self.MENDED)
+        whole = mended(view)
+        if whole is view:
+            return _Faces.joined([])
+        return self._look_twice([Level(whole, to_photo)], landmarks, mirrored=False)
 
     def _may_be_halved(self, level: Level, landmarks: np.ndarray) -> bool:
         """Whether the face at these points may reach beyond a border to its left or right.
@@ -246,11 +258,9 @@ class FaceDetector:
         And how far it is from there, in eye distances: the average face laid on these points and on
         those seen. Beyond its border the photo goes on as its last pixels do, or `mirrored`.
         """
-        to_photo = nearest_similarity(how.points, landmarks)
+        view, to_photo = self._close_up(levels, landmarks, how, mirrored)
         expected = transformed(how.points, to_photo)
         eyes = _eye_distance(expected)
-        level = min(levels, key=lambda level: abs(math.log(level.scale * eyes / how.eyes)))
-        view = level.cut(to_photo, how.side, mirrored)
         seen = self._look(stretched(view), to_photo)
         fits = [nearest_similarity(how.points, points) for points in seen.landmarks]
         places = np.array([transformed(how.points, fit) for fit in fits]).reshape(-1, 5, 2)
@@ -260,6 +270,15 @@ class FaceDetector:
             return seen[[]], math.inf
         surest = near[seen.scores[near].argmax()]
         return seen[[surest]], float(moved[surest])
+
+    def _close_up(
+        self, levels: list[Level], landmarks: np.ndarray, how: _CloseUp, mirrored: bool = False
+    ) -> View:
+        """The view of a face at these points, and what takes its points to the photo's."""
+        to_photo = nearest_similarity(how.points, landmarks)
+        eyes = _eye_distance(transformed(how.points, to_photo))
+        level = min(levels, key=lambda level: abs(math.log(level.scale * eyes / how.eyes)))
+        return level.cut(to_photo, how.side, mirrored), to_photo
 
     def _look(self, view: np.ndarray, to_photo: np.ndarray) -> "_Faces":
         """The upright faces in a view of the photo, gray; `to_photo` takes its points there."""

@@ -44,7 +44,7 @@ class Level:
         """Pixels of the level a pixel of the photo, along the longer side."""
         height, width = self.image.shape
         longer = int(height > width)
-        return 1 / self.to_photo[longer, longer]
+        return 1 / math.hypot(*self.to_photo[:, longer])
 
     def turned(self, degrees: int) -> Iterator[View]:
         """The level turned about its middle, in tiles that overlap."""
