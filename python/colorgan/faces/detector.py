@@ -81,7 +81,7 @@ class FaceDetector:
     QUARTERS, DIAGONALS = (90, 180, 270), (45, 135, 225, 315)  # degrees
     GRAIN, DOTS = 7, 3.0  # pixels of the middle size: a median's, a Gaussian's standard deviation
     SEARCH_SCORE, SCORE = 0.3, 0.83  # that earns a closer look; that two looks need on average
-    ROUGH_SCORE = 0.86  # that a rough look needs by itself
+    ROUGH_SCORE = 0.86  # that a rough look needs by itself, and two on average without scratches
     SURE = 0.9  # score that all but 3 in 100 faces have
     ROUGH, CLOSE = _CloseUp(120, 30), _CloseUp(320, 80)
     MENDED = _CloseUp(240, 40)  # of a face and what is around it, where scratches are filled in
@@ -207,12 +207,16 @@ class FaceDetector:
         return sure[sure.scores.argsort()[-1:]]
 
     def _look_mended(self, levels: list[Level], landmarks: np.ndarray) -> "_Faces":
-        """The one face at these points under scratches; none if there are no scratches."""
+        """The one face at these points under scratches; none if there are no scratches.
+
+        What was filled in may look like a face: it needs a higher score.
+        """
         view, to_photo = self._close_up(levels, landmarks, self.MENDED)
         whole = mended(view)
         if whole is view:
             return _Faces.joined([])
-        return self._look_twice([Level(whole, to_photo)], landmarks, mirrored=False)
+        patch = [Level(whole, to_photo)]
+        return self._look_twice(patch, landmarks, mirrored=False, needed=self.ROUGH_SCORE)
 
     def _may_be_halved(self, level: Level, landmarks: np.ndarray) -> bool:
         """Whether the face at these points may reach beyond a border to its left or right.
@@ -225,13 +229,15 @@ class FaceDetector:
         inside = np.minimum(middle, size - middle)[along]
         return bool(inside < self.REACH * _eye_distance(landmarks))
 
-    def _look_twice(self, levels: list[Level], landmarks: np.ndarray, mirrored: bool) -> "_Faces":
+    def _look_twice(
+        self, levels: list[Level], landmarks: np.ndarray, mirrored: bool, needed: float = SCORE
+    ) -> "_Faces":
         """The one face at these points as a close look shows it, or a rough one that is sure."""
         rough, stays = self._until_it_stays(levels, landmarks, self.ROUGH, mirrored)
         if not len(rough):
             return rough
         close, settles = self._until_it_stays(levels, rough.landmarks[0], self.CLOSE, mirrored)
-        if settles and (close.scores + rough.scores)[0] / 2 > self.SCORE:
+        if settles and (close.scores + rough.scores)[0] / 2 > needed:
             return close
         return rough[rough.scores > self.ROUGH_SCORE] if stays else rough[[]]
 
