@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import skimage.data
 
+from colorgan.faces.aging import scratched
 from colorgan.faces.scratches import mended
-from colorgan.measuring.aging import scratched
 
 
 @pytest.fixture(scope="module")
