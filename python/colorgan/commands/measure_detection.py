@@ -14,6 +14,7 @@ from pathlib import Path
 from colorgan.commands.arguments import positive_int
 from colorgan.files import make_room, write_whole
 from colorgan.measuring.detection import SIDES, measure_detection
+from colorgan.photos.colorizer import Colorizer
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -24,11 +25,14 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--faces", type=positive_int, default=100, metavar="N", help="in each case (100)")
     add("--point-faces", type=positive_int, default=2000, metavar="N", help="crowds, mean (2000)")
     add("--sides", nargs="+", choices=SIDES, default=["detector", "yunet"])
+    add("--weights", type=Path, metavar="FILE", help="what colours the old scans (best)")
 
 
 def run(options: Namespace) -> None:
     """Measure, print a table, keep all as JSON."""
     make_room(options.out)
-    result = measure_detection(options.images, options.faces, options.point_faces, options.sides)
+    colorizer = Colorizer(options.weights)
+    counts = options.faces, options.point_faces
+    result = measure_detection(options.images, *counts, options.sides, colorizer)
     write_whole(options.out, f"{json.dumps(result, indent=2, allow_nan=False)}\n".encode())
     print(options.out)

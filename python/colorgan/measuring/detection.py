@@ -237,12 +237,12 @@ def gray_images(path: Path, count: int) -> Iterator[np.ndarray]:
 
 
 def measure_detection(
-    images: Path, faces: int, point_faces: int, side_names: Sequence[str]
+    images: Path, faces: int, point_faces: int, side_names: Sequence[str], colorizer: Colorizer
 ) -> dict[str, Any]:
     """Measure case after case, and print a table meanwhile; what is kept as detection.json.
 
     `faces` of CelebA's `images` are laid into each case; `point_faces` make the crowds and the mean
-    points. Our own side is always one of them.
+    points. Our own side is always one of them. `colorizer` colours the aged photos.
     """
     sides = {name: SIDES[name]() for name in dict.fromkeys([OURS, *side_names])}
     colored = list(color_images(images, faces))
@@ -259,7 +259,6 @@ def measure_detection(
         row = {side: measure_crowd(crowd, many, find) for side, find in sides.items()}
         result["crowds"][crowd.name] = row
         print(f"{crowd.name:62}", *(f"{one['found']:>8.1%}" for one in row.values()), flush=True)
-    colorizer = Colorizer()
     for name, aging in AGINGS.items():
         row = measure_aging(aging, colored, sides, colorizer)
         result["aged"][name] = row
