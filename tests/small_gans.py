@@ -19,7 +19,8 @@ from colorgan.nets.prototxt import (
 )
 from colorgan.phases import PhaseTimes
 from colorgan.places import PROTOTXT
-from colorgan.training.steps import GanTraining, Player, WassersteinTraining
+from colorgan.training.player import Player
+from colorgan.training.steps import GanTraining, WassersteinTraining
 
 BATCH = 4
 LAMBDA = 100.0

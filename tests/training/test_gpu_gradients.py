@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 
 from colorgan.faces.batches import Batch, batch_of
-from colorgan.training.steps import GanTraining, Player
+from colorgan.training.player import Player
+from colorgan.training.steps import GanTraining
 from small_gans import BATCH, N_CRITIC, make_conditional_gan, make_gan, make_wasserstein_gan
 
 # Formulas (3) and (4); the same with a D that sees gray; the critic's.

@@ -13,7 +13,8 @@ from test_steps import assert_is_gradient, loss_d, loss_g, moving_averages
 from colorgan.faces.batches import Batch, batch_of
 from colorgan.nets.runtime import load_caffe
 from colorgan.processes import all_processes
-from colorgan.training.steps import GanTraining, Player
+from colorgan.training.player import Player
+from colorgan.training.steps import GanTraining
 from mpi import in_processes
 from small_gans import BATCH, make_gan, parameters
 

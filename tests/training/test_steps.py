@@ -21,7 +21,8 @@ from colorgan.nets.prototxt import (
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import PhaseTimes
 from colorgan.places import PROTOTXT
-from colorgan.training.steps import GanTraining, L2Training, Player, WassersteinTraining
+from colorgan.training.player import Player
+from colorgan.training.steps import GanTraining, L2Training, WassersteinTraining
 from small_gans import (
     BATCH,
     LAMBDA,

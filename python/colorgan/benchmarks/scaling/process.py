@@ -11,7 +11,7 @@ from statistics import median
 
 from colorgan.benchmarks.training.caffe_side import CaffeSide
 from colorgan.processes import Processes, all_processes
-from colorgan.training.steps import Player
+from colorgan.training.player import Player
 
 REPETITIONS = 15  # of an averaging by itself
 
