@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 import pytest
 
-SECONDS = 30  # within which all that is waited for must come
+SECONDS = 120  # within which all that is waited for must come, on a busy machine, too
 
 
 def high_copy(descriptor: int) -> int:

@@ -20,7 +20,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-SECONDS = 30  # within which all that is waited for must come
+SECONDS = 120  # within which all that is waited for must come, on a busy machine, too
 
 
 @dataclass
