@@ -11,7 +11,7 @@ from typing import IO
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.files import hold, make_room, write_whole
+from colorgan.files import hold, make_room, shortened, write_whole
 from programs import run_python
 
 SIZE = 1 << 20
@@ -40,6 +40,16 @@ def test_a_name_may_be_as_long_as_names_may_be(tmp_path: Path) -> None:
     path = tmp_path / ("n" * 251 + ".png")
     write_whole(path, b"content")
     assert path.read_bytes() == b"content"
+
+
+def test_a_name_is_shortened_by_whole_letters_in_any_locale() -> None:
+    assert shortened("\u00e4" * 125, "_colorized.png") == "\u00e4" * 120
+    code = "import os; from colorgan.files import shortened; "
+    code += r"name = os.fsdecode(b'\xc3\xa4' * 125); "
+    code += "print(os.fsencode(shortened(name, '_colorized.png')).decode())"
+    plain = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    run = run_python("-c", code, env={**os.environ, **plain, "PYTHONIOENCODING": "utf-8"})
+    assert run.stdout.strip() == "\u00e4" * 120
 
 
 def test_a_file_has_the_rights_that_others_have(tmp_path: Path) -> None:

@@ -15,13 +15,15 @@ from typing import IO, Any
 from colorgan.errors import UserError, note
 
 _LONGEST_NAME = 255  # bytes, of nearly all file systems
-_MADE_BY_PROGRAMS = ("@eaDir", "#recycle", "__MACOSX", "Thumbs.db", "desktop.ini")
-# Folders of previews and of what was deleted, and what Windows puts beside pictures.
+_MADE_BY_PROGRAMS = (
+    *("@eadir", "#recycle", "@recycle", "$recycle.bin", "__macosx", "thumbs.db", "desktop.ini"),
+)
+# Folders of previews and of what was deleted, and what Windows puts beside pictures; in lower case.
 
 
 def is_hidden(name: str) -> bool:
     """Whether a file or folder of this name is none that its owner put there."""
-    return name.startswith(".") or name in _MADE_BY_PROGRAMS
+    return name.startswith(".") or name.lower() in _MADE_BY_PROGRAMS
 
 
 def ending_of(path: Path) -> str:
@@ -116,7 +118,8 @@ def shortened(name: str, following: str) -> str:
     room = _LONGEST_NAME - len(os.fsencode(following))
     if len(os.fsencode(name)) <= room:
         return name
-    return os.fsencode(name)[:room].decode(errors="ignore")  # no half of a letter
+    whole = os.fsencode(name)[:room].decode(errors="ignore")  # no half of a letter
+    return os.fsdecode(whole.encode())  # in a locale of few letters, not all can stand in a name
 
 
 def write_whole(path: Path, content: bytes) -> None:

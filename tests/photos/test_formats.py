@@ -214,6 +214,7 @@ def test_a_cameras_raw_photograph_is_not_taken_for_its_preview() -> None:
     ("content", "word"),
     [
         (b"%PDF-1.7\n", "save its pages as pictures"),
+        (b"PK\3\4" + bytes(26), "a zip archive"),
         (b"\xff\x0a\xfa\x7f", "JPEG XL"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), "damaged"),

@@ -70,6 +70,12 @@ def test_folders_and_patterns_pass_by_earlier_results_but_a_named_one_is_done(al
     assert list(planned(album / "old_colorized.png")) == [str(album / "old_colorized.png")]
 
 
+def test_a_result_named_among_photos_as_by_a_shells_pattern_is_passed_by(album: Path) -> None:
+    plan = plan_jobs([str(album / "old.jpg"), str(album / "old_colorized.png")], None, ".png")
+    assert [job.source.name for job in plan.jobs] == ["old.jpg"]
+    assert plan.passed_by == {"_colorized": 1}
+
+
 def test_a_pattern_finds_what_a_shell_would(album: Path) -> None:
     assert list(planned(album / "**/*.[wT]*")) == [
         str(album / "1920/SCAN.TIF"),
@@ -118,6 +124,18 @@ def test_each_source_has_a_result_of_its_own(album: Path, tmp_path: Path) -> Non
     ]
 
 
+@pytest.mark.parametrize(("one", "other"), [("ASTA", "asta"), ("J\u00f6rg", "Jo\u0308rg")])
+def test_results_have_names_that_no_file_system_takes_for_one(
+    tmp_path: Path, one: str, other: str
+) -> None:
+    for name in (f"{one}.jpg", f"{other}.tif"):
+        (tmp_path / name).touch()
+    assert [Path(target).name for target in planned(tmp_path).values()] in (
+        [f"{one}_colorized.png", f"{other}_tif_colorized.png"],
+        [f"{other}_colorized.png", f"{one}_jpg_colorized.png"],
+    )
+
+
 def test_a_name_of_any_length_has_a_result(tmp_path: Path) -> None:
     names = ("n" * 251 + ".jpg", "n" * 250 + "m.jpg", "\u00e4" * 125 + ".jpg")
     for name in names:
@@ -131,7 +149,8 @@ def test_a_name_of_any_length_has_a_result(tmp_path: Path) -> None:
 
 def test_links_are_followed_once_and_hidden_folders_passed_by(tmp_path: Path) -> None:
     album = tmp_path / "album"
-    for name in ("a.jpg", "@eaDir/a.jpg", ".thumbnails/a.jpg", "__MACOSX/a.jpg"):
+    of_programs = ("@eaDir", ".thumbnails", "__MACOSX", "$RECYCLE.BIN/S-1-5-21")
+    for name in ("a.jpg", *(f"{folder}/a.jpg" for folder in of_programs)):
         (album / name).parent.mkdir(parents=True, exist_ok=True)
         (album / name).touch()
     (tmp_path / "elsewhere").mkdir()
@@ -139,6 +158,8 @@ def test_links_are_followed_once_and_hidden_folders_passed_by(tmp_path: Path) ->
     (album / "linked").symlink_to(tmp_path / "elsewhere")
     (album / "up").symlink_to(album)
     assert list(planned(album)) == [str(album / "a.jpg"), str(album / "linked/b.jpg")]
+    (album / "up").unlink()
+    assert list(planned(album / "**/*")) == [str(album / "a.jpg"), str(album / "linked/b.jpg")]
 
 
 def test_a_link_to_nowhere_is_told(album: Path) -> None:

@@ -71,6 +71,7 @@ _SUFFIXES = {
 }
 _NOT_READ = (
     (b"%PDF", "a PDF, which is not read: save its pages as pictures first"),
+    (b"PK\3\4", "a zip archive or a document, which is not read: take the pictures out of it"),
     (b"\xff\x0a", "a JPEG XL, which is not read: save it as a PNG"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL, which is not read: save it as a PNG"),
     *((start, RAW) for start in (b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb")),

@@ -3,6 +3,7 @@
 import glob
 import os
 import stat
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -50,37 +51,37 @@ class Plan:
     errors: list[UserError]
     """For what cannot be a job."""
     passed_by: Counter[str]
-    """Files of folders and patterns that are neither pictures nor videos, by their endings."""
+    """Files of folders and patterns that are neither pictures nor videos, by their endings, and
+    named results, as MARK."""
 
 
 def plan_jobs(inputs: Iterable[str], out: Path | None, suffix: str) -> Plan:
     """Turn what stands on the command line into jobs.
 
     An input is a file, a folder (all pictures and videos below it, links followed, hidden ones left
-    out), a pattern as of a shell, or "-" for standard input. Results of pictures get `suffix`. They
-    lie beside their sources; or in the folder `out`, which keeps the structure of folders; or, for
-    a single input, are the file `out`. No two have the same name.
+    out), a pattern as of a shell, or "-" for standard input. A result of an earlier run is one if
+    only such are named. Results of pictures get `suffix`. They lie beside their sources; or in the
+    folder `out`, which keeps the structure of folders; or, for a single input, are the file `out`.
+    No two have the same name, nor names that differ by case alone.
     """
-    found: dict[Path | None, Path] = {}  # sources, and their results' places below the out folder
     search = _Search()
-    for text in inputs:
-        try:
-            for source, below in search.sources(text):
-                found.setdefault(source, below)
-        except UserError as error:
-            search.errors.append(error)
-        except OSError as error:
-            search.refuse(text, error)
-    passed_by = Counter(map(ending_of, search.passed_by))
+    found = search.all_sources(inputs)
+    passed_by = Counter(MARK if _is_result(p) else ending_of(p) for p in sorted(search.passed_by))
     if _is_file_name(out):
         if len(found) > 1:
             raise UserError(f"-o {out}: is one file for {len(found)} inputs; name a folder")
         return Plan([Job(source, out) for source in found], search.errors, passed_by)
-    jobs: dict[Path | None, Job] = {}
+    jobs: dict[str, Job] = {}
     for source, below in found.items():
-        target = next(t for t in _targets(source, below, out, suffix) if t not in jobs)
-        jobs[target] = Job(source, target)
+        places = ((_as_one(target), target) for target in _targets(source, below, out, suffix))
+        place, target = next((place, target) for place, target in places if place not in jobs)
+        jobs[place] = Job(source, target)
     return Plan(list(jobs.values()), search.errors, passed_by)
+
+
+def _as_one(target: Path | None) -> str:
+    """The same for all names that some file system takes for one: of a Mac, Windows, a stick."""
+    return unicodedata.normalize("NFC", str(target)).casefold()
 
 
 def _is_file_name(out: Path | None) -> bool:
@@ -98,14 +99,32 @@ class _Search:
 
     Attributes:
         errors: what is out of reach.
-        passed_by: files of folders and patterns that are neither pictures nor videos.
+        passed_by: files of folders and patterns that are neither pictures nor videos, and named
+            results.
     """
 
     def __init__(self) -> None:
         self.errors: list[UserError] = []
         self.passed_by: set[Path] = set()
 
-    def sources(self, text: str) -> Iterator[tuple[Path | None, Path]]:
+    def all_sources(self, inputs: Iterable[str]) -> dict[Path | None, Path]:
+        """The files that the inputs mean, each once; see `_sources`."""
+        found: dict[Path | None, Path] = {}
+        for text in inputs:
+            try:
+                for source, below in self._sources(text):
+                    found.setdefault(source, below)
+            except UserError as error:
+                self.errors.append(error)
+            except OSError as error:
+                self.refuse(text, error)
+        results = {source for source in found if source is not None and _is_result(source)}
+        if len(results) == len(found):
+            return found
+        self.passed_by |= results  # of an earlier run, by a shell's pattern
+        return {source: below for source, below in found.items() if source not in results}
+
+    def _sources(self, text: str) -> Iterator[tuple[Path | None, Path]]:
         """The files that an input means, each with its path below the folder that was named.
 
         OSError where the input itself cannot be read.
@@ -123,8 +142,11 @@ class _Search:
         elif os.path.lexists(path):
             yield path, Path(path.name)
         elif glob.has_magic(text):
-            matches = [Path(match) for match in sorted(glob.glob(_pattern(path), recursive=True))]
-            matches = [match for match in matches if self._is_source(match)]
+            folder = _folder_of(path)
+            pattern = os.path.join(glob.escape(str(folder)), str(path.relative_to(folder)))
+            matches = [Path(match) for match in sorted(glob.glob(pattern, recursive=True))]
+            visible = [m for m in matches if not any(map(is_hidden, m.relative_to(folder).parts))]
+            matches = [match for match in visible if self._is_source(match)]
             if not matches:
                 raise UserError(f"{text}: matches no picture or video")
             yield from ((match, Path(match.name)) for match in matches)
@@ -150,7 +172,7 @@ class _Search:
 
     def _is_source(self, path: Path) -> bool:
         """Whether a file is one to colour, by its name; one out of reach is an error."""
-        if is_hidden(path.name) or path.stem.endswith(MARK):
+        if is_hidden(path.name) or _is_result(path):
             return False
         try:
             mode = path.stat().st_mode
@@ -165,14 +187,17 @@ class _Search:
         return stat.S_ISREG(mode) and _is_named(path)
 
 
+def _is_result(path: Path) -> bool:
+    return path.stem.endswith(MARK)
+
+
 def _is_named(path: Path) -> bool:
     return path.suffix.lower() in {*READABLE_SUFFIXES, *VIDEO_SUFFIXES}
 
 
-def _pattern(path: Path) -> str:
-    """A pattern below the folders that exist under just these names, brackets and all."""
-    folder = next(parent for parent in path.parents if parent.is_dir())
-    return os.path.join(glob.escape(str(folder)), str(path.relative_to(folder)))
+def _folder_of(pattern: Path) -> Path:
+    """The last folder in a pattern that exists under just this name, brackets and all."""
+    return next(parent for parent in pattern.parents if parent.is_dir())
 
 
 def _targets(
