@@ -2,6 +2,7 @@
 
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -65,6 +66,8 @@ def test_a_command_that_there_is_not_ends_in_one_line() -> None:
     ("words", "told"),
     [
         ("colorize", "the following arguments are required: IN"),
+        ("colorize ''", "an argument is empty"),
+        ("train --data x --out=", "an argument is empty"),
         ("colorize a.jpg --hint", "argument --hint: expected one argument"),
         ("colorize a.jpg --hint --whole", "argument --hint: expected one argument"),
         ("colorize a.jpg --quality -5", "argument --quality: -5 is not from 1 to 100"),
@@ -85,7 +88,7 @@ def test_a_command_that_there_is_not_ends_in_one_line() -> None:
     ],
 )
 def test_a_command_line_that_is_wrong_ends_in_one_line(words: str, told: str) -> None:
-    done = run_program(*words.split())
+    done = run_program(*shlex.split(words))
     assert (done.returncode, done.stdout) == (2, "")
     line = done.stderr.removesuffix("\n")
     assert told in line and "\n" not in line

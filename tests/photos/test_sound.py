@@ -125,6 +125,26 @@ def test_sound_that_cannot_be_decoded_is_dropped(
     assert codecs(tmp_path / "new.mp4") == []
 
 
+@pytest.mark.parametrize("tracks", [(), (("-c:a", "aac"),)], ids=["silent", "sounding"])
+def test_a_film_keeps_its_date_and_title(
+    silent: Path, tmp_path: Path, tracks: tuple[tuple[object, ...], ...]
+) -> None:
+    plain, source = sounding(tmp_path / "plain.mkv", silent, *tracks), tmp_path / "old.mov"
+    said = {
+        "creation_time": "1999-07-04T12:00:00Z",
+        "title": "Hochzeit \u00e4",
+        "timecode": "1:00:00:00",
+    }
+    words = [word for key, value in said.items() for word in ("-metadata", f"{key}={value}")]
+    ffmpeg("-i", plain, "-c", "copy", *words, source)
+    assert "tmcd" in probe(source)
+    for suffix in (".mp4", ".mkv"):
+        told = probe(joined(silent, source, suffix)[0])
+        assert re.search(r"(?m)^    creation_time +: 1999-07-04T12:00:00", told)
+        assert re.search(r"(?m)^    title +: Hochzeit \u00e4$", told)
+        assert "qt  " not in told and "tmcd" not in told and "1:00:00:00" not in told
+
+
 @pytest.mark.parametrize("suffix", [".ts", ".mkv", ".vob"])
 @pytest.mark.parametrize("late", ["picture", "sound"])
 def test_what_begins_later_stays_later(

@@ -31,10 +31,11 @@ def clip(photo: np.ndarray) -> list[np.ndarray]:
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mov", "mkv", "webm"])
-def test_size_rate_count_and_luminance_are_the_sources(
+def test_size_rate_count_luminance_and_time_are_the_sources(
     colorizer: Colorizer, tmp_path: Path, clip: list[np.ndarray], suffix: str
 ) -> None:
     source = write_video(tmp_path / "old.mp4", clip, rate="30000/1001")
+    os.utime(source, (1e9, 1e9))
     target, told = tmp_path / f"new.{suffix}", []
     result = colorize(colorizer, source, target, progress=lambda *counts: told.append(counts))
     assert (result.frames, result.frames_with_faces, result.damaged) == (8, 8, False)
@@ -51,6 +52,7 @@ def test_size_rate_count_and_luminance_are_the_sources(
     cb, cr = chroma_in(middle).mean(axis=(1, 2))
     assert cb < -0.02 and cr > 0.03, "skin"
     assert sorted(tmp_path.iterdir()) == sorted([source, target])
+    assert target.stat().st_mtime == 1e9
 
 
 def test_less_quality_makes_smaller_files(

@@ -116,6 +116,8 @@ def parse(words: Sequence[str], command: Command | None) -> Namespace:
         run_script(command.script, words[1:])
     if not command and words and not words[0].startswith("-"):
         raise UserError(f"{words[0]}: no such command; colorgan --help lists them")
+    if any(not word or (word.startswith("--") and word.endswith("=")) for word in words):
+        raise UserError("an argument is empty; is a variable of the shell not set?")
     completed = os.environ.get("COMP_LINE", "").split()[1:2]  # the shell's, of which words is not
     command = next((row for row in COMMANDS if row.name in completed), command)
     parser = CommandParser(

@@ -1,4 +1,4 @@
-"""Joins the parts of a coloured video, and gives it the sound of its source.
+"""Joins the parts of a coloured video, and gives it the sound of its source, its date and title.
 
 Each track is copied where the new file's players play its codec, and encoded again otherwise, as
 AAC or Opus. Where one cannot be, it alone is left out.
@@ -14,6 +14,8 @@ from colorgan.photos.ffmpeg import in_step, input_of, output_of, run_ffmpeg, unw
 # Both encoders have these for any player; of the others libopus takes few, and AAC writes some in
 # a way that browsers do not read.
 _LAYOUTS = "aformat=channel_layouts=mono|stereo|5.1"
+# What is true of the old file alone; in .mp4, a time code would be one more track.
+_OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "timecode")
 
 
 class Sound(StrEnum):
@@ -64,10 +66,9 @@ def _join(
             tracks += [f"-c:a:{at}", "copy"]
         else:
             tracks += [f"-c:a:{at}", container.sound, f"-filter:a:{at}", _LAYOUTS]
-    inputs = ("-f", "concat", "-i", f"file:{parts}")
-    if kept:
-        inputs += input_of(source)
-        tracks = [*tracks, *output_of(container, joined), *in_step("1:V:0")]
-    else:
-        tracks = output_of(container, joined)
-    return run_ffmpeg("-v", "error", "-y", *inputs, "-map", "0:v", "-c:v", "copy", *tracks)
+    inputs = ("-f", "concat", "-i", f"file:{parts}", *input_of(source))
+    told = ["-map_metadata", "1"]  # of the whole file; a track's goes with it
+    for name in _OF_THE_FILE:
+        told += ["-metadata", f"{name}="]
+    output = (*tracks, *told, *output_of(container, joined), *(in_step("1:V:0") if kept else ()))
+    return run_ffmpeg("-v", "error", "-y", *inputs, "-map", "0:v", "-c:v", "copy", *output)

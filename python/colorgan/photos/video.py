@@ -8,16 +8,19 @@ What becomes of a video:
 - Interlaced frames are deinterlaced, and HDR's light is brought to the range of other films.
 - A variable frame rate becomes constant: frames are repeated or left out where they are due, so
   that sound stays in time. Rates that are guessed above 240 per second are cut down to that.
-- Sound is kept, see `sound`. Subtitles are always left out.
+- Sound is kept, see `sound`, and so are chapters, date, title, place and the file's time. Subtitles
+  are always left out.
 - It is encoded in parts of a fixed length, each by itself, and these are joined: so a film that was
   stopped goes on to the very same result.
 - Of a damaged or cut off file what can be decoded is coloured, and the result is marked as damaged.
 """
 
 import hashlib
+import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -113,7 +116,7 @@ def colorize_video(
             raise no_video_in(source)
         with times.phase("encode, write"):
             finished, sound = join(parts.write_list(), source, contents.sounds, container, target)
-            _replace(finished, target)
+            _replace(finished, source, target)
     seconds = float(frames.count / frames.rate)
     return ColoredVideo(frames.count, parts.frames_with_faces, seconds, sound, frames.damaged)
 
@@ -228,7 +231,11 @@ def _container_of(source: Path, target: Path) -> Container:
     return container
 
 
-def _replace(finished: Path, target: Path) -> None:
+def _replace(finished: Path, source: Path, target: Path) -> None:
+    """Put the finished film in its place, with the time of its source."""
+    with suppress(OSError):  # as on some network mounts
+        status = source.stat()
+        os.utime(finished, ns=(status.st_atime_ns, status.st_mtime_ns))
     try:
         finished.replace(target)
     except OSError as error:
