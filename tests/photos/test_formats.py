@@ -218,7 +218,7 @@ def test_a_cameras_raw_photograph_is_not_taken_for_its_preview() -> None:
         (b"\xff\x0a\xfa\x7f", "JPEG XL"),
         (b"\0\0\0\x0cJXL \r\n\x87\n", "JPEG XL"),
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), "damaged"),
-        (b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + bytes(40), "not a picture"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + bytes(40), "a film"),
         (b"8BPS\0\1" + bytes(40), "damaged"),
     ],
 )  # fmt: skip

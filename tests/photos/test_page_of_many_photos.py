@@ -81,7 +81,9 @@ def album(tmp_path: Path, photo: np.ndarray, truth: np.ndarray, faceless: np.nda
     """A folder as people have them, in which one file of six is damaged."""
     folder = tmp_path / "Großmutters Album"
     (folder / "Ödenburg 1931").mkdir(parents=True)
-    (folder / ".thumbnails").mkdir()
+    for hidden in (".thumbnails", "$RECYCLE.BIN"):
+        (folder / hidden).mkdir()
+        (folder / hidden / "a.png").write_bytes(encoded(photo))
     (folder / "a.png").write_bytes(encoded(photo))
     (folder / "a.jpg").write_bytes(encoded(truth, ".jpg"))
     (folder / "A.PNG").write_bytes(encoded(photo[:200]))
@@ -89,7 +91,6 @@ def album(tmp_path: Path, photo: np.ndarray, truth: np.ndarray, faceless: np.nda
     (folder / "broken.jpg").write_bytes(encoded(photo, ".jpg")[:5000])
     (folder / "coins.png").write_bytes(encoded(faceless))
     (folder / "a_colorized.png").write_bytes(encoded(truth))
-    (folder / ".thumbnails/a.png").write_bytes(encoded(photo))
     (folder / "list.txt").write_text("Who is who")
     return folder
 

@@ -53,6 +53,12 @@ def is_video(path: Path) -> bool:
             head = file.read(3 * _PACKET)
     except OSError:  # whoever reads the file for its content will say so
         return False
+    return begins_as_video(head)
+
+
+def begins_as_video(content: bytes) -> bool:
+    """Whether the content of a file begins as a video's does."""
+    head = content[: 3 * _PACKET]
     if head[4:8] == b"ftyp" and head[8:12] in (*_OF_PICTURES, b"crx "):
         return False
     known = any(head.startswith(mark, at) for at, mark in _SIGNATURES)

@@ -38,6 +38,7 @@ from PIL import (  # noqa: F401
 )
 
 from colorgan.errors import UserError
+from colorgan.photos.containers import begins_as_video
 from colorgan.photos.metadata import (
     Blocks,
     blocks_of,
@@ -272,4 +273,6 @@ def why_not_read(content: bytes) -> str | None:
     if kind is None and content.startswith(SIGNATURES):
         with suppress(Exception):
             return TiffHeader.read(content).why_not_read()
+    if kind is None and begins_as_video(content):
+        kind = "a film, which only `colorgan colorize FILM` colours"
     return kind

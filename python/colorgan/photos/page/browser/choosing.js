@@ -60,6 +60,8 @@ addEventListener("drop", async (event) => {
   add(files, remarks);
 });
 
+const HIDDEN = /^\.|^(@eaDir|#recycle|@Recycle|\$RECYCLE\.BIN|__MACOSX)$/i; // previews, what was deleted
+
 /** All photos in a folder and those below it, as `colorgan colorize` finds them: by their endings. */
 async function filesIn(folder) {
   const reader = folder.createReader();
@@ -67,7 +69,7 @@ async function filesIn(folder) {
   for (let some; (some = await new Promise((done) => reader.readEntries(done, () => done([])))).length; ) entries.push(...some);
   entries.sort((a, b) => (a.name < b.name ? -1 : 1));
   const files = [];
-  for (const entry of entries.filter(({ name }) => !/^(\.|@eaDir$|#recycle$|__MACOSX$)/.test(name))) {
+  for (const entry of entries.filter(({ name }) => !HIDDEN.test(name))) {
     if (entry.isDirectory) files.push(...(await filesIn(entry)));
     else if (isPhoto(entry.name)) files.push(await fileOf(entry));
   }
