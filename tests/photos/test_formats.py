@@ -165,7 +165,9 @@ def test_a_small_file_that_speaks_of_a_huge_picture_is_refused(kind: str) -> Non
     assert "more than 100 megapixels" in text or "damaged" in text
 
 
-@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.int16, np.uint32])
+@pytest.mark.parametrize(
+    "dtype", [np.float16, np.float32, np.float64, np.int8, np.int16, np.uint32]
+)
 @pytest.mark.parametrize("samples", [1, 2, 3, 4])
 def test_a_tiff_of_numbers_without_a_range_says_what_it_is(dtype: type, samples: int) -> None:
     pixels = np.ones((16, 16, samples)[: 2 + (samples > 1)], dtype)

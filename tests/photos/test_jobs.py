@@ -235,6 +235,8 @@ def test_what_is_named_like_a_picture_and_is_no_file_is_told(album: Path) -> Non
 def test_no_result_is_its_own_source(album: Path) -> None:
     for source, target in planned(album, album / "old_colorized.png").items():
         assert source != target
+    with pytest.raises(UserError, match="is the source itself"):
+        plan_jobs([str(album / "old.jpg")], album / "1931/../old.jpg", ".png")
 
 
 def test_a_named_video_is_known_by_its_content_where_its_name_does_not_tell(tmp_path: Path) -> None:

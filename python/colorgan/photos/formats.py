@@ -102,8 +102,8 @@ def decode(content: bytes, max_pixels: int) -> Decoded:
         header.check(max_pixels)
         if header.is_raw(content):
             raise UserError(RAW)
-        if header.has_unread_planes():
-            raise ValueError("planes that no library here reads")
+        if header.has_unread_planes() or header.is_signed():
+            raise ValueError("planes or levels that no library here reads")
         if header.is_deep():
             bits = header.bits if header.bits < 16 else None
             pixels, blocks = header.deep_pixels(content), blocks_of_tiff(content)

@@ -70,6 +70,8 @@ def plan_jobs(inputs: Iterable[str], out: Path | None, suffix: str) -> Plan:
     if _is_file_name(out):
         if len(found) > 1:
             raise UserError(f"-o {out}: is one file for {len(found)} inputs; name a folder")
+        if any(source and os.path.exists(out) and out.samefile(source) for source in found):
+            raise UserError(f"-o {out}: is the source itself; name another file")
         return Plan([Job(source, out) for source in found], search.errors, passed_by)
     jobs: dict[str, Job] = {}
     for source, below in found.items():

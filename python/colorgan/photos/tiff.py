@@ -100,6 +100,10 @@ class TiffHeader:
         apart = self.tags.get(_PLANES) == _APART and samples > 1
         return apart and (self.bits > 8 or samples == 2)
 
+    def is_signed(self) -> bool:
+        """Whether its levels may be below 0: those of 8 bits are read as if they were not."""
+        return self.tags.get(_SAMPLE_FORMAT) == _SIGNED
+
     def is_deep(self) -> bool:
         """Whether it holds gray levels or RGB of 9 to 16 bits, which `deep_pixels` decodes."""
         kind = self.tags.get(_PHOTOMETRIC), self.tags.get(_SAMPLES, 1)
