@@ -15,10 +15,10 @@ from typing import IO, Any
 from colorgan.errors import UserError, note
 
 _LONGEST_NAME = 255  # bytes, of nearly all file systems
-_MADE_BY_PROGRAMS = (
-    *("@eadir", "#recycle", "@recycle", "$recycle.bin", "__macosx", "thumbs.db", "desktop.ini"),
-)
 # Folders of previews and of what was deleted, and what Windows puts beside pictures; in lower case.
+_MADE_BY_PROGRAMS = {
+    "@eadir", "#recycle", "@recycle", "$recycle.bin", "__macosx", "thumbs.db", "desktop.ini",
+}  # fmt: skip
 
 
 def is_hidden(name: str) -> bool:
