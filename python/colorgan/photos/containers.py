@@ -59,7 +59,8 @@ def is_video(path: Path) -> bool:
 def begins_as_video(content: bytes) -> bool:
     """Whether the content of a file begins as a video's does."""
     head = content[: 3 * _PACKET]
-    if head[4:8] == b"ftyp" and head[8:12] in (*_OF_PICTURES, b"crx "):
+    brand = head[8:12]
+    if head[4:8] == b"ftyp" and (len(brand) < 4 or brand in (*_OF_PICTURES, b"crx ")):
         return False
     known = any(head.startswith(mark, at) for at, mark in _SIGNATURES)
     return known or _is_transport_stream(head)
@@ -67,7 +68,8 @@ def begins_as_video(content: bytes) -> bool:
 
 def _is_transport_stream(head: bytes) -> bool:
     steps = ((0, _PACKET), (4, _PACKET + 4))
-    return any({*head[first : first + 2 * step + 1 : step]} == {_SYNC} for first, step in steps)
+    syncs = (head[first : first + 2 * step + 1 : step] for first, step in steps)
+    return bytes([_SYNC] * 3) in syncs  # fewer may be any file that begins with a G, as GIFs do
 
 
 @dataclass(frozen=True)
