@@ -238,6 +238,16 @@ def test_half_a_face_at_the_border_is_found_with_all_its_points(detector, large_
     assert off[:2].max() < 0.3 * np.linalg.norm(whole[1] - whole[0])
 
 
+def test_faces_that_end_below_at_the_border_are_found_the_right_way_up(detector):
+    """Three of these four look more like a face upside down."""
+    for number in range(7, 11):
+        gray = cv2.cvtColor(draw_face(1, number), cv2.COLOR_BGR2GRAY)
+        whole = surest(detector, gray)
+        (found,) = detector.detect(gray[: round(whole[:, 1].mean())]).landmarks
+        apart = np.linalg.norm(whole[1] - whole[0])
+        assert np.linalg.norm(found - whole, axis=1)[:2].max() < 0.3 * apart, number
+
+
 def test_no_coins_are_taken_for_faces(detector):
     """Some bear a head in profile."""
     for scale in (0.5, 0.75, 1):

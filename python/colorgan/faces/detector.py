@@ -184,9 +184,25 @@ class FaceDetector:
             full = stretched(view) if is_faded else view
             if full is not view:
                 seen.append(self._look(full, to_photo))
-        candidates = _Faces.joined(seen).without_doubles(self.OVERLAP)
-        closer = [self._look_closer(levels, landmarks) for landmarks in candidates.landmarks]
-        return _Faces.joined(closer).without_doubles(self.OVERLAP)
+        candidates = _Faces.joined(seen)
+        ways = self._ways(candidates, levels[0].photo_size)
+        candidates = candidates.without_doubles(self.OVERLAP, ways)
+        faces = _Faces.joined([])
+        for at, landmarks in enumerate(candidates.landmarks):
+            if not faces.hold(candidates[[at]], self.OVERLAP):
+                closer = self._look_closer(levels, landmarks)
+                faces = _Faces.joined([faces, closer]).without_doubles(self.OVERLAP)
+        return faces
+
+    def _ways(self, candidates: "_Faces", photo_size: np.ndarray) -> np.ndarray:
+        """The ways in which candidates stand, `(n,)`; away from the border, all the same.
+
+        Half a face often looks more like one upside down. If that is none, one that stands another
+        way may be; away from the border, it would be one no more often than not.
+        """
+        middles = candidates.landmarks.mean(axis=1)
+        inside = np.minimum(middles, photo_size - middles).min(axis=1)
+        return np.where(inside < self.REACH * candidates.eyes(), candidates.quarters(), 0)
 
     def _look_closer(self, levels: list[Level], landmarks: np.ndarray) -> "_Faces":
         """The one face at these points as it looks upright; none if there is none.
@@ -223,10 +239,9 @@ class FaceDetector:
 
         Not above or below it: beside its mirror image, a mouth is a pair of eyes.
         """
-        size = transformed(np.array(level.image.shape[::-1]), level.to_photo)
         middle = landmarks.mean(axis=0)
         along = abs(landmarks[1] - landmarks[0]).argmax()
-        inside = np.minimum(middle, size - middle)[along]
+        inside = np.minimum(middle, level.photo_size - middle)[along]
         return bool(inside < self.REACH * _eye_distance(landmarks))
 
     def _look_twice(
@@ -325,15 +340,21 @@ class _Faces:
         rows = [(part.scores, part.corners, part.landmarks) for part in (nothing, *parts)]
         return cls(*(np.concatenate(arrays) for arrays in zip(*rows, strict=True)))
 
-    def without_doubles(self, overlap: float) -> Self:
+    def without_doubles(self, overlap: float, kinds: np.ndarray | None = None) -> Self:
         """Those that are the surest of all they overlap with, the surest first.
 
-        Overlaps are those of upright squares in the place and of the area of the boxes, which
-        turning does not change.
+        Of all of their kind, if there are `kinds`, whole numbers `(n,)`. Overlaps are those of
+        upright squares in the place and of the area of the boxes, which turning does not change.
         """
         side = np.linalg.norm(self.corners[:, 1] - self.corners[:, 3], axis=1) / math.sqrt(2)
         squares = np.c_[self.corners.mean(axis=1) - side[:, np.newaxis] / 2, side, side]
-        return self[np.array(cv2.dnn.NMSBoxes(squares, self.scores, 0.0, overlap), np.intp)]
+        kinds = np.zeros(len(self)) if kinds is None else kinds
+        kept = cv2.dnn.NMSBoxesBatched(squares, self.scores, kinds.astype(np.int32), 0.0, overlap)
+        return self[np.array(kept, np.intp)]
+
+    def hold(self, face: Self, overlap: float) -> bool:
+        """Whether one face overlaps with these, which have no doubles."""
+        return len(self.joined([self, face]).without_doubles(overlap)) <= len(self)
 
     def quarters(self) -> list[int]:
         """The quarter turn nearest to how each stands: 0, 90, 180 or 270 degrees."""

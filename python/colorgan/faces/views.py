@@ -46,6 +46,11 @@ class Level:
         longer = int(height > width)
         return 1 / math.hypot(*self.to_photo[:, longer])
 
+    @property
+    def photo_size(self) -> np.ndarray:
+        """Width and height of the photo, `(2,)`, in its pixels."""
+        return transformed(np.array(self.image.shape[::-1]), self.to_photo)
+
     def turned(self, degrees: int) -> Iterator[View]:
         """The level turned about its middle, in tiles that overlap."""
         size = np.array(self.image.shape[::-1])
