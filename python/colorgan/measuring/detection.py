@@ -26,8 +26,9 @@ from tqdm import tqdm
 from colorgan.errors import UserError
 from colorgan.faces.aging import AGINGS, Aging
 from colorgan.faces.celeba import IMAGE_HEIGHT, IMAGE_WIDTH
-from colorgan.faces.detector import FaceDetector, yunet_file
+from colorgan.faces.detector import FaceDetector
 from colorgan.faces.images import ImageReader, open_source
+from colorgan.faces.yunet import yunet_file
 from colorgan.luminance import chroma_of, in_unit_range
 from colorgan.measuring.detection_frames import (
     AS_IT_IS,

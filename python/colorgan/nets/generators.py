@@ -76,7 +76,7 @@ class OpenCVGenerator:
         try:
             buffers = (np.frombuffer(file, np.uint8) for file in (deploy.read_bytes(), content))
             self._net = cv2.dnn.readNetFromCaffe(*buffers)
-            # As in faces/detector.py: fused layers are wrong from the second size of image on.
+            # OpenCV's fused layers are wrong from the second size of image on.
             self._net.enableFusion(False)
             fake = self.colorize(np.zeros((1, 64, 64), np.uint8))
         except cv2.error:
