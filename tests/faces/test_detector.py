@@ -151,6 +151,17 @@ def test_every_small_face_of_a_large_group_is_found_on_its_side_too(detector, dr
     assert len(turned) == pytest.approx(len(found), abs=1)
 
 
+def test_small_prints_that_lie_on_their_side_are_found_on_a_page_of_upright_ones(detector, drawn):
+    """Eyes are 28 pixels apart, of 3,000."""
+    prints = [cv2.resize(face, (128, 128), interpolation=cv2.INTER_CUBIC) for face in drawn[:4]]
+    page, places = np.full((2200, 3000), 120, np.uint8), [(200, 200), (900, 400), (300, 1500)]
+    for turns, (x, y), one in zip((0, 0, 1), places, prints, strict=False):
+        page[y : y + 128, x : x + 128] = np.rot90(one, turns)
+    found = detector.detect(page).landmarks.mean(axis=1)
+    assert len(found) == 3
+    assert all(np.linalg.norm(found - np.add(at, 64), axis=1).min() < 30 for at in places)
+
+
 def spoilt(gray: np.ndarray, how: str) -> np.ndarray:
     random = np.random.default_rng(0)
     if how == "faded":

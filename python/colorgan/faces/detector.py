@@ -59,6 +59,7 @@ class FaceDetector:
     LONGEST = 32_000  # side of what is searched, at most: OpenCV warps no images of 32,768
     LARGE, MOST_ENLARGED = 1600, 2.0  # longer side up to which photos are enlarged, by so much
     MIDDLE, SMALL = 640, 320  # longer sides, in pixels, that are searched in all turns
+    PAGE, ALONE = 1280, 1 / 25  # longer side of a page that is searched in all turns; eyes, in that
     STEP = 4.5  # at most, from one size to the next
     QUARTERS, DIAGONALS = (90, 180, 270), (45, 135, 225, 315)  # degrees
     GRAIN, DOTS = 7, 3.0  # pixels of the middle size: a median's, a Gaussian's standard deviation
@@ -73,7 +74,8 @@ class FaceDetector:
 
         Colour is not used. Sizes above the middle one are searched upright, and in the quarter
         turns in which some face was found; where none surely stands upright, in all: scans may lie
-        on their side. Faces that lean by half a right angle are looked for at one size alone.
+        on their side, and so may single prints on a large page, of which one size more is searched
+        in all turns. Faces that lean by half a right angle are looked for at one size alone.
 
         Faces at the lower end of what the largest size shows are easily missed. Where one is found,
         or none at all, the photo is searched once more, enlarged; that takes longer than all else.
@@ -98,8 +100,20 @@ class FaceDetector:
         faces = self._find(levels, sights)
         sure = faces[(faces.eyes() >= self.TINY) & (faces.scores >= SURE)]
         turns = set(faces.quarters()) - {0} if 0 in sure.quarters() else self.QUARTERS
-        turned = self._find(levels, list(product(large, sorted(turns))))
+        others = sorted({*self.QUARTERS} - {*turns})
+        again = [*product(large, sorted(turns)), *product(self._page(levels, gray, faces), others)]
+        turned = self._find(levels, again)
         return Faces.joined([faces, turned]).without_doubles()
+
+    def _page(self, levels: list[Level], gray: np.ndarray, faces: Faces) -> list[Level]:
+        """The size at which prints on their side are looked for on a large page of upright ones.
+
+        None where the page is not large, or a face as large as in a single photo.
+        """
+        scale = self.PAGE / max(gray.shape)
+        if scale > 0.5 or max(faces.eyes(), default=0) > self.ALONE * max(gray.shape):
+            return []
+        return [Level.resized(levels[0].image, scale, gray.shape)]
 
     def _leaning(self, levels: list[Level], gray: np.ndarray) -> Level:
         """The size at which faces that lean are looked for.
