@@ -113,6 +113,12 @@ def make_room(path: Path) -> None:
         raise UserError(f"{path}: a folder; name a file")
 
 
+def keep_source(source: Path, target: Path) -> None:
+    """`UserError` where a result would take its source's place; both names may mean one file."""
+    if target.exists() and target.samefile(source):
+        raise UserError(f"{target}: is the source itself; name another file")
+
+
 def shortened(name: str, following: str) -> str:
     """As much of a name as there is room for before what follows in a file's name."""
     room = _LONGEST_NAME - len(os.fsencode(following))

@@ -11,7 +11,7 @@ from itertools import chain, count
 from pathlib import Path
 
 from colorgan.errors import UserError
-from colorgan.files import ending_of, files_below, is_hidden, shortened
+from colorgan.files import ending_of, files_below, is_hidden, keep_source, shortened
 from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES, is_video
 from colorgan.photos.encoding import WRITABLE_SUFFIXES
 from colorgan.photos.formats import READABLE_SUFFIXES
@@ -70,8 +70,8 @@ def plan_jobs(inputs: Iterable[str], out: Path | None, suffix: str) -> Plan:
     if _is_file_name(out):
         if len(found) > 1:
             raise UserError(f"-o {out}: is one file for {len(found)} inputs; name a folder")
-        if any(source and os.path.exists(out) and out.samefile(source) for source in found):
-            raise UserError(f"-o {out}: is the source itself; name another file")
+        for source in found.keys() - {None}:
+            keep_source(source, out)
         return Plan([Job(source, out) for source in found], search.errors, passed_by)
     jobs: dict[str, Job] = {}
     for source, below in found.items():

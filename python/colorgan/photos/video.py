@@ -29,6 +29,7 @@ import numpy as np
 
 from colorgan import __version__
 from colorgan.errors import UserError
+from colorgan.files import keep_source
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.containers import CONTAINERS, WRITABLE_VIDEO_SUFFIXES, Container
@@ -226,8 +227,7 @@ def _container_of(source: Path, target: Path) -> Container:
             pass
     except OSError as error:
         raise UserError(f"{source}: cannot be read ({error.strerror})") from None
-    if target.exists() and target.samefile(source):
-        raise UserError(f"{target}: is the source itself; name another file")
+    keep_source(source, target)
     return container
 
 
