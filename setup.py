@@ -10,7 +10,7 @@ from pathlib import Path
 from setuptools import setup
 from setuptools.command.build_py import build_py
 
-CARRIED = ("prototxt/*.prototxt", "solvers/*.prototxt", "data/weights/*", "data/hands/*")
+CARRIED = ("prototxt/*.prototxt", "solvers/*.prototxt", "data/weights/*", "data/networks/*")
 
 
 class BuildWithNets(build_py):

@@ -1,7 +1,7 @@
 """Where the project's own files lie: in a clone, or in the package that pip installed.
 
 A clone has prototxt/, solvers/ and data/ at its top. A wheel carries nets, solvers, released
-weights and the networks for hands inside the package, under the same names (see setup.py).
+weights and the networks of others inside the package, under the same names (see setup.py).
 """
 
 from pathlib import Path
@@ -16,8 +16,8 @@ ROOT = _CLONE if IN_CLONE else _PACKAGE
 PROTOTXT, SOLVERS = ROOT / "prototxt", ROOT / "solvers"
 WEIGHTS = ROOT / "data" / "weights"
 """The released weights."""
-HANDS = ROOT / "data" / "hands"
-"""The networks that find hands."""
+NETWORKS = ROOT / "data" / "networks"
+"""Those of others, which find hands and people."""
 
 
 def project_path(path: Path) -> str:

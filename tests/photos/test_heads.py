@@ -1,9 +1,14 @@
-"""A face's colour ends where its head does: at edges of the photo, and at the next head."""
+"""A face's colour ends where its head does: at the wall behind, at edges, and at the next head."""
+
+from collections.abc import Callable
 
 import cv2
 import numpy as np
 import pytest
 
+from colorgan.faces.aging import grainy, scratched
+from colorgan.faces.alignment import spread
+from colorgan.faces.person_segmenter import PersonSegmenter
 from colorgan.photos.heads import head_layer, oval_opacity
 from colorgan.photos.painting import Layer, paint
 from conftest import chroma_in
@@ -21,6 +26,7 @@ def drawn_head(width: int, height: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 PLACE = np.array([[1, 0, 110.0], [0, 1, 100]])  # takes the crop's points there
+ASTRONAUT = np.array([[1.06, -0.07, 137.0], [0.07, 1.06, -2]])  # to the astronaut's face
 
 
 def colored_by(gray: np.ndarray, layer: Layer) -> np.ndarray:
@@ -101,13 +107,40 @@ def test_the_oval_is_whole_on_the_face_and_nothing_at_the_border() -> None:
     assert np.abs(np.diff(opacity, axis=0)).max() < 0.12
 
 
-@pytest.mark.parametrize("above, is_hair", [(62, True), (150, False)])
-def test_what_is_above_an_edge_in_the_hair_is_hair_if_it_is_as_bright(
-    above: int, is_hair: bool
+@pytest.fixture(scope="module")
+def people() -> PersonSegmenter:
+    return PersonSegmenter()
+
+
+def astronauts_head(photo: np.ndarray, people: PersonSegmenter) -> np.ndarray:
+    """How opaque her head is in the astronaut's photo: `(512, 512)` in [0, 1]."""
+    layer = head_layer(photo, SKIN, ASTRONAUT, [], people)
+    first, last = np.zeros(2, int), np.array(photo.shape[::-1])
+    return spread(layer.opacity, layer.similarity, first, last)
+
+
+def test_hair_is_colored_and_what_is_behind_is_not(
+    large_photo: np.ndarray, people: PersonSegmenter
 ) -> None:
-    gray, _ = drawn_head(60, 95)
-    gray[:150, 150:250] = np.where(np.indices((150, 100))[1] % 6 < 3, 58, 66)  # strands
-    gray[:114, 150:250] = above
-    gray[114:118, 150:250] = 110  # a parting, at the upper end of what surely is head
-    colored = colored_by(gray, head_layer(gray, SKIN, PLACE))[108:112, 190:208]
-    assert colored.min() > 0.9 if is_hair else colored.max() < 0.3
+    opacity = astronauts_head(large_photo, people)
+    hair = [(165, 80), (215, 22), (290, 60), (286, 110)]
+    behind = [(130, 60), (150, 120), (320, 100), (225, 3)]
+    assert min(opacity[y, x] for x, y in hair) > 0.9
+    assert max(opacity[y, x] for x, y in behind) < 0.05
+
+
+@pytest.mark.parametrize("worn", [grainy, scratched])
+def test_a_head_is_told_under_grain_and_scratches(
+    large_photo: np.ndarray, people: PersonSegmenter, worn: Callable
+) -> None:
+    parameters = {"deviation": 40} if worn is grainy else {"count": 12}
+    old = worn(large_photo, random=np.random.default_rng(3), **parameters)
+    found, whole = astronauts_head(old, people), astronauts_head(large_photo, people)
+    assert np.abs(found - whole).sum() < 0.15 * whole.sum()
+
+
+def test_where_no_person_is_seen_edges_tell_the_head(people: PersonSegmenter) -> None:
+    gray = np.full((400, 400), 128, np.uint8)
+    assert people.segment(gray).max() < 0.5
+    layer, expected = head_layer(gray, SKIN, PLACE, [], people), head_layer(gray, SKIN, PLACE)
+    np.testing.assert_array_equal(layer.opacity, expected.opacity)

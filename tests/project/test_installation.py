@@ -18,12 +18,12 @@ import colorgan
 from colorgan import Colorizer
 from conftest import ROOT, skip_in_image
 
-CARRIED = ("prototxt/*.prototxt", "solvers/*.prototxt", "data/weights/*", "data/hands/*")
+CARRIED = ("prototxt/*.prototxt", "solvers/*.prototxt", "data/weights/*", "data/networks/*")
 
 
 def copied(folder: Path) -> Path:
     """What pip reads of a clone, without what set-up and programs add."""
-    for name in ("python", "prototxt", "solvers", "data/weights", "data/hands"):
+    for name in ("python", "prototxt", "solvers", "data/weights", "data/networks"):
         added = shutil.ignore_patterns("__pycache__", "*.egg-info")
         shutil.copytree(ROOT / name, folder / name, ignore=added)
     for name in ("LICENSE", "pyproject.toml", "setup.py", "requirements.txt"):

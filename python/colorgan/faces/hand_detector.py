@@ -1,8 +1,8 @@
 """Finds the hands of people whose faces are known, with 21 points of each.
 
 The networks are MediaPipe's (Zhang et al. 2020, "MediaPipe Hands: On-device Real-time Hand
-Tracking"), in data/hands: one finds palms, however they are turned; the other tells the points of a
-hand that points up, and whether it is one. OpenCV runs both on the CPU.
+Tracking"): one finds palms, however they are turned; the other tells the points of a hand that
+points up, and whether it is one.
 """
 
 import math
@@ -15,9 +15,8 @@ import numpy as np
 
 from colorgan.faces.alignment import cut_crop, face_similarity, scale_of
 from colorgan.faces.celeba import CROP_SIDE
+from colorgan.faces.mediapipe import as_input, read_network
 from colorgan.faces.similarity import transformed
-from colorgan.luminance import in_unit_range
-from colorgan.places import HANDS
 
 PALM_VIEW, HAND_VIEW = 192, 224  # sides of what the networks see, in pixels
 
@@ -70,11 +69,11 @@ class HandDetector:
 
     @cached_property
     def _palms(self) -> cv2.dnn.Net:
-        return _network("palm_detection_full")
+        return read_network("palm_detection_full")
 
     @cached_property
     def _hand(self) -> cv2.dnn.Net:
-        return _network("hand_landmark_lite")
+        return read_network("hand_landmark_lite")
 
     def detect(self, gray: np.ndarray, faces: np.ndarray) -> list[Hand]:
         """The hands in a photo, uint8 `(h, w)`, of faces with these points, `(k, 5, 2)`.
@@ -108,7 +107,7 @@ class HandDetector:
         places = transformed(grid, to_photo)
         if ((places >= 0) & (places < gray.shape[::-1])).all(axis=2).mean() < LEAST_SEEN:
             return []
-        self._palms.setInput(_as_input(cut_crop(gray, to_photo, PALM_VIEW)))
+        self._palms.setInput(as_input(cut_crop(gray, to_photo, PALM_VIEW)))
         logits, boxes = self._palms.forward(["Identity_1", "Identity"])
         scores = 1 / (1 + np.exp(-logits[0, :, 0].clip(-50, 50)))
         sure = scores > PALM_SCORE
@@ -124,13 +123,9 @@ class HandDetector:
         to_photo = _square(
             palm.middle + palm.up * palm.side / 2, -palm.up, 2.6 * palm.side / HAND_VIEW, HAND_VIEW
         )
-        self._hand.setInput(_as_input(cut_crop(gray, to_photo, HAND_VIEW)))
+        self._hand.setInput(as_input(cut_crop(gray, to_photo, HAND_VIEW)))
         points, score = self._hand.forward(["Identity", "Identity_1"])
         return transformed(points.reshape(21, 3)[:, :2], to_photo), float(score.item())
-
-
-def _network(name: str) -> cv2.dnn.Net:
-    return cv2.dnn.readNetFromTFLite(str(HANDS / f"{name}.tflite"))
 
 
 def _view(face: np.ndarray, x: float, y: float, side: float, degrees: float) -> np.ndarray:
@@ -149,11 +144,6 @@ def _square(middle: np.ndarray, down: np.ndarray, scale: float, side: int) -> np
     """
     turned = scale * np.array([[down[1], down[0]], [-down[0], down[1]]])
     return np.c_[turned, middle - turned @ np.full(2, side / 2)]
-
-
-def _as_input(view: np.ndarray) -> np.ndarray:
-    """A gray view as the networks take it: `(1, 3, h, w)` in [0, 1]."""
-    return np.repeat(in_unit_range(view)[np.newaxis, np.newaxis], 3, axis=1)
 
 
 def _anchors() -> np.ndarray:

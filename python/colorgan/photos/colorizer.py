@@ -15,6 +15,7 @@ from colorgan.faces.alignment import cut_face, face_similarity, scale_of, smalle
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.detector import FaceDetector
 from colorgan.faces.hand_detector import HandDetector
+from colorgan.faces.person_segmenter import PersonSegmenter
 from colorgan.files import sha256
 from colorgan.luminance import chroma_of, eight_bits, stretched, with_chroma
 from colorgan.nets.generators import BEST_WEIGHTS, open_generator
@@ -46,6 +47,7 @@ class Colorizer:
         self._weights = weights or BEST_WEIGHTS
         self._generator = open_generator(self._weights, device)
         self._detector, self._hand_detector = FaceDetector(), HandDetector()
+        self._people = PersonSegmenter()
 
     def identity(self) -> str:
         """What tells colours that are the same to the bit from others: weights, what runs them."""
@@ -90,7 +92,8 @@ class Colorizer:
         ValueError for anything else, and for a photo without colour.
         """
         check_colored(bgr)
-        return Reference(bgr, self.find_faces(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY)))
+        faces = self.find_faces(cv2.cvtColor(bgr, cv2.COLOR_BGR2GRAY))
+        return Reference(bgr, faces, self._people)
 
     def find_faces(self, gray: np.ndarray) -> np.ndarray:
         """The five points of each face in a photo `(h, w)`, the surest first: float32 `(k, 5, 2)`.
@@ -169,7 +172,7 @@ class Colorizer:
             if steady or frame is not None:
                 layer = oval_layer(seen, chroma[at], here)
             else:
-                layer = head_layer(seen, chroma[at], here, others)
+                layer = head_layer(seen, chroma[at], here, others, self._people)
             layers.append(replace(layer, opacity=layer.opacity * np.float32(strengths[at])))
         return layers
 

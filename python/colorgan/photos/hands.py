@@ -12,7 +12,7 @@ import numpy as np
 from colorgan.faces.alignment import cut_crop
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.similarity import transformed
-from colorgan.photos.heads import as_bright, in_heads
+from colorgan.photos.heads import in_heads
 from colorgan.photos.painting import Layer, rising, trimmed
 from colorgan.photos.smoothness import SmoothField
 
@@ -57,7 +57,7 @@ def hand_layer(
     view = cut_crop(gray, to_photo, GRID)
     hand, beyond, leak = _surely(transformed(points, cv2.invertAffineTransform(to_photo)))
     beyond |= in_heads(transformed(_pixels(), to_photo), faces)
-    hand &= ~beyond & as_bright(view, hand, ODD)
+    hand &= ~beyond & _as_bright(view, hand)
     share = SmoothField(view).solve(hand[np.newaxis], hand | beyond, leak)[0]
     maps = np.zeros((GRID, GRID, 4), np.float32)
     maps[..., 2:] = tone
@@ -95,6 +95,14 @@ def _surely(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     outward = np.clip((distance - NEAR) / (FAR - NEAR), 0, 1) ** 2
     leak = np.where(is_arm, ARM_LEAK * (along / ARM) ** 2, LEAK * outward)
     return _distance(bare) < SURE, beyond, leak
+
+
+def _as_bright(view: np.ndarray, hand: np.ndarray) -> np.ndarray:
+    """Which pixels of a view are about as bright as a hand in it, bool `(h, w)`; none of none."""
+    if not hand.any():
+        return hand
+    off = np.abs(view - np.median(view[hand]))
+    return off <= ODD * np.median(off[hand])
 
 
 def _distance(points: np.ndarray) -> np.ndarray:

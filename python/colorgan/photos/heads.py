@@ -1,9 +1,10 @@
 """Where a face's colours end in a photo: where the head does, or at an oval.
 
-A face's crop holds more than the head: wall, hat, shoulders, the next person. What surely is head,
-an oval from the hair to the neck, is 1, what surely is not is 0, and in between the photo's own
-edges decide, see `smoothness`. So hair and neck are coloured beyond the crop as well, in colours
-that spread from the oval. In a film that would flicker: an oval of the crop is coloured there.
+A face's crop holds more than the head: wall, shoulders, the next person. A network tells people
+from what is behind them. What surely is head, a person's from the crown to the chin, is 1, what is
+nobody, far off or another head is 0, and in between, at the neck, the photo's own edges decide, see
+`smoothness`. So hair and neck are coloured beyond the crop as well, in colours that spread from the
+head. In a film that would flicker: an oval of the crop is coloured there.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ import numpy as np
 
 from colorgan.faces.alignment import bounds, cut_crop, scale_of
 from colorgan.faces.celeba import CROP_SIDE
+from colorgan.faces.person_segmenter import PersonSegmenter
+from colorgan.faces.scratches import mended
 from colorgan.faces.similarity import of_pixels, transformed
 from colorgan.luminance import in_unit_range
 from colorgan.photos.painting import Layer, refined_layer, rising, trimmed
@@ -25,13 +28,17 @@ LEFT, TOP, SIDE = -46, -36, 270
 GRID = SIDE // 2
 
 # In pixels of the crop, chosen by the chroma's error on CelebA's images, and by looks.
-CENTER, RADII = (89, 90), (46, 72)  # of the oval that surely is head
-CROWN, ODD = 86, 1.5  # up to here what is as bright as hair is: within so many median deviations
+CENTER, RADII = (89, 90), (46, 72)  # of the oval that surely is head, whoever is seen
+FACE = (30, 45)  # radii of what is head even where no person is seen
+REACH, CHIN = (78, 100), 150  # radii of what is head where a person is seen, down to the chin
 NECK, NECK_END = 16, 165  # half of the neck's width, and how far down it surely goes
-BROW = 50  # above it hair and what is behind it
 FAR = 1.4  # what surely is not head: further out than this, see `_distance`
 NEAR, OUT = 0.8, 1.1  # G's colours hold up to here, and the oval's from there on
 SHOULDERS = (150, 40)  # from here on down and to the sides
+
+# How surely a person is seen where it is one, and where there is nobody.
+SURELY, NOBODY = 0.9, 0.5
+SPECKS = 9  # pixels of the view, up to which a median takes grain and the dots of print away
 
 # Each pixel is drawn to "not head" a little, so that there is an end where no edge makes one.
 LEAK = 5e-7  # from a distance of 1 on
@@ -40,20 +47,24 @@ FAINT, STRONG = 0.1, 0.5  # less head than this is none, and more is all
 
 
 def head_layer(
-    gray: np.ndarray, chroma: np.ndarray, similarity: np.ndarray, others: Sequence[np.ndarray] = ()
+    gray: np.ndarray,
+    chroma: np.ndarray,
+    similarity: np.ndarray,
+    others: Sequence[np.ndarray] = (),
+    people: PersonSegmenter | None = None,
 ) -> Layer:
     """Lay a face's chroma, float32 `(2, h, w)` over its crop, on the whole head and no further.
 
     `gray` is the photo, uint8 `(h, w)`; `similarity` takes points of the crop to the photo's, and
-    so does each of `others` for other faces, which are not part of this head.
+    so does each of `others` for other faces, which are not part of this head. Without `people`, or
+    where they see nobody, only an oval surely is head.
     """
     to_photo = np.c_[similarity[:, :2], transformed(np.array([LEFT, TOP]), similarity)]
     view = cut_crop(gray, to_photo, SIDE)
     small = cv2.resize(view, (GRID, GRID), interpolation=cv2.INTER_AREA)
     predicted, coarse = _in_view(chroma, SIDE), _in_view(chroma, GRID)
-    head, beyond, leak = _surely(gray.shape, to_photo, others)
-    hair = head & (_grid()[..., 1] < BROW)
-    head |= _crown() & ~beyond & as_bright(small, hair, ODD)
+    person = None if people is None else _person(view, people)
+    head, beyond, leak = _surely(gray.shape, to_photo, others, person)
     seeds = np.dstack([coarse, np.ones_like(small)]) * head[..., np.newaxis]
     solved = SmoothField(small).solve(seeds.transpose(2, 0, 1), head | beyond, leak)
     share = solved[2]
@@ -110,17 +121,6 @@ def in_heads(points: np.ndarray, similarities: Sequence[np.ndarray]) -> np.ndarr
     return inside
 
 
-def as_bright(view: np.ndarray, part: np.ndarray, most: float) -> np.ndarray:
-    """Which pixels of a view are within `most` median deviations of the luminance of a part of it.
-
-    All are bool `(h, w)` but the view, and none where the part is nothing.
-    """
-    if not part.any():
-        return part
-    off = np.abs(view - np.median(view[part]))
-    return off <= most * np.median(off[part])
-
-
 def _in_view(chroma: np.ndarray, side: int) -> np.ndarray:
     """Chroma `(2, h, w)` of a crop as the view has it, `(side, side, 2)`: beyond, its border."""
     to_view = np.diag(np.divide(CROP_SIDE, chroma.shape[:0:-1]))
@@ -133,23 +133,39 @@ def _in_view(chroma: np.ndarray, side: int) -> np.ndarray:
     )
 
 
+def _person(view: np.ndarray, people: PersonSegmenter) -> np.ndarray | None:
+    """How surely each point of a view is a person's, `(GRID, GRID)`; None if not even the face is.
+
+    A scratch looks like a person's outline, and under grain nobody may be seen at all.
+    """
+    whole = mended(view)
+    for seen in (whole, cv2.medianBlur(whole, SPECKS)):
+        person = cv2.resize(people.segment(seen), (GRID, GRID), interpolation=cv2.INTER_AREA)
+        if np.median(person[_face()]) > NOBODY:
+            return person
+    return None
+
+
 def _surely(
-    shape: tuple[int, int], to_photo: np.ndarray, others: Sequence[np.ndarray]
+    shape: tuple[int, int],
+    to_photo: np.ndarray,
+    others: Sequence[np.ndarray],
+    person: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What surely is head and what is not, bool `(GRID, GRID)`, and how strongly the rest leaks.
 
-    `shape` is the photo's; `to_photo` takes points of the view there.
+    `shape` is the photo's; `to_photo` takes points of the view there; `person` is of `_person`.
     """
     in_crop = _grid()
     in_photo = transformed(in_crop - (LEFT, TOP), to_photo)
     distance, head = _grid_distance(), _in_oval(in_crop)
     within = ((in_photo >= 0) & (in_photo < shape[::-1])).all(axis=2)
-    beyond = within & (distance > FAR)
-    # In a photo that is cut close to the head, its upper corners are the wall behind it.
-    above = within & (in_crop[..., 1] < BROW)
-    beyond |= above & (distance > 0.92 * distance[above].max(initial=0))
-    beyond |= in_heads(in_photo, others)
+    beyond = within & (distance > FAR) | in_heads(in_photo, others)
     x, y = np.moveaxis(in_crop, -1, 0)
+    if person is not None:
+        reach = _in_ellipse(in_crop, REACH) & (y < CHIN)
+        head = (head | reach & ~beyond) & (person > SURELY) | _face()
+        beyond |= person < NOBODY
     down, aside = ((y, np.abs(x - CENTER[0])) - np.reshape(SHOULDERS, (2, 1, 1))) / 20
     shoulders = np.clip(down, 0, 1) * np.clip(aside, 0, 1)
     leak = LEAK * np.clip((distance - NEAR) / (1 - NEAR), 0, 1) ** 2 + SHOULDERS_LEAK * shoulders
@@ -164,10 +180,9 @@ def _grid() -> np.ndarray:
 
 
 @cache
-def _crown() -> np.ndarray:
-    """Which of those points are the upper part of a higher head: bool `(GRID, GRID)`."""
-    x, y = np.moveaxis(_grid(), -1, 0)
-    return (np.hypot((x - CENTER[0]) / RADII[0], (y - CENTER[1]) / CROWN) < 1) & (y < CENTER[1])
+def _face() -> np.ndarray:
+    """Which of those points are in the middle of the face: bool `(GRID, GRID)`."""
+    return _in_ellipse(_grid(), FACE)
 
 
 @cache
@@ -179,8 +194,13 @@ def _grid_distance() -> np.ndarray:
 def _in_oval(points: np.ndarray) -> np.ndarray:
     """Which points `(..., 2)` of the crop surely are head."""
     x, y = np.moveaxis(points, -1, 0)
-    oval = np.hypot((x - CENTER[0]) / RADII[0], (y - CENTER[1]) / RADII[1]) < 1
-    return oval | (np.abs(x - CENTER[0]) < NECK) & (y > CENTER[1]) & (y < NECK_END)
+    neck = (np.abs(x - CENTER[0]) < NECK) & (y > CENTER[1]) & (y < NECK_END)
+    return _in_ellipse(points, RADII) | neck
+
+
+def _in_ellipse(points: np.ndarray, radii: tuple[int, int]) -> np.ndarray:
+    """Which points `(..., 2)` of the crop are in an ellipse about the face's middle."""
+    return np.hypot(*np.moveaxis((points - CENTER) / radii, -1, 0)) < 1
 
 
 def _distance(points: np.ndarray) -> np.ndarray:

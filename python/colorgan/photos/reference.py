@@ -28,6 +28,7 @@ from colorgan.faces.alignment import (
     spread,
 )
 from colorgan.faces.celeba import CROP_SIDE
+from colorgan.faces.person_segmenter import PersonSegmenter
 from colorgan.luminance import chroma_of, eight_bits, in_unit_range
 from colorgan.photos.heads import head_layer, oval_opacity
 from colorgan.photos.painting import Layer, guided_filter, shrunk
@@ -55,19 +56,22 @@ class Reference:
     >>> chroma = reference.chroma_for(gray, faces)
     """
 
-    def __init__(self, bgr: np.ndarray, faces: np.ndarray) -> None:
+    def __init__(
+        self, bgr: np.ndarray, faces: np.ndarray, people: PersonSegmenter | None = None
+    ) -> None:
         """Take samples of a photo, BGR `(h, w, 3)` uint8 or uint16, with `faces` `(k, 5, 2)`.
 
-        `faces` are their five points in pixels of the photo, as `FaceDetector` finds them; the
-        same photo gives the same samples. ValueError, of one line, for what is no such photo and
-        for one that has no colour.
+        `faces` are their five points in pixels of the photo, as `FaceDetector` finds them, and
+        `people` tells how far their heads reach; the same photo gives the same samples. ValueError,
+        of one line, for what is no such photo and for one that has no colour.
         """
         check_colored(bgr)
         small = shrunk(bgr, _PIXELS)
         photo = _View.of(small)
         if photo.is_colorless:
             raise ValueError(f"the reference {COLORLESS}")
-        heads = _heads(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), bgr.shape, faces)
+        self._people = people
+        heads = self._heads(cv2.cvtColor(small, cv2.COLOR_BGR2GRAY), bgr.shape, faces)
         outside = _outside(heads, photo.luminance.shape)
         self._whole = _Swatch([photo])
         self._rest = self._whole if outside is None else _Swatch([photo], outside)
@@ -99,12 +103,42 @@ class Reference:
         luminance = in_unit_range(small)
         if self._faces is None or not len(faces):
             return self._whole.chroma_for(luminance)
-        heads = _heads(small, gray.shape, faces, layers)
+        heads = self._heads(small, gray.shape, faces, layers)
         chroma = self._rest.chroma_for(luminance, _outside(heads, luminance.shape))
         for head in heads:
             crop = in_unit_range(cut_face(gray, head.face, _FACE_SIDE))
             head.lay(self._faces.chroma_for(crop, _in_face()), chroma)
         return chroma
+
+    def _heads(
+        self,
+        small: np.ndarray,
+        shape: tuple[int, ...],
+        faces: np.ndarray,
+        layers: Sequence[Layer] = (),
+    ) -> "list[_Head]":
+        """The heads of `faces` in a photo of `shape`, the largest last, as `layers` lie on them.
+
+        `small` is the photo as it is compared, `(h, w)`; without layers, heads are looked for.
+        """
+        to_small = np.divide(small.shape, shape[:2])[::-1, np.newaxis]
+        similarities = [face_similarity(face) for face in faces]
+        order = smallest_first(similarities)
+        crops = [to_small * similarities[at] for at in order]
+        placed = [(layer.opacity, to_small * layer.similarity) for layer in layers]
+        found = placed or [self._found(small, crops, at) for at in range(len(crops))]
+        return [_Head(faces[number], crops[at], *found[at]) for at, number in enumerate(order)]
+
+    def _found(
+        self, small: np.ndarray, crops: list[np.ndarray], at: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """How opaque one of the heads lies on a small photo, and what takes that there."""
+        if scale_of(crops[at]) <= _COARSEST:
+            return oval_opacity(), crops[at]
+        nothing = np.zeros((2, _FACE_SIDE, _FACE_SIDE), np.float32)
+        others = crops[:at] + crops[at + 1 :]
+        layer = head_layer(eight_bits(small), nothing, crops[at], others, self._people)
+        return layer.opacity, layer.similarity
 
 
 @dataclass(frozen=True)
@@ -219,33 +253,6 @@ class _Head:
             below = plane[first[1] : last[1], first[0] : last[0]]
             laid = spread(small, self.crop * np.float64([to_crop, to_crop, 1]), first, last)
             below += opacity * (laid - below)
-
-
-def _heads(
-    small: np.ndarray, shape: tuple[int, ...], faces: np.ndarray, layers: Sequence[Layer] = ()
-) -> list[_Head]:
-    """The heads of `faces` in a photo of `shape`, the largest last, as `layers` lie on them.
-
-    `small` is the photo as it is compared, `(h, w)`; without layers, heads are looked for there.
-    """
-    to_small = np.divide(small.shape, shape[:2])[::-1, np.newaxis]
-    similarities = [face_similarity(face) for face in faces]
-    order = smallest_first(similarities)
-    crops = [to_small * similarities[at] for at in order]
-    placed = [(layer.opacity, to_small * layer.similarity) for layer in layers]
-    return [
-        _Head(faces[number], crops[at], *(placed[at] if placed else _found(small, crops, at)))
-        for at, number in enumerate(order)
-    ]
-
-
-def _found(small: np.ndarray, crops: list[np.ndarray], at: int) -> tuple[np.ndarray, np.ndarray]:
-    """How opaque one of the heads lies on a small photo, and what takes that there."""
-    if scale_of(crops[at]) <= _COARSEST:
-        return oval_opacity(), crops[at]
-    nothing = np.zeros((2, _FACE_SIDE, _FACE_SIDE), np.float32)
-    layer = head_layer(eight_bits(small), nothing, crops[at], crops[:at] + crops[at + 1 :])
-    return layer.opacity, layer.similarity
 
 
 def _outside(heads: list[_Head], shape: tuple[int, int]) -> np.ndarray | None:
