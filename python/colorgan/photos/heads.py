@@ -38,6 +38,7 @@ SHOULDERS = (150, 40)  # from here on down and to the sides
 
 # How surely a person is seen where it is one, and where there is nobody.
 SURELY, NOBODY = 0.9, 0.5
+CLEARLY = 0.98  # how surely a face is a person's where grain hides nothing
 SPECKS = 9  # pixels of the view, up to which a median takes grain and the dots of print away
 
 # Each pixel is drawn to "not head" a little, so that there is an end where no edge makes one.
@@ -136,14 +137,23 @@ def _in_view(chroma: np.ndarray, side: int) -> np.ndarray:
 def _person(view: np.ndarray, people: PersonSegmenter) -> np.ndarray | None:
     """How surely each point of a view is a person's, `(GRID, GRID)`; None if not even the face is.
 
-    A scratch looks like a person's outline, and under grain nobody may be seen at all.
+    A scratch looks like a person's outline, and under grain part of a face, or all, goes unseen.
     """
     whole = mended(view)
-    for seen in (whole, cv2.medianBlur(whole, SPECKS)):
-        person = cv2.resize(people.segment(seen), (GRID, GRID), interpolation=cv2.INTER_AREA)
-        if np.median(person[_face()]) > NOBODY:
-            return person
-    return None
+    person = _seen(whole, people)
+    if _share_of_face(person) < CLEARLY:
+        smooth = _seen(cv2.medianBlur(whole, SPECKS), people)
+        person = max(person, smooth, key=_share_of_face)
+    return person if _share_of_face(person) > NOBODY else None
+
+
+def _seen(view: np.ndarray, people: PersonSegmenter) -> np.ndarray:
+    return cv2.resize(people.segment(view), (GRID, GRID), interpolation=cv2.INTER_AREA)
+
+
+def _share_of_face(person: np.ndarray) -> float:
+    """How surely the middle of the face is a person's."""
+    return float(person[_face()].mean())
 
 
 def _surely(
