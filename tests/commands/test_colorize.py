@@ -50,6 +50,7 @@ def test_what_is_there_already_is_kept_unless_told(run: Run, old: Path) -> None:
     result.write_bytes(b"dear to someone")
     done = run(PROGRAM, old)
     assert done.returncode == 0 and "1 there already" in done.stderr
+    assert "--overwrite" in done.stderr
     assert result.read_bytes() == b"dear to someone"
     assert run(PROGRAM, old, "--overwrite").returncode == 0
     assert cv2.imread(str(result)) is not None

@@ -19,7 +19,7 @@ from colorgan.photos.hints import Point
 from colorgan.photos.jobs import Job, Plan, plan_jobs
 from colorgan.photos.pictures import read_color, read_strokes
 from colorgan.photos.reference import COLORLESS, is_colorless
-from colorgan.photos.runner import JobRunner, Wishes, help_with, note
+from colorgan.photos.runner import THERE_ALREADY, JobRunner, Wishes, help_with, note
 from colorgan.processes import all_processes
 
 EPILOG = """\
@@ -184,6 +184,8 @@ def run(options: Namespace) -> int:
     finally:
         if plan.passed_by:
             note(passed_by_line(plan.passed_by))
+        if runner.outcomes[THERE_ALREADY]:
+            note("results that are there already were kept; --overwrite makes them anew")
         took = time.perf_counter() - begun
         counts = ", ".join(f"{count} {outcome}" for outcome, count in runner.outcomes.items())
         note(f"{counts or 'nothing coloured'}; {took:.1f} s")
