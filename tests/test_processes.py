@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.processes import Processes, all_processes
+from colorgan.processes import Processes, all_processes, launched
 from mpi import in_processes, lines_of_ours, mpirun
 
 PROGRAM = """
@@ -68,6 +68,15 @@ assert c.process_vm_readv(os.getpid(), None, 0, None, 0, 0) == -1
 @pytest.fixture(scope="module")
 def three() -> list[dict[str, object]]:
     return in_processes(3, at_work)
+
+
+@pytest.mark.parametrize("told, size", [("4", 4), ("1", 1), ("", 1), ("four", 1), ("-3", 1)])
+def test_a_launcher_that_tells_no_number_has_started_one(
+    monkeypatch: pytest.MonkeyPatch, told: str, size: int
+) -> None:
+    monkeypatch.delenv("OMPI_COMM_WORLD_SIZE", raising=False)
+    monkeypatch.setenv("PMI_SIZE", told)
+    assert launched() == size
 
 
 def test_a_mean_has_the_same_bits_in_all_processes(three: list[dict[str, object]]) -> None:

@@ -212,9 +212,11 @@ def all_processes() -> Processes:
 def launched() -> int:
     """How many processes the launcher says it has started for this job.
 
-    Open MPI's mpirun tells, MPICH's and Intel's, srun --mpi=pmi2 and srun --mpi=pmix.
+    Open MPI's mpirun tells, MPICH's and Intel's, srun --mpi=pmi2 and srun --mpi=pmix. What is no
+    number is of none of them.
     """
     names = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]
     if "PMIX_RANK" in os.environ:  # else Slurm's are not of one job of ours
         names.append("SLURM_STEP_NUM_TASKS")
-    return max(int(os.environ.get(name, 1)) for name in names)
+    told = [os.environ.get(name, "") for name in names]
+    return max([1, *(int(size) for size in told if size.isdecimal())])
