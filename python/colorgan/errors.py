@@ -1,11 +1,15 @@
 """What commands tell of, in one line: what ends them, and what does not."""
 
+import errno
 import signal
 import sys
 from collections import Counter
 from collections.abc import Callable
 
 from colorgan.streams import lost_output, make_safe
+
+# What a full or failing disk answers a write, without the file's name.
+_OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 
 
 class UserError(Exception):
@@ -39,10 +43,18 @@ def _outcome(name: str, work: Callable[[], int | None]) -> int:
         print(f"{name}: error: {error}", file=sys.stderr)
         return 2
     except OSError as error:  # a folder one may not enter, a name too long, a full disk
-        if error.filename is None:
+        if error.filename is None and error.errno not in _OF_DISKS:
             raise
-        problem = f"{error.filename}: cannot be used ({error.strerror})"
+        problem = f"{error.filename or 'a file'}: cannot be used ({error.strerror})"
         print(f"{name}: error: {problem}", file=sys.stderr)
+        return 2
+    except UnicodeEncodeError as error:  # Caffe's files, and others, hold names as UTF-8
+        print(
+            f"{name}: error: {error.object!r}: rename it; its bytes are not UTF-8", file=sys.stderr
+        )
+        return 2
+    except MemoryError as error:
+        print(f"{name}: error: not enough memory ({error or 'ask for less'})", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print(f"{name}: interrupted", file=sys.stderr)

@@ -155,14 +155,20 @@ def sha256(path: Path) -> str:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; UserError where there is none."""
+def read_json(path: Path, *keys: str) -> dict[str, Any]:
+    """Read a JSON object that has these keys; UserError where there is none."""
     try:
-        return json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); make it again") from None
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: holds no JSON object; make it again")
+    for key in keys:
+        if key not in content:
+            raise UserError(f"{path}: says nothing of {key!r}; make it again")
+    return content
 
 
 LOCK = ".lock"

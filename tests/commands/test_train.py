@@ -19,7 +19,13 @@ from colorgan.luminance import gray_from_bgr
 from colorgan.measuring import metrics
 from colorgan.measuring.log import read_log
 from colorgan.nets.deployed import DeployedGenerator, read_weights, to_uint8
-from colorgan.nets.prototxt import GENERATOR_PROTOTXT, PAPERS_SOLVERS, read_solver
+from colorgan.nets.prototxt import (
+    DISCRIMINATOR_PROTOTXT,
+    GENERATOR_PROTOTXT,
+    PAPERS_SOLVERS,
+    proto,
+    read_solver,
+)
 from conftest import ROOT
 from programs import run_program, run_python
 
@@ -350,6 +356,25 @@ def test_d_may_be_another_and_a_resumed_run_keeps_it(faces: Path, tmp_path: Path
     assert [record["iteration"] for record in losses(out)] == [2, 4]
 
 
+def test_ds_gradient_reaches_g_whatever_the_nets_leave_out(faces: Path, tmp_path: Path) -> None:
+    """D without force_backward, and G without a loss of its own, with which Caffe would not."""
+    discriminator, generator = tmp_path / "d.prototxt", tmp_path / "g.prototxt"
+    papers = DISCRIMINATOR_PROTOTXT.read_text()
+    discriminator.write_text(papers.replace("force_backward: true", ""))
+    weightless = ('top: "l2"\n', 'top: "l2"\n  loss_weight: 0\n')
+    generator.write_text(SMALL.read_text().replace(*weightless))
+    words = ("--discriminator", discriminator, *QUICK, "--generator", generator, "--log-every", 1)
+    out = tmp_path / "run"
+    done = train("--data", faces, "--out", out, *words, "--iterations", 1)
+    assert done.returncode == 0, done.stderr
+    assert losses(out)[0]["grad_adversarial"] > 0
+    state = proto().SolverState()
+    state.ParseFromString((out / "snapshots/iter_00000001/generator.solverstate").read_bytes())
+    assert any(state.history[0].data)  # of conv1, the farthest from D
+    done = train("--out", out, "--resume", *words[:2], "--generator", generator)
+    assert done.returncode == 0, done.stderr
+
+
 def test_a_net_that_learns_from_scores_is_trained_averaged_and_resumed(
     faces: Path, tmp_path: Path
 ) -> None:
@@ -458,8 +483,16 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
     net = other / "generator.prototxt"
     net.write_text(net.read_text().replace("fake_l2", "for_l2"))
     new = ("--out", tmp_path / "new")
+    foreign, mixed, sgd = (
+        shutil.copytree(paper_run, tmp_path / name, symlinks=True)
+        for name in ("foreign", "mixed", "sgd")
+    )
+    (foreign / "config.json").write_text('{"model_type": "bert"}')
+    shutil.copyfile(GENERATOR_PROTOTXT, mixed / "generator.prototxt")
+    solver = sgd / "generator_solver.prototxt"
+    solver.write_text(solver.read_text().replace('"Adam"', '"SGD"'))
     cases = [
-        (("--data", tmp_path / "nowhere", *new), "nowhere/manifest.json: cannot be read"),
+        (("--data", tmp_path / "nowhere", *new), "nowhere: no packed faces"),
         ((*new,), "--data is missing"),
         (("--out", tmp_path / "empty", "--resume"), "no run to go on with"),
         (("--data", faces, "--out", paper_run), "--resume to go on"),
@@ -478,6 +511,12 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", faces, *new, "--average", "1"), "not between 0 and 1"),
         (("--data", faces, *new, "--generator-solver", SMALL), "not a Caffe prototxt"),
         (("--data", faces, *new, "--init-weights", broken), "broken.prototxt: not a .caffemodel"),
+        (("--data", faces, *new, "--seed", 2**63), "seed cannot be 9223372036854775808"),
+        (("--data", faces, *new, "--iterations", 2**31), "iterations cannot be"),
+        (("--data", faces, "--out", f"{tmp_path}/\udcff", *QUICK), "its bytes are not UTF-8"),
+        (("--out", foreign, "--resume"), "config.json: not the settings of a run"),
+        (("--out", mixed, "--resume", "--iterations", 30), "layer conv1 has [(16, 3, 3, 3)], not"),
+        (("--out", sgd, "--resume", "--iterations", 30), "not of the SGDSolver"),
     ]
     for words, complaint in cases:
         assert_refused(train(*words), complaint)

@@ -1,5 +1,6 @@
 """The database of faces: what is written is what our reader, and Caffe's, find."""
 
+import os
 from pathlib import Path
 
 import lmdb
@@ -73,6 +74,24 @@ def test_a_file_that_is_no_lmdb_is_refused(tmp_path: Path) -> None:
         FaceDatabase(tmp_path)
 
 
+def test_a_file_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+    file = write(tmp_path / "lmdb", some_faces(150)) / "data.mdb"
+    os.truncate(file, file.stat().st_size - 4096)
+    with pytest.raises(UserError, match="cut short"):
+        FaceDatabase(file.parent)
+
+
+def test_a_later_record_that_is_no_face_of_the_size_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "lmdb", [*some_faces(2), *some_faces(1, size=8)])
+    with lmdb.open(str(path), lock=False) as database, database.begin(write=True) as transaction:
+        transaction.put(b"00000001_000010.jpg", b"\xff")
+    with FaceDatabase(path) as database:
+        for index, name in ((1, "00000001_000010.jpg"), (2, "00000002_000003.jpg")):
+            complaint = f"record '{name}' is not a square 3-channel face of 16 pixels"
+            with pytest.raises(UserError, match=complaint):
+                database.faces([0, index])
+
+
 @pytest.mark.parametrize("record", ["text", "gray", "oblong"])
 def test_a_foreign_lmdb_is_refused(tmp_path: Path, record: str) -> None:
     datum = load_caffe().proto.caffe_pb2.Datum
@@ -83,7 +102,7 @@ def test_a_foreign_lmdb_is_refused(tmp_path: Path, record: str) -> None:
     }
     with lmdb.open(str(tmp_path)) as database, database.begin(write=True) as transaction:
         transaction.put(b"00000000", values[record])
-    with pytest.raises(UserError, match="not square 3-channel faces"):
+    with pytest.raises(UserError, match="is not a square 3-channel face"):
         FaceDatabase(tmp_path)
 
 

@@ -56,7 +56,7 @@ def test_a_step_along_the_slope_raises_the_score_by_as_much(trained: Path, faces
     first, second = read_demands(trained, kept_snapshots(trained), real)
     assert (first.iteration, second.iteration) == (1, 2)
     np.testing.assert_allclose(first.error, first.fake - real / 255, atol=1e-6)
-    judge = Judge(trained / "discriminator.prototxt", 3)
+    judge = Judge(trained / "discriminator.prototxt", real)
     judge.load(trained / "snapshots/iter_00000001/discriminator.caffemodel")
     step = 0.1 * first.slope / np.linalg.norm(first.slope)
     _, score = judge.slope_and_score(first.fake + step, gray)

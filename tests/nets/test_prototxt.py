@@ -320,3 +320,61 @@ def test_net_that_caffe_would_abort_on_is_refused_with_caffes_reason(tmp_path: P
     write_prototxt(tmp_path / "solver.prototxt", solver, "for a test")
     with pytest.raises(UserError, match="nowhere"):
         try_building(tmp_path / "solver.prototxt")
+
+
+def changed(path: Path, out: Path, old: str, new: str) -> Path:
+    """A copy of a prototxt file with its first `old` replaced."""
+    text = path.read_text()
+    assert old in text
+    out.write_text(text.replace(old, new, 1))
+    return out
+
+
+FACES = "dim: 64 dim: 3 dim: 64 dim: 64"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        (FACES, FACES.replace("3", "1"), r"'gray' is \(64, 1, 64, 64\), not N x 3 x side x side"),
+        (FACES, "dim: 64 dim: 3 dim: 48 dim: 64", "not N x 3 x side x side"),
+        (FACES, "dim: 64 dim: 3 dim: 48 dim: 48", "gray and color are not of one size"),
+        (FACES, "dim: 64 dim: 64", r"is \(64, 64\), not N x 3"),
+        (f"shape {{ {FACES} }}", "", "Input layer 'gray' must have one top and a shape"),
+        ('top: "gray"', 'top: "gray" top: "x"', "must have one top"),
+        ('type: "Input"', 'type: "DummyData"', "'gray' must be made by a layer of type Input"),
+        ('name: "conv2"', 'name: "conv1"', "2 layers are called 'conv1'"),
+        ('name: "GeneratorSmall"', 'input: "gray"', "has `input`, Caffe's old form"),
+        ('name: "GeneratorSmall"', "layers { }", "has `layers`, Caffe's old form"),
+    ],
+)
+def test_a_net_that_training_cannot_fill_is_refused(
+    tmp_path: Path, old: str, new: str, complaint: str
+) -> None:
+    path = changed(PROTOTXT / "generator_small.prototxt", tmp_path / "net.prototxt", old, new)
+    with pytest.raises(UserError, match=complaint):
+        read_net(path, BLOBS["generator"])
+
+
+def test_prototxt_may_begin_with_a_byte_order_mark_and_must_be_utf_8(tmp_path: Path) -> None:
+    path, text = tmp_path / "net.prototxt", GENERATOR_PROTOTXT.read_text()
+    path.write_text(text, encoding="utf-8-sig", newline="\r\n")
+    assert read_net(path) == read_net(GENERATOR_PROTOTXT)
+    path.write_text(text, encoding="utf-16")
+    with pytest.raises(UserError, match="not text in UTF-8"):
+        read_net(path)
+
+
+def test_what_caffe_refuses_is_told_with_its_layer(tmp_path: Path) -> None:
+    small = PROTOTXT / "generator_small.prototxt"
+    python = 'name: "fake" type: "Python" python_param { module: "no_such" layer: "L" }'
+    solver = tmp_path / "solver.prototxt"
+    for old, new, complaint in (
+        ("num_output: 3\n", "num_output: 1\n", "layer l2: .* must have the same dimension"),
+        ('"ReLU"', '"RelU"', "layer relu1: .*Unknown layer type: RelU"),
+        ('name: "fake"\n  type: "Sigmoid"', python, "layer fake: ModuleNotFoundError: .*no_such"),
+    ):
+        net = changed(small, tmp_path / "net.prototxt", old, new)
+        changed(PAPERS_SOLVERS["generator"], solver, "prototxt/generator.prototxt", str(net))
+        with pytest.raises(UserError, match=f"G: refused by Caffe: {complaint}"):
+            try_building(solver, told="G")

@@ -1,6 +1,6 @@
 """The run folder: snapshots that are whole or absent, a log without gaps, one run at a time."""
 
-import json
+import errno
 import shutil
 from pathlib import Path
 
@@ -76,6 +76,48 @@ def test_a_changed_snapshot_is_refused(folder: RunFolder) -> None:
         folder.last_snapshot()
 
 
+def test_a_snapshot_whose_state_says_too_little_is_damaged(folder: RunFolder) -> None:
+    take(folder, 5)
+    state = folder.last_snapshot().path / "state.json"
+    for text in (
+        "{}",
+        "[]",
+        '{"iteration": 5, "sha256": ["x"]}',
+        '{"iteration": 5, "sha256": {"x": "y"}}',
+    ):
+        state.write_text(text)
+        with pytest.raises(UserError, match=r"iter_00000005: damaged snapshot .*; remove it"):
+            folder.last_snapshot()
+
+
+def test_a_copy_of_a_snapshot_is_no_snapshot_and_stays(folder: RunFolder) -> None:
+    take(folder, 5)
+    shutil.copytree(folder.last_snapshot().path, folder.snapshots_path / "iter_00000005_copy")
+    for iteration in (10, 15, 20):
+        take(folder, iteration)
+    assert names(folder) == ["iter_00000005_copy", "iter_00000015", "iter_00000020"]
+
+
+def test_the_best_may_be_a_copy_where_there_are_no_links(
+    folder: RunFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take(folder, 5, is_best=True)
+    best = folder.snapshots_path / "best"
+    best.unlink()
+    shutil.copytree(folder.last_snapshot().path, best)  # as a copy of the run on such a disk has it
+    take(folder, 10, is_best=True)
+    assert best.is_symlink()
+    monkeypatch.setattr(Path, "symlink_to", no_links)
+    for iteration in (15, 20):
+        take(folder, iteration, is_best=True)
+        assert not best.is_symlink()
+        assert (best / "weights").read_text() == f"weights of {iteration}"
+
+
+def no_links(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "Operation not permitted")
+
+
 def test_a_folder_without_snapshots_has_no_last_one(folder: RunFolder) -> None:
     assert folder.last_snapshot() is None
 
@@ -109,9 +151,10 @@ def test_a_log_line_cut_short_by_a_kill_is_left_out(folder: RunFolder) -> None:
 
 
 def test_a_damaged_log_line_is_named(folder: RunFolder) -> None:
-    folder.log_path.write_text(json.dumps({"iteration": 1}) + "\nnonsense\n{}\n")
-    with pytest.raises(UserError, match="line 2"):
-        read_log(folder.log_path)
+    for line in (b"nonsense", b"5", b'{"l2": 3}', b'{"iteration": "two"}', b"\xff\xfe"):
+        folder.log_path.write_bytes(b'{"iteration": 1}\n' + line + b"\n{}\n")
+        with pytest.raises(UserError, match="line 2"):
+            read_log(folder.log_path)
 
 
 def test_damaged_config_is_one_clear_error(folder: RunFolder) -> None:

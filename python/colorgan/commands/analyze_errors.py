@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from colorgan.errors import UserError
-from colorgan.faces.database import FaceDatabase
+from colorgan.faces.database import FaceDatabase, open_splits
 from colorgan.faces.detector import FaceDetector
 from colorgan.faces.downloads import landmark_list
 from colorgan.faces.landmarks import read_landmarks
@@ -58,11 +58,11 @@ def run(options: Namespace) -> None:
         raise UserError("--out must end in .json")
     numbers, metrics = read_per_image(options.evaluation)
     make_room(options.out)
-    with FaceDatabase(options.data / "test_lmdb") as test:
+    train, test = open_splits(options.data)
+    with train, test:
         faces = test.faces(indices_of(test, numbers))
-    gray = gray_from_bgr(faces)
-    with FaceDatabase(options.data / "train_lmdb") as train:
         (*_, average_face), _ = learn_baselines(train)
+    gray = gray_from_bgr(faces)
     metrics[AVERAGE_FACE] = ciede2000(average_face.colorize(gray), faces)
     checksums = {
         "per_image_sha256": sha256(options.evaluation / PER_IMAGE_FILE),

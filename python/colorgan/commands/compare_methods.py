@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from colorgan.commands.arguments import natural_int, positive_int
 from colorgan.errors import UserError
-from colorgan.faces.database import FaceDatabase
+from colorgan.faces.database import open_splits
 from colorgan.files import make_room, write_whole
 from colorgan.measuring.evaluation import measured_indices, provenance
 from colorgan.measuring.figures.canvas import save_png
@@ -39,10 +39,8 @@ def run(options: Namespace) -> None:
     generator = DeployedGenerator(BEST_WEIGHTS)
     source = provenance(generator, options.data, options.skip)
     make_room(options.out)
-    with (
-        FaceDatabase(options.data / "test_lmdb") as test,
-        FaceDatabase(options.data / "train_lmdb") as train,
-    ):
+    train, test = open_splits(options.data)
+    with train, test:
         indices = measured_indices(test, options.skip, options.count)
         faces = tqdm(subjects(test, train, indices), total=len(indices), unit="face", disable=None)
         result = source | compare_methods(generator, faces)

@@ -6,7 +6,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from colorgan.commands.arguments import natural_int, positive_int
-from colorgan.faces.database import FaceDatabase
+from colorgan.faces.database import open_splits
 from colorgan.files import make_folder
 from colorgan.measuring.evaluation import (
     METRICS_FILE,
@@ -46,10 +46,8 @@ def run(options: Namespace) -> None:
     generator = DeployedGenerator(options.weights)
     source = provenance(generator, options.data, options.skip)
     make_folder(options.out)
-    with (
-        FaceDatabase(options.data / "test_lmdb") as test,
-        FaceDatabase(options.data / "train_lmdb") as train,
-    ):
+    train, test = open_splits(options.data)
+    with train, test:
         indices = measured_indices(test, options.skip, options.count)
         batches = colorized(generator, test, indices, options.batch_size)
         total = -(-len(indices) // options.batch_size)

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from colorgan.errors import UserError
-from colorgan.faces.database import FaceDatabase
+from colorgan.faces.database import open_splits
 from colorgan.files import make_folder, make_room, write_whole
 from colorgan.measuring import claims, swings
 from colorgan.measuring.evaluation import METRICS_FILE, measured_indices
@@ -121,7 +121,8 @@ def drawn(weights: dict[str, Path], data: Path, skipped: int) -> np.ndarray:
     """The same test faces in all these weights' colours, and by strokes: BGR `(h, w, 3)`."""
     use_device(None)
     generators = {name: DeployedGenerator(path) for name, path in weights.items()}
-    with FaceDatabase(data / "test_lmdb") as test, FaceDatabase(data / "train_lmdb") as train:
+    train, test = open_splits(data)
+    with train, test:
         indices = measured_indices(test, skipped, None)
         return draw_comparison(generators, test, indices, FACES, train)
 

@@ -142,7 +142,11 @@ def parse(words: Sequence[str], command: Command | None) -> Namespace:
             subparser.set_defaults(_run=module.run)
             words = subparser.with_values(words)
     argcomplete.autocomplete(parser)
-    return parser.parse_args(words)
+    options, unknown = parser.parse_known_args(words)
+    if unknown:
+        told = f"unrecognized arguments: {' '.join(unknown)}"
+        raise UserError(f"{told}; {' '.join(['colorgan', *words[:1]])} --help tells more")
+    return options
 
 
 def load(command: Command) -> ModuleType:

@@ -171,7 +171,7 @@ def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> Traini
         if "data" not in given:
             raise UserError("--data is missing: the folder that colorgan build-lmdb wrote")
         return configure(given)
-    config = TrainingConfig(**run.read_config())
+    config = config_of(run)
     for file in ("generator_solver", "discriminator_solver", "init_weights"):
         if file in given:
             given[file] = project_path(Path(given[file]))
@@ -183,6 +183,14 @@ def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> Traini
         if name not in CHANGEABLE and value != getattr(config, name):
             raise UserError(f"{run.path}: has {name} {getattr(config, name)}, not {value}")
     return replace(config, **given)
+
+
+def config_of(run: RunFolder) -> TrainingConfig:
+    """The configuration in a run's folder; UserError where it is none of this version."""
+    try:
+        return TrainingConfig(**run.read_config())
+    except (TypeError, UserError) as error:
+        raise UserError(f"{run.config_path}: not the settings of a run ({error})") from None
 
 
 def check_shares(config: TrainingConfig, processes: int, gpu: int | None) -> None:

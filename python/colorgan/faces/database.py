@@ -11,12 +11,14 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Self
 
 import lmdb
 import numpy as np
+from google.protobuf.message import DecodeError
 
 from colorgan.errors import UserError
 from colorgan.nets.runtime import load_caffe
@@ -59,34 +61,26 @@ class FaceDatabase:
             raise UserError(f"{self.path}: no such LMDB; build it with colorgan build-lmdb")
         try:
             self._environment = lmdb.open(str(self.path), readonly=True, lock=False)
+            self._check_length()
             with self._environment.begin() as transaction:
                 self._keys = list(transaction.cursor().iternext(values=False))
         except lmdb.Error as error:
             raise UserError(f"{self.path}: not a readable LMDB ({error}); build it again") from None
+        self.size = None  # in pixels, of a face's side: those of the first one
         try:
-            self.size = self._face_size()
+            if not self._keys:
+                raise UserError(f"{self.path}: holds no faces; build it again")
+            self.size = next(iter(self._records([0]))).height
         except UserError:
             self.close()
             raise
 
-    def _face_size(self) -> int:
-        """Return the side of the first face in pixels, or raise `UserError` if it is no face."""
-        if not self._keys:
-            raise UserError(f"{self.path}: holds no faces; build it again")
-        with self._environment.begin() as transaction:
-            record = transaction.get(self._keys[0])
-        datum = _datum_class()()
-        try:
-            datum.ParseFromString(record)
-        except Exception:  # protobuf's DecodeError differs between its implementations
-            datum.Clear()
-        size = datum.height
-        if (datum.channels, datum.width, len(datum.data)) != (3, size, 3 * size * size) or not size:
-            raise UserError(
-                f"{self.path}: its records are not square 3-channel faces; "
-                "build it with colorgan build-lmdb"
-            )
-        return size
+    def _check_length(self) -> None:
+        """UserError where the file ends too early: reading beyond would end the process."""
+        pages = self._environment.info()["last_pgno"] + 1
+        if (self.path / "data.mdb").stat().st_size < pages * self._environment.stat()["psize"]:
+            self.close()
+            raise UserError(f"{self.path}: data.mdb is cut short; copy it or build it again")
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -106,7 +100,17 @@ class FaceDatabase:
         datum = _datum_class()()
         with self._environment.begin(buffers=True) as transaction:
             for index in indices:
-                datum.ParseFromString(transaction.get(self._keys[index]))
+                key = self._keys[index]
+                with suppress(DecodeError, lmdb.Error):
+                    datum.Clear()
+                    datum.ParseFromString(transaction.get(key))
+                side = self.size or datum.height
+                shape = datum.channels, datum.height, datum.width, len(datum.data)
+                if shape != (3, side, side, 3 * side * side) or not side:
+                    raise UserError(
+                        f"{self.path}: record {os.fsdecode(key)!r} is not a square 3-channel face"
+                        f"{f' of {side} pixels' if side else ''}; build it with colorgan build-lmdb"
+                    )
                 yield datum
 
     def close(self) -> None:
@@ -118,6 +122,17 @@ class FaceDatabase:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def open_splits(data: Path) -> tuple[FaceDatabase, FaceDatabase]:
+    """The training and the test faces of a folder; UserError unless they are of one size."""
+    train, test = (FaceDatabase(data / f"{split}_lmdb") for split in ("train", "test"))
+    if train.size != test.size:
+        raise UserError(
+            f"{data}: training faces of {train.size} pixels, but test faces of {test.size}; "
+            "build them anew"
+        )
+    return train, test
 
 
 class FaceWriter:

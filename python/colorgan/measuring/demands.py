@@ -14,7 +14,13 @@ from colorgan.files import read_json
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.markdown import markdown_table
 from colorgan.nets.deployed import DeployedGenerator, check_weights, read_weights
-from colorgan.nets.prototxt import read_net, set_batch_size, write_prototxt
+from colorgan.nets.prototxt import (
+    BLOBS,
+    face_size_of,
+    read_net,
+    set_batch_size,
+    write_prototxt,
+)
 from colorgan.nets.runtime import load_caffe
 
 HEADINGS = (
@@ -88,25 +94,29 @@ def table(demands: Iterable[Demand]) -> str:
 def read_demands(run: Path, snapshots: Sequence[Path], faces: np.ndarray) -> Iterator[Demand]:
     """Have a run's kept snapshots colour and judge faces, uint8 `(n, 3, h, w)`, BGR.
 
-    UserError where the run has no D, or no snapshot.
+    UserError where the run has no D, or no snapshot, or its nets are for faces of another size.
     """
     if not snapshots or not all((one / "discriminator.caffemodel").exists() for one in snapshots):
         raise UserError(f"{run}: holds no snapshots of G and D")
     gray = gray_from_bgr(faces)
-    judge = Judge(run / "discriminator.prototxt", len(faces))
+    judge = Judge(run / "discriminator.prototxt", faces)
     for snapshot in snapshots:
         fake = DeployedGenerator(snapshot / "generator.caffemodel").colorize(gray)
         judge.load(snapshot / "discriminator.caffemodel")
         error = fake - faces / np.float32(255)
-        state = read_json(snapshot / "state.json")
+        state = read_json(snapshot / "state.json", "iteration")
         yield Demand(state["iteration"], fake, error, *judge.slope_and_score(fake, gray))
 
 
 class Judge:
     """D without its loss: a net that gives so many faces their scores."""
 
-    def __init__(self, prototxt: Path, count: int) -> None:
-        net = read_net(prototxt)
+    def __init__(self, prototxt: Path, faces: np.ndarray) -> None:
+        """Build the net; UserError where it is not for faces like these, uint8 `(n, 3, h, w)`."""
+        net = read_net(prototxt, BLOBS["discriminator"])
+        count, *_, side = faces.shape
+        if face_size_of(net) != side:
+            raise UserError(f"{prototxt}: for faces of {face_size_of(net)} pixels, not {side}")
         set_batch_size(net, count)
         kept = [layer for layer in net.layer if not layer.loss_weight and layer.name != "label"]
         del net.layer[:]

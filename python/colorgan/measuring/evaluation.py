@@ -15,7 +15,14 @@ from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
 from colorgan.files import make_folder, sha256, write_whole
 from colorgan.luminance import gray_from_bgr, with_luminance
-from colorgan.measuring.metrics import METRICS, Results, learn_baselines, measure, measure_truth
+from colorgan.measuring.metrics import (
+    METRICS,
+    SSIM_WINDOW,
+    Results,
+    learn_baselines,
+    measure,
+    measure_truth,
+)
 from colorgan.nets.deployed import DeployedGenerator, to_uint8
 
 METRICS_FILE = "metrics.json"
@@ -72,7 +79,12 @@ class Evaluation:
 
 
 def evaluate(batches: Iterator[Faces], train: FaceDatabase) -> Evaluation:
-    """Measure the generated faces of all batches, and the baselines learned from `train`."""
+    """Measure the generated faces of all batches, and the baselines learned from `train`.
+
+    UserError where the faces are too small.
+    """
+    if train.size < SSIM_WINDOW:
+        raise UserError(f"{train.path}: faces of {train.size} pixels, but SSIM needs {SSIM_WINDOW}")
     baselines, baseline_faces = learn_baselines(train)
     names = {"model": "Model", "model_luminance": "Model, input's luminance kept"}
     names |= {baseline.key: baseline.name for baseline in baselines}

@@ -14,16 +14,20 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     or another line is no record.
     """
     try:
-        lines = path.read_text().splitlines()
+        lines = path.read_text(errors="replace").splitlines()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     records = []
     for number, line in enumerate(lines, 1):
         try:
-            records.append(json.loads(line))
+            record = json.loads(line)
         except json.JSONDecodeError:
-            if number < len(lines):
-                raise UserError(f"{path}: line {number} is not a JSON record") from None
+            if number == len(lines):
+                break
+            record = None
+        if not isinstance(record, dict) or not isinstance(record.get("iteration"), int):
+            raise UserError(f"{path}: line {number} is no record of an iteration; remove the line")
+        records.append(record)
     return records
 
 

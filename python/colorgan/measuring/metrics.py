@@ -83,6 +83,9 @@ def psnr(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
     return 10 * np.log10(255.0**2 / mean_square)
 
 
+SSIM_WINDOW = 11  # pixels, the least side of an image
+
+
 def ssim(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
     """Structural similarity, at most 1, the mean of the three channels.
 

@@ -3,9 +3,12 @@
 Caffe ends the process when a net does not fit, so what a user can hand in is tried here first.
 """
 
+import json
+import os
 import re
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +16,7 @@ from google.protobuf import text_format
 from google.protobuf.message import Message
 
 from colorgan.errors import UserError
+from colorgan.files import write_whole
 from colorgan.nets.runtime import load_caffe
 from colorgan.places import PROTOTXT, SOLVERS
 
@@ -36,6 +40,19 @@ BLOBS = {
 }
 # Where D's gradient reaches G: a G that is trained without D may lack it.
 ADVERSARIAL_BLOB = "fake_adversarial"
+# Those that training fills, and those of them that hold faces.
+INPUTS = {"gray", "color", "data", "label"}
+FACES = INPUTS - {"label"}
+# To see whether Caffe takes a solver: it and its net, an update, the net that colours.
+TRIAL = """
+import json, sys, caffe
+solver = caffe.get_solver(sys.argv[1])
+[blob.data for blobs in solver.net.params.values() for blob in blobs]  # gives each its memory
+solver.apply_update()
+for deploy in sys.argv[2:]:
+    caffe.Net(deploy, caffe.TEST).share_with(solver.net)
+print(json.dumps({name: list(blob.shape) for name, blob in solver.net.blobs.items()}))
+"""
 
 
 def proto():
@@ -47,13 +64,52 @@ def proto():
 
 
 def read_net(path: Path, blobs: Iterable[str] = ()) -> Message:
-    """Parse a net's prototxt into a NetParameter; UserError where a blob of `blobs` is missing."""
+    """Parse a net's prototxt into a NetParameter.
+
+    UserError where it is of Caffe's old form, or two layers have one name; where a blob of `blobs`
+    is missing, is to be filled and is no input, or is to hold faces and has no shape of theirs.
+    """
     net = _read_text(path, proto().NetParameter())
+    if net.layers:
+        raise UserError(f'{path}: has `layers`, Caffe\'s old form; write `layer` and type: "ReLU"')
+    if net.input:
+        raise UserError(f"{path}: has `input`, Caffe's old form; write a layer of type Input each")
+    for name, count in Counter(layer.name for layer in net.layer).most_common(1):
+        if count > 1:
+            raise UserError(f"{path}: {count} layers are called {name!r}; give each its own name")
     tops = {top for layer in net.layer for top in layer.top}
-    missing = [blob for blob in blobs if blob not in tops]
-    if missing:
-        raise UserError(f"{path}: no layer makes the blob {missing[0]!r}, which training needs")
+    inputs = input_shapes(net, path)
+    for blob in blobs:
+        if blob not in tops:
+            raise UserError(f"{path}: no layer makes the blob {blob!r}, which training needs")
+        if blob in INPUTS and blob not in inputs:
+            raise UserError(f"{path}: the blob {blob!r} must be made by a layer of type Input")
+    _check_faces({blob: inputs[blob] for blob in blobs if blob in FACES}, path)
     return net
+
+
+def input_shapes(net: Message, path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes that a NetParameter, read from `path`, states for its inputs, by their names.
+
+    UserError where an Input layer makes several blobs or states no shape.
+    """
+    layers = [layer for layer in net.layer if layer.type == "Input"]
+    for layer in layers:
+        if len(layer.top) != 1 or len(layer.input_param.shape) != 1 or not _dimensions(layer):
+            raise UserError(f"{path}: the Input layer {layer.name!r} must have one top and a shape")
+    return {layer.top[0]: _dimensions(layer) for layer in layers}
+
+
+def _dimensions(layer: Message) -> tuple[int, ...]:
+    return tuple(layer.input_param.shape[0].dim)
+
+
+def _check_faces(shapes: dict[str, tuple[int, ...]], path: Path) -> None:
+    for blob, shape in shapes.items():
+        if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or shape[2] < 1:
+            raise UserError(f"{path}: the input {blob!r} is {shape}, not N x 3 x side x side")
+    if len({shape[2] for shape in shapes.values()}) > 1:
+        raise UserError(f"{path}: the inputs {' and '.join(shapes)} are not of one size")
 
 
 def read_solver(path: Path) -> Message:
@@ -63,16 +119,18 @@ def read_solver(path: Path) -> Message:
 
 def _read_text(path: Path, message: Message) -> Message:
     try:
-        return text_format.Parse(path.read_text(), message)
+        return text_format.Parse(path.read_text(encoding="utf-8-sig"), message)
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except (text_format.ParseError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise UserError(f"{path}: not text in UTF-8; save it so, as plain text") from None
+    except text_format.ParseError as error:
         raise UserError(f"{path}: not a Caffe prototxt file ({error})") from None
 
 
 def write_prototxt(path: Path, message: Message, comment: str) -> None:
     """Write a message as prototxt, under a one-line comment."""
-    path.write_text(f"# {comment}\n{text_format.MessageToString(message)}")
+    write_whole(path, f"# {comment}\n{text_format.MessageToString(message)}".encode())
 
 
 def set_batch_size(net: Message, batch_size: int) -> None:
@@ -85,17 +143,16 @@ def set_batch_size(net: Message, batch_size: int) -> None:
 
 def batch_size_of(net: Message) -> int:
     """The batch size that a NetParameter's first Input layer states."""
-    return _input_dimensions(net)[0]
+    return _first_input(net)[0]
 
 
 def face_size_of(net: Message) -> int:
     """The side in pixels of the images that a NetParameter's first Input layer takes."""
-    return _input_dimensions(net)[-1]
+    return _first_input(net)[-1]
 
 
-def _input_dimensions(net: Message) -> list[int]:
-    layer = next(layer for layer in net.layer if layer.type == "Input")
-    return list(layer.input_param.shape[0].dim)
+def _first_input(net: Message) -> tuple[int, ...]:
+    return _dimensions(next(layer for layer in net.layer if layer.type == "Input"))
 
 
 def adversarial_weight(discriminator: Message) -> float:
@@ -114,16 +171,22 @@ def check_adversary(discriminator: Message, generator: Message, path: Path) -> N
 
     `data` is as large as G's `color`; an input of any other name is G's own input of that name.
     """
-    given = _input_shapes(generator)
-    for name, shape in _input_shapes(discriminator).items():
-        wanted = given.get("color" if name == "data" else name)
-        if name != "label" and shape[1:] != (wanted or ())[1:]:
-            raise UserError(f"{path}: its input {name!r} is none that the generator has")
+    given = input_shapes(generator, path)
+    for name, (_, *shape) in input_shapes(discriminator, path).items():
+        _, *wanted = given.get("color" if name == "data" else name, (0,))
+        if name != "label" and shape != wanted:
+            has = f"{wanted}, not {shape}" if wanted else "none of this name"
+            raise UserError(f"{path}: for its input {name!r}, the generator has {has}")
 
 
-def _input_shapes(net: Message) -> dict[str, tuple[int, ...]]:
-    layers = [layer for layer in net.layer if layer.type == "Input"]
-    return {layer.top[0]: tuple(layer.input_param.shape[0].dim) for layer in layers}
+def joins_gradients(generator: Message) -> bool:
+    """Whether Caffe by itself adds D's gradient to that of the losses of G's net.
+
+    It goes backwards from losses that weigh something, and from nothing else: so D's comes in at a
+    Split that such a loss reaches.
+    """
+    weights = [layer.loss_weight or [layer.type.endswith("Loss")] for layer in generator.layer]
+    return any(map(any, weights)) and _layer_making(generator, ADVERSARIAL_BLOB).type == "Split"
 
 
 def _layer_making(net: Message, blob: str) -> Message:
@@ -134,7 +197,8 @@ def deploy_form(generator: Message) -> Message:
     """The generator without loss and target: a new NetParameter, from `gray` to `fake`.
 
     Weights that the layers may carry (those of a .caffemodel file) and the phase they were saved
-    in are left out. The batch size becomes 1; the net may be reshaped to any size.
+    in are left out. The batch size becomes 1; the net may be reshaped to any size. UserError where
+    nothing is left that makes `fake`.
     """
     deploy = proto().NetParameter(name=generator.name)
     left_out = {"color", "fake_l2"}  # and what is made of them, the losses
@@ -146,21 +210,38 @@ def deploy_form(generator: Message) -> Message:
         copied.CopyFrom(layer)
         for field in ("blobs", "phase", "include", "exclude"):
             copied.ClearField(field)
+    if not any("fake" in layer.top for layer in deploy.layer):
+        raise UserError(f"the net {generator.name!r} makes no blob 'fake' of 'gray' alone")
     set_batch_size(deploy, 1)
     return deploy
 
 
-def try_building(solver: Path) -> None:
+def try_building(solver: Path, *deploys: Path, told: str = "") -> dict[str, list[int]]:
     """Build a solver and its net in a child process, so that a misfit ends the child, not us.
 
-    UserError with Caffe's own line where Caffe gives up.
+    And nets that are to take its net's weights. Returns the shapes of the net's blobs. UserError
+    with Caffe's own line, and the layer, where Caffe gives up; `told` is what it calls the files.
     """
-    code = "import sys, caffe; caffe.get_solver(sys.argv[1])"
     child = subprocess.run(
-        [sys.executable, "-c", code, str(solver)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", TRIAL, str(solver), *map(str, deploys)],
+        env=os.environ | {"GLOG_minloglevel": "0"},  # tells of each layer
+        capture_output=True,
+        text=True,
+        check=False,
     )
     if child.returncode == 0:
-        return
-    fatal = re.findall(r"^F\d+ .*?\] (.*)$", child.stderr, flags=re.MULTILINE)
-    reason = fatal[0] if fatal else (child.stderr.strip().splitlines() or ["no reason given"])[-1]
-    raise UserError(f"{solver}: Caffe refuses this solver or its net: {reason}")
+        return json.loads(child.stdout.splitlines()[-1])
+    raise UserError(f"{told or solver}: refused by Caffe: {_why_it_ended(child.stderr)}")
+
+
+def _why_it_ended(log: str) -> str:
+    """The reason that a log of Caffe's gives for its end, after the layer that it was making."""
+    fatal = re.search(r"^F\d+ .*?\] (.*)$", log, flags=re.MULTILINE)
+    if fatal:
+        log, reason = log[: fatal.start()], fatal[1]
+    else:  # an error in Python; that of a layer in Python stands above its consequence
+        lines = re.findall(r"^[\w.]*(?:Error|Exception)\b.*", log, flags=re.MULTILINE)
+        reason = (lines or ["no reason given"])[0]
+    steps = r"\] (?:Creating layer (.*)|Setting up .*)$"  # the second once a layer is ready
+    made = re.findall(steps, log, flags=re.MULTILINE)
+    return f"layer {made[-1]}: {reason}" if made and made[-1] else reason

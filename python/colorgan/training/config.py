@@ -2,12 +2,12 @@
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from colorgan.errors import UserError
-from colorgan.faces.database import FaceDatabase
+from colorgan.faces.database import FaceDatabase, open_splits
 from colorgan.files import read_json
 from colorgan.nets.prototxt import (
     BLOBS,
@@ -27,6 +27,11 @@ ADVERSARIAL_OPTIONS = {
     "discriminator": "--discriminator",
     "discriminator_solver": "--discriminator-solver",
 }
+
+
+FLOATS = (float, float | None)
+FLOAT_RANGE = (1.2e-38, 3.4e38)  # what Caffe's numbers hold
+FROM_ZERO = ("seed", "least_colorfulness")
 
 
 @dataclass(frozen=True)
@@ -95,6 +100,19 @@ class TrainingConfig:
     least_colorfulness: float = 0.0
     sync_batchnorm: bool = False
 
+    def __post_init__(self) -> None:
+        """UserError where a value is of another kind than its field, or out of its range."""
+        for name, kind in ((field.name, field.type) for field in fields(self)):
+            value = getattr(self, name)
+            fits = isinstance(value, kind) or (kind in FLOATS and type(value) is int)
+            if fits and type(value) in (int, float):
+                least, most = (1, 2**31 - 2) if kind is int else FLOAT_RANGE
+                fits = (0 if name in FROM_ZERO else least) <= value <= most
+            if not fits:
+                raise UserError(f"{name} cannot be {value!r}")
+        if self.mode not in MODES or (self.average or 0.5) >= 1:
+            raise UserError(f"mode {self.mode!r} with average {self.average}: there is none such")
+
 
 def configure(given: dict[str, Any]) -> TrainingConfig:
     """A new run's configuration: what was given; for the rest, what prototxt and solver state."""
@@ -109,6 +127,7 @@ def configure(given: dict[str, Any]) -> TrainingConfig:
         **mode.own_options,
     }
     files = {
+        "data": str(given["data"]),
         "faces": checksum_of_faces(Path(given["data"])),
         "generator": project_path(generator),
         "generator_solver": project_path(solver),
@@ -123,6 +142,8 @@ def configure(given: dict[str, Any]) -> TrainingConfig:
         its_solver = Path(given.get("discriminator_solver", mode.solvers["discriminator"]))
         files["discriminator"] = project_path(discriminator)
         files["discriminator_solver"] = project_path(its_solver)
+    if stated["iterations"] < 1 and "iterations" not in given:
+        raise UserError(f"{solver}: states no max_iter; give --iterations")
     for option, flag in ADVERSARIAL_OPTIONS.items():
         if option in given and not mode.discriminator:
             raise UserError(f"{flag}: is for training against D, which --mode {name} has not")
@@ -134,9 +155,15 @@ def configure(given: dict[str, Any]) -> TrainingConfig:
 
 def checksum_of_faces(data: Path) -> str:
     """What tells one set of faces from another: a checksum of the manifest, without its paths."""
-    manifest = read_json(data / "manifest.json")
-    told = [manifest[part] for part in ("splits", "options", "crop", "resize")]
-    told.append({k: v for k, v in manifest["source"].items() if k != "images"})
+    path, parts = data / "manifest.json", ("splits", "options", "crop", "resize", "source")
+    if not path.exists():
+        raise UserError(
+            f"{data}: no packed faces (no manifest.json); colorgan build-lmdb packs them"
+        )
+    *told, source = map(read_json(path, *parts).get, parts)
+    if not isinstance(source, dict):
+        raise UserError(f"{path}: damaged; make it again")
+    told.append({k: v for k, v in source.items() if k != "images"})
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -145,9 +172,8 @@ def open_faces(config: TrainingConfig, generator: Path) -> tuple[FaceDatabase, F
     data = Path(config.data)
     if checksum_of_faces(data) != config.faces:
         raise UserError(f"{data}: not the faces that this run was begun with; choose another --out")
-    train, test = (FaceDatabase(data / f"{split}_lmdb") for split in ("train", "test"))
-    for database in (train, test):
-        check_size(database, generator)
+    train, test = open_splits(data)
+    check_size(train, generator)
     return train, test
 
 

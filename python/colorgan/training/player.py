@@ -6,6 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
+from colorgan.errors import UserError
+from colorgan.nets.deployed import check_weights, read_weights
 from colorgan.nets.prototxt import proto
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import PhaseTimes
@@ -85,10 +87,19 @@ class Player:
         written["solverstate"].unlink()
 
     def restore(self, folder: Path) -> None:
-        """Take weights, the solver's moments and the iteration from the files of `snapshot`."""
-        state = folder / f"{self.name}.solverstate"
+        """Take weights, the solver's moments and the iteration from the files of `snapshot`.
+
+        UserError where they are those of another net or another kind of solver.
+        """
+        state, weights = (folder / f"{self.name}.{kind}" for kind in ("solverstate", "caffemodel"))
+        check_weights(self.net, read_weights(weights), weights)
+        moments = len(proto().SolverState.FromString(state.read_bytes()).history)
+        two = isinstance(self.solver, load_caffe().AdamSolver | load_caffe().AdaDeltaSolver)
+        if moments != sum(map(len, self.net.params.values())) * (2 if two else 1):
+            kind = type(self.solver).__name__
+            raise UserError(f"{state}: not of the {kind} that the run has; put its old one back")
         with tempfile.NamedTemporaryFile(suffix=".solverstate") as here:
-            point_to_weights(state, str(folder / f"{self.name}.caffemodel"), Path(here.name))
+            point_to_weights(state, str(weights), Path(here.name))
             self.solver.restore(here.name)
 
 

@@ -1,15 +1,18 @@
 """A run's own nets and solvers: prototxt files in its folder, with its values set."""
 
+import math
 from pathlib import Path
 
 from google.protobuf.message import Message
 
+from colorgan.errors import UserError
 from colorgan.nets.prototxt import (
     ADVERSARIAL_BLOB,
     BLOBS,
     batch_size_of,
     check_adversary,
     deploy_form,
+    joins_gradients,
     read_net,
     read_solver,
     set_adversarial_weight,
@@ -24,6 +27,12 @@ from colorgan.training.modes import MODES
 from colorgan.training.runfolder import RunFolder
 
 PLAYERS = tuple(BLOBS)  # the order in which their seeds count
+# What an update of the weights goes by. The rest of a solver's prototxt is for Caffe's own loop.
+OF_AN_UPDATE = {
+    *("type", "solver_type", "base_lr", "lr_policy", "gamma", "power", "stepsize", "stepvalue"),
+    *("max_iter", "momentum", "momentum2", "rms_decay", "delta", "weight_decay"),
+    *("regularization_type", "clip_gradients"),
+}
 
 
 def write_prototxts(config: TrainingConfig, run: RunFolder) -> None:
@@ -31,32 +40,56 @@ def write_prototxts(config: TrainingConfig, run: RunFolder) -> None:
     source = ROOT / config.generator
     needed = (*BLOBS["generator"], *([ADVERSARIAL_BLOB] if config.discriminator else []))
     generator = read_net(source, needed)
-    if config.discriminator:
-        _write_discriminator(config, run, generator)
     _write_net(config, run, "generator", generator, source)
-    deploy = run.path / "generator_deploy.prototxt"
-    write_prototxt(deploy, deploy_form(generator), f"{source.name} without its loss")
+    if config.discriminator:
+        source = ROOT / config.discriminator
+        discriminator = read_net(source, BLOBS["discriminator"])
+        check_adversary(discriminator, generator, source)
+        _write_net(config, run, "discriminator", discriminator, source)
     for name in MODES[config.mode].solvers:
         path = ROOT / getattr(config, f"{name}_solver")
-        solver = read_solver(path)
+        solver = read_update(path)
         if config.learning_rate is not None:
             solver.base_lr = config.learning_rate
         write_prototxt(run.path / f"{name}_solver.prototxt", solver, path.name)
 
 
-def _write_discriminator(config: TrainingConfig, run: RunFolder, generator: Message) -> None:
-    source = ROOT / config.discriminator
-    net = read_net(source, BLOBS["discriminator"])
-    check_adversary(net, generator, source)
-    set_adversarial_weight(net, config.adversarial_weight)
-    _write_net(config, run, "discriminator", net, source)
+def read_update(path: Path) -> Message:
+    """What a solver's prototxt says of its updates: a SolverParameter of that alone.
+
+    UserError where it cannot be followed: what it asks for is an option of training, or absurd.
+    """
+    solver = read_solver(path)
+    if solver.iter_size != 1:
+        raise UserError(f"{path}: iter_size is {solver.iter_size}; --batch-size takes its place")
+    if solver.weights:
+        raise UserError(f"{path}: has weights to begin with; --init-weights takes their place")
+    if not 0 < solver.base_lr < math.inf:
+        raise UserError(f"{path}: base_lr is {solver.base_lr:g}, not a positive number")
+    for name in ("momentum", "momentum2", "rms_decay"):
+        if not 0 <= getattr(solver, name) < 1:
+            raise UserError(f"{path}: {name} is {getattr(solver, name):g}, not 0 or more, below 1")
+    for field, _ in solver.ListFields():
+        if field.name not in OF_AN_UPDATE:
+            solver.ClearField(field.name)
+    return solver
 
 
 def _write_net(
     config: TrainingConfig, run: RunFolder, name: str, net: Message, source: Path
 ) -> None:
     set_batch_size(net, config.batch_size)
+    fit_adversaries(config, name, net)
     write_prototxt(run.path / f"{name}.prototxt", net, f"{source.name} as this run has it")
+
+
+def fit_adversaries(config: TrainingConfig, name: str, net: Message) -> None:
+    """Set lambda in D's net, and have D's gradient reach all of G, whatever losses G has itself."""
+    if name == "discriminator":
+        set_adversarial_weight(net, config.adversarial_weight)
+        net.force_backward = True  # else Caffe stops at D's weights
+    elif config.discriminator and not joins_gradients(net):
+        net.force_backward = True
 
 
 def trains(config: TrainingConfig, run: RunFolder, name: str, prototxt: Path) -> bool:
@@ -70,19 +103,25 @@ def trains(config: TrainingConfig, run: RunFolder, name: str, prototxt: Path) ->
     nets = [read_net(path, BLOBS[name]) for path in (prototxt, its_own)]
     for net in nets:
         set_batch_size(net, 1)
-    if name == "discriminator":
-        set_adversarial_weight(nets[0], config.adversarial_weight)
+    fit_adversaries(config, name, nets[0])
     return nets[0] == nets[1]
 
 
-def place_net(config: TrainingConfig, run: RunFolder, name: str) -> Path:
-    """Have a net take what a process of this start takes of a batch; returns its path."""
+def place_net(config: TrainingConfig, run: RunFolder, name: str) -> Message:
+    """Have a net take what a process of this start takes of a batch; returns it."""
     path = run.path / f"{name}.prototxt"
     net = read_net(path, BLOBS[name])  # a resumed run's, which may be of another version
     share = config.batch_size // all_processes().size
     if batch_size_of(net) != share:
         set_batch_size(net, share)
         write_prototxt(path, net, f"{name} as this run has it, for a process's share of the batch")
+    return net
+
+
+def place_deploy(run: RunFolder, generator: Message) -> Path:
+    """Write the net that colours with G's weights; returns its path."""
+    path = run.path / "generator_deploy.prototxt"
+    write_prototxt(path, deploy_form(generator), "the generator without its loss")
     return path
 
 
@@ -92,13 +131,32 @@ def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:
     G and D get seeds of their own: Caffe has one stream of random numbers, which each solver
     starts anew, and with one seed D's weights would repeat G's numbers.
     """
-    path = run.path / f"{name}_solver.prototxt"
+    path, net_path = (run.path / f"{name}{kind}.prototxt" for kind in ("_solver", ""))
     net = place_net(config, run, name)
-    solver = read_solver(path)
-    solver.net = str(net)
+    deploys = [place_deploy(run, net)] if name == "generator" else []
+    solver = read_update(path)
+    solver.net = str(net_path)
     solver.snapshot_prefix = str(run.writing_path / name)
     solver.max_iter = config.iterations
     solver.random_seed = config.seed + PLAYERS.index(name)
     write_prototxt(path, solver, f"the {solver.type} solver of this run's {name}")
-    try_building(path)
+    told = f"{getattr(config, name)} with {getattr(config, f'{name}_solver')}"
+    if run.has_run():  # and has its own, which may have been changed since
+        told = f"{net_path} with {path}"
+    check_blobs(name, try_building(path, *deploys, told=told), told)
     return path
+
+
+def check_blobs(name: str, shapes: dict[str, list[int]], told: str) -> None:
+    """UserError unless a net, once built, has the blobs of its part in the shapes that they need.
+
+    `told` is what it is called.
+    """
+    for blob in BLOBS[name]:
+        if blob not in shapes:
+            raise UserError(f"{told}: no layer makes the blob {blob!r} in the phase TRAIN")
+    loss = BLOBS[name][-1]
+    if math.prod(shapes[loss]) != 1:
+        raise UserError(f"{told}: the blob {loss!r} is {shapes[loss]}, but a loss is one number")
+    if name == "generator" and shapes["fake"] != shapes["color"]:
+        raise UserError(f"{told}: 'fake' is {shapes['fake']}, but 'color' {shapes['color']}")

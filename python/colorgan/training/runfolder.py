@@ -5,6 +5,7 @@ Nothing in it is ever half written: files and snapshots are made beside their pl
 
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,8 +30,9 @@ def best_weights(run: Path) -> Path | None:
 
 
 def kept_snapshots(run: Path) -> list[Path]:
-    """The folders of a run folder's snapshots, oldest first."""
-    return sorted((run / "snapshots").glob("iter_*"))
+    """The folders of a run folder's snapshots, oldest first; copies of other names left out."""
+    found = (run / "snapshots").glob("iter_*")
+    return sorted(path for path in found if re.fullmatch(r"iter_\d{8,}", path.name))
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,8 @@ class RunFolder:
                 folder.mkdir(parents=True, exist_ok=True)
             self._lock = hold(self.path)
         except OSError as error:
-            raise UserError(f"{self.path}: cannot hold a run ({error.strerror})") from None
+            what = f"{error.filename}: {error.strerror}"
+            raise UserError(f"{self.path}: cannot hold a run ({what})") from None
         if self._lock is None:
             raise UserError(f"{self.path}: another run is using this folder; choose another")
 
@@ -146,10 +149,17 @@ class RunFolder:
         self._prune(keep)
 
     def _mark_best(self, snapshot: Path) -> None:
-        beside = self.snapshots_path / ".best"
+        best, beside = (self.snapshots_path / name for name in ("best", ".best"))
+        for path in (beside, best):
+            if not path.is_symlink():  # a copy: the run has been where there are no links
+                shutil.rmtree(path, ignore_errors=True)
         beside.unlink(missing_ok=True)
-        beside.symlink_to(snapshot.name)
-        os.replace(beside, self.snapshots_path / "best")
+        try:
+            beside.symlink_to(snapshot.name)
+        except OSError:  # as on exFAT and some network mounts
+            shutil.copytree(snapshot, beside)
+            best.unlink(missing_ok=True)  # a folder cannot take a link's place
+        os.replace(beside, best)
 
     def last_snapshot(self) -> Snapshot | None:
         """The newest snapshot; None where there is none yet, UserError where it is damaged."""
@@ -157,11 +167,11 @@ class RunFolder:
         if not paths:
             return None
         try:
-            state = json.loads((paths[-1] / "state.json").read_text())
-            for name, checksum in state["sha256"].items():
+            state = read_json(paths[-1] / "state.json", "iteration", "sha256")
+            for name, checksum in dict(state["sha256"]).items():
                 if sha256(paths[-1] / name) != checksum:
                     raise ValueError(f"{name} has changed")
-        except (OSError, ValueError, KeyError) as error:
+        except (UserError, TypeError, ValueError) as error:
             raise UserError(
                 f"{paths[-1]}: damaged snapshot ({error}); remove it to resume from the one before"
             ) from None

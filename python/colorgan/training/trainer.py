@@ -92,7 +92,7 @@ class Trainer:
             if self.average:
                 self.average.restore(snapshot.path)
             self.iteration = self._logged_iteration = snapshot.state["iteration"]
-            self.best_psnr = snapshot.state["best_psnr"]
+            self.best_psnr = snapshot.state.get("best_psnr", -math.inf)
         self.processes.first(lambda: self.run.cut_log(self.iteration))
 
     def train(self) -> int:
