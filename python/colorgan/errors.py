@@ -49,9 +49,8 @@ def _outcome(name: str, work: Callable[[], int | None]) -> int:
         print(f"{name}: error: {problem}", file=sys.stderr)
         return 2
     except UnicodeEncodeError as error:  # Caffe's files, and others, hold names as UTF-8
-        print(
-            f"{name}: error: {error.object!r}: rename it; its bytes are not UTF-8", file=sys.stderr
-        )
+        near = error.object[max(error.start - 99, 0) : error.end + 9]
+        print(f"{name}: error: {near!r}: rename it; its bytes are not UTF-8", file=sys.stderr)
         return 2
     except MemoryError as error:
         print(f"{name}: error: not enough memory ({error or 'ask for less'})", file=sys.stderr)

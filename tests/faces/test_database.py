@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.faces.database import Face, FaceDatabase, FaceWriter
+from colorgan.faces.database import Face, FaceDatabase, FaceWriter, open_splits
 from colorgan.nets.runtime import load_caffe
 
 
@@ -79,6 +79,13 @@ def test_a_file_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     os.truncate(file, file.stat().st_size - 4096)
     with pytest.raises(UserError, match="cut short"):
         FaceDatabase(file.parent)
+
+
+def test_training_and_test_faces_must_be_of_one_size(tmp_path: Path) -> None:
+    for split, size in (("train", 16), ("test", 8)):
+        write(tmp_path / f"{split}_lmdb", some_faces(1, size=size))
+    with pytest.raises(UserError, match="training faces of 16 pixels, but test faces of 8"):
+        open_splits(tmp_path)
 
 
 def test_a_later_record_that_is_no_face_of_the_size_is_named(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.demands import (
@@ -80,6 +81,12 @@ def test_the_table_has_a_row_for_each_snapshot(run: Run, trained: Path, faces: P
     heading, _, *rows = (line.strip("| ").split(" | ") for line in done.stdout.splitlines())
     assert tuple(heading) == HEADINGS
     assert [row[0] for row in rows] == ["1", "2"]
+
+
+def test_faces_of_another_size_are_refused(trained: Path) -> None:
+    faces = np.zeros((1, 3, 32, 32), np.uint8)
+    with pytest.raises(UserError, match="for faces of 64 pixels, not 32"):
+        list(read_demands(trained, kept_snapshots(trained), faces))
 
 
 def test_what_cannot_be_told_of_is_one_line(run: Run, faces: Path, tmp_path: Path) -> None:

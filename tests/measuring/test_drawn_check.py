@@ -68,7 +68,12 @@ def test_weights_are_released_with_checksum_and_metrics(run, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("word", "complaint"), [("paper", "is not NAME=PATH"), ("paper=nowhere", "no snapshot there")]
+    ("word", "complaint"),
+    [
+        ("paper", "is not NAME=PATH"),
+        ("paper=nowhere", "no snapshot there"),
+        ("../paper=nowhere", "'../paper': not a name"),
+    ],
 )
 def test_what_cannot_be_released_is_refused(run, tmp_path: Path, word: str, complaint: str) -> None:
     done = run("release-weights", word, "--out", tmp_path)

@@ -13,6 +13,7 @@ from colorgan.errors import UserError
 from colorgan.measuring import claims, swings
 from colorgan.measuring.experiments import (
     RESULTS,
+    Experiment,
     read_experiments,
     read_hints,
     read_result,
@@ -38,6 +39,7 @@ def test_a_section_takes_over_what_it_inherits_and_its_own_options_win(tmp_path:
     question = "?"
     lambda = 100
     mirror = true
+    old-photos = false
     [two]
     question = "??"
     inherits = "one"
@@ -48,12 +50,21 @@ def test_a_section_takes_over_what_it_inherits_and_its_own_options_win(tmp_path:
     assert two.training_words() == ["--lambda", "1", "--mirror"]
 
 
+def test_the_projects_own_nets_are_found_from_any_folder(monkeypatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = {"mode": "l2", "generator": "prototxt/generator.prototxt", "init-weights": "my/own"}
+    found = Experiment("one", "?", options).from_anywhere().options
+    assert found == options | {"generator": ROOT / "prototxt/generator.prototxt"}
+
+
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("[one\n", "not a TOML file"),
         ('[one]\nquestion = "?"\ninherits = "two"\n[two]\nquestion = "?"', "inherits 'two'"),
         ("[one]\nlambda = 1\n", r"\[one\] has no question"),
+        ("one = 1", r"\[one\] has no question"),
+        ('[one]\nquestion = "?"\ninherits = ["two"]', r"inherits \['two'\]"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, complaint: str) -> None:

@@ -237,6 +237,18 @@ def test_an_evaluation_of_other_metrics_is_not_reported(sources):
         render(sources)
 
 
+def test_an_evaluation_or_settings_that_say_too_little_are_named(sources):
+    for path, key in (
+        (sources[1] / "metrics.json", "truth"),
+        (sources[0] / "config.json", "batch_size"),
+    ):
+        whole = path.read_text()
+        path.write_text(json.dumps({k: v for k, v in json.loads(whole).items() if k != key}))
+        with pytest.raises(UserError, match=f"{path.name}: says nothing of '{key}'"):
+            render(sources)
+        path.write_text(whole)
+
+
 def test_an_evaluation_on_other_data_is_not_reported(sources, tmp_path):
     run, evaluation, data, figures = sources
     (tmp_path / "other").mkdir()

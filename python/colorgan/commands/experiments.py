@@ -19,7 +19,7 @@ import numpy as np
 
 from colorgan.errors import UserError
 from colorgan.faces.database import open_splits
-from colorgan.files import make_folder, make_room, write_whole
+from colorgan.files import make_folder, make_room, read_json, write_whole
 from colorgan.measuring import claims, swings
 from colorgan.measuring.evaluation import METRICS_FILE, measured_indices
 from colorgan.measuring.experiments import (
@@ -129,14 +129,14 @@ def drawn(weights: dict[str, Path], data: Path, skipped: int) -> np.ndarray:
 
 def run_one(experiment: Experiment, data: Path, folder: Path, results: Path) -> None:
     """Train, measure and keep one experiment; UserError where a step of it fails."""
-    words = ["--data", data, *experiment.training_words()]
+    words = ["--data", data, *experiment.from_anywhere().training_words()]
     resume = ["--resume"] if (folder / CONFIG_FILE).exists() else []
     call("train", *words, "--out", folder, *resume)
     weights = best_weights(folder)
     if weights is None:
         raise UserError(f"{folder}: no snapshot reached the colourfulness asked for")
     evaluation = folder / "evaluation"
-    skipped = experiment.options["validation-faces"]
+    skipped = read_json(folder / CONFIG_FILE, "validation_faces")["validation_faces"]
     call(
         "evaluate", "--weights", weights, "--data", data, "--out", evaluation,
         "--skip", skipped,

@@ -7,7 +7,7 @@ data/weights/README.md, is written by hand.
 """
 
 import json
-import shutil
+import re
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
@@ -34,15 +34,23 @@ def run(options: Namespace) -> None:
     checksums = read_checksums(out)
     recorded = out / DRAWN_METRICS_FILE
     drawn = read_json(recorded) if recorded.exists() else {}
-    for name, folder in options.sources:
-        weights = best_weights(folder)
-        if weights is None:
-            raise UserError(f"{folder}: no snapshot there; give the run folder of colorgan train")
+    found = [(name, weights_of(name, folder)) for name, folder in options.sources]
+    for name, weights in found:
         drawn[name] = measure_on_drawn_faces(DeployedGenerator(weights))
         released = out / f"{name}.caffemodel"
-        shutil.copyfile(weights, released)
+        write_whole(released, weights.read_bytes())
         checksums[released.name] = sha256(released)
         print(released)
     lines = (f"{checksum}  {file}\n" for file, checksum in sorted(checksums.items()))
     write_whole(out / CHECKSUMS_FILE, "".join(lines).encode())
     write_whole(recorded, f"{json.dumps(drawn, indent=2, sort_keys=True)}\n".encode())
+
+
+def weights_of(name: str, folder: Path) -> Path:
+    """The best weights of a run; UserError where there are none, or the name is none for a file."""
+    if not re.fullmatch(r"\w[\w.-]*", name):
+        raise UserError(f"{name!r}: not a name of letters, digits, '.', '-' and '_'")
+    weights = best_weights(folder)
+    if weights is None:
+        raise UserError(f"{folder}: no snapshot there; give the run folder of colorgan train")
+    return weights

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -46,8 +46,15 @@ class Experiment:
         """The options as words of its command line."""
         words = []
         for option, value in self.options.items():
-            words += [f"--{option}"] if value is True else [f"--{option}", str(value)]
+            if value is not False:
+                words += [f"--{option}"] if value is True else [f"--{option}", str(value)]
         return words
+
+    def from_anywhere(self) -> "Experiment":
+        """The same with the project's own nets and solvers named in full."""
+        own = {k: ROOT / v for k, v in self.options.items() if isinstance(v, str) and "/" in v}
+        found = {k: path for k, path in own.items() if path.exists()}
+        return replace(self, options=self.options | found)
 
 
 def read_experiments(path: Path = EXPERIMENTS_FILE) -> dict[str, Experiment]:
@@ -63,14 +70,14 @@ def read_experiments(path: Path = EXPERIMENTS_FILE) -> dict[str, Experiment]:
         raise UserError(f"{path}: not a TOML file ({error})") from None
     experiments: dict[str, Experiment] = {}
     for name, section in sections.items():
+        if not isinstance(section, dict) or not isinstance(section.get("question"), str):
+            raise UserError(f"{path}: [{name}] has no question")
         options = {k: v for k, v in section.items() if k not in ("question", "inherits")}
         parent = section.get("inherits")
         if parent is not None:
-            if parent not in experiments:
+            if not isinstance(parent, str) or parent not in experiments:
                 raise UserError(f"{path}: [{name}] inherits {parent!r}, which is not above it")
             options = {**experiments[parent].options, **options}
-        if "question" not in section:
-            raise UserError(f"{path}: [{name}] has no question")
         experiments[name] = Experiment(name, section["question"], options)
     return experiments
 
@@ -134,10 +141,10 @@ def read_result(folder: Path, times: Mapping[str, float] | None = None) -> Resul
     """Read what is kept of an experiment; UserError where something is missing or damaged."""
     return Result(
         folder.name,
-        read_json(folder / CONFIG_FILE),
+        read_json(folder / CONFIG_FILE, "batch_size"),
         read_log(folder / LOG_FILE),
-        read_json(folder / METRICS_FILE),
-        read_json(folder / COST_FILE)["peak_mib"],
+        read_json(folder / METRICS_FILE, "outputs", "parameters"),
+        read_json(folder / COST_FILE, "peak_mib")["peak_mib"],
         times,
     )
 
@@ -147,7 +154,10 @@ def read_results(
 ) -> dict[str, Result]:
     """The results below a folder, in the order of `experiments`, by default the file's."""
     turns = folder.parent / TURNS_FILE
-    times = times_first(read_json(turns)) if turns.exists() else {}
+    try:
+        times = times_first(read_json(turns)) if turns.exists() else {}
+    except (StopIteration, IndexError, KeyError, TypeError, ValueError):
+        raise UserError(f"{turns}: is not what colorgan bench-methods keeps") from None
     return {
         name: read_result(folder / name, times.get(name))
         for name in experiments or read_experiments()
@@ -158,7 +168,7 @@ def read_results(
 def read_hints(folder: Path = RESULTS) -> list[dict[str, Any]]:
     """The methods of `colorgan compare-methods` whose result lies beside a folder; none without."""
     path = folder.parent / HINTS_FILE
-    return read_json(path)["methods"] if path.exists() else []
+    return read_json(path, "methods")["methods"] if path.exists() else []
 
 
 def of_batch_and_rate(results: Mapping[str, Result]) -> list[Result]:

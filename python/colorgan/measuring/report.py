@@ -36,6 +36,13 @@ ASSUMPTIONS = (
 PAPER_TRAIN_FACES = 60_000
 PAPER_ITERATIONS = 20_000  # assumed; see ASSUMPTIONS
 
+# What is told of an evaluation.
+MEASURED = (
+    *("weights", "weights_sha256", "parameters", "manifest_sha256", "skipped_faces", "versions"),
+    *("faces", "first_image", "last_image", "baselines_learned_from", "outputs", "truth"),
+    "metrics",
+)
+
 
 @dataclass(frozen=True)
 class RunSources:
@@ -95,7 +102,7 @@ def render_report(
     others = [read_released(name, folder) for name, folder in released.items()]
     evaluations = {measured.name: measured.evaluation for measured in (*runs, *others)}
     check_same_faces(evaluations)
-    manifest = read_json(data / "manifest.json")
+    manifest = read_json(data / "manifest.json", "splits", "source")
     if sha256(data / "manifest.json") != runs[0].evaluation["manifest_sha256"]:
         raise UserError(f"{model.evaluation}: measured on other data than {data}; evaluate again")
     environment = Environment(
@@ -124,7 +131,7 @@ def read_run(name: str, sources: RunSources) -> RunRecord:
     """Read a run's configuration, log and evaluation."""
     return RunRecord(
         name,
-        read_json(sources.run / "config.json"),
+        read_json(sources.run / "config.json", "batch_size", "validation_faces"),
         read_log(sources.run / "log.jsonl"),
         read_evaluation(sources.evaluation),
     )
@@ -139,8 +146,8 @@ def read_released(name: str, folder: Path) -> Released:
 
 def read_evaluation(folder: Path) -> dict:
     """Read a folder of `colorgan evaluate`; UserError unless it measured what this version does."""
-    evaluation = read_json(folder / METRICS_FILE)
-    if list(evaluation.get("metrics", {})) != [metric.key for metric in METRICS]:
+    evaluation = read_json(folder / METRICS_FILE, *MEASURED)
+    if list(evaluation["metrics"]) != [metric.key for metric in METRICS]:
         raise UserError(f"{folder}: measured by another version; evaluate it again")
     return evaluation
 

@@ -119,9 +119,11 @@ def place_net(config: TrainingConfig, run: RunFolder, name: str) -> Message:
 
 
 def place_deploy(run: RunFolder, generator: Message) -> Path:
-    """Write the net that colours with G's weights; returns its path."""
-    path = run.path / "generator_deploy.prototxt"
-    write_prototxt(path, deploy_form(generator), "the generator without its loss")
+    """Write the net that colours with G's weights; returns its path. UserError without `fake`."""
+    path, deploy = run.path / "generator_deploy.prototxt", deploy_form(generator)
+    if not any("fake" in layer.top for layer in deploy.layer):
+        raise UserError(f"the net {generator.name!r} makes no blob 'fake' of 'gray' alone")
+    write_prototxt(path, deploy, "the generator without its loss")
     return path
 
 
