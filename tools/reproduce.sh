@@ -32,7 +32,10 @@ for argument in "$@"; do
     *) die "$argument: unknown; the one option is --full" ;;
   esac
 done
-[[ -z ${CELEBA:-} ]] || CELEBA=$(realpath -e -- "$CELEBA") || die "CELEBA: no such file or folder"
+for name in GPU ITERATIONS BATCH_SIZE TEST_PARTITION; do # before set-up and packing, which take long
+  [[ ${!name:-} =~ ^[0-9]*$ ]] || die "$name=${!name}: must be a whole number, or not set"
+done
+[[ -z ${CELEBA:-} ]] || CELEBA=$(realpath -e -- "$CELEBA" 2> /dev/null) || die "CELEBA: no such file or folder"
 out=$(realpath -m -- "${OUT:-$root/runs/reproduce}")
 packed=${DATA:+$(realpath -m -- "$DATA")}
 packed=${packed:-data}
@@ -75,6 +78,12 @@ PYTHON
 else
   die "$data holds other faces than these: remove it"
 fi
+
+# Of few test faces, as in a part of CelebA, half.
+tested=$(.venv/bin/python -c 'import json, sys; print(json.load(open(sys.argv[1]))["splits"]["test"]["written"])' \
+  "$data/manifest.json")
+((tested > validation_faces)) || validation_faces=$(((tested + 1) / 2))
+((tested > validation_faces)) || die "$data: $tested test faces are too few; give more images in CELEBA"
 
 device=(${GPU:+"--gpu=$GPU"})
 options=("--data=$data" "--validation-faces=$validation_faces" "${device[@]}")

@@ -72,6 +72,13 @@ def test_the_weights_that_come_with_the_project_are_measured_beside_them(out: Pa
     assert set(re.findall(r'<th scope="row">Released: ([^,<]+)</th>', page)) == RELEASED
 
 
+@pytest.mark.parametrize("name", ["GPU", "ITERATIONS", "BATCH_SIZE", "TEST_PARTITION"])
+def test_a_setting_that_is_no_number_is_refused_before_anything_is_set_up(name: str) -> None:
+    done = reproduce(**{name: "1e3"})
+    assert done.returncode != 0
+    assert f"{name}=1e3: must be a whole number, or not set" in done.stderr.splitlines()[0]
+
+
 def test_a_second_call_keeps_what_is_done(out: Path, data: Path) -> None:
     files = [
         out / "gan/snapshots/iter_00000004/generator.caffemodel",
