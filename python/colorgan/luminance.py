@@ -11,12 +11,22 @@ GRAY_WEIGHTS = np.float32([0.114, 0.587, 0.299]).reshape(3, 1, 1)
 """What B, G and R weigh in the gray image (ITU-R BT.601), as in `gray_from_bgr`; their sum is 1."""
 
 
+def check_levels(images: np.ndarray, like: tuple[int, ...]) -> None:
+    """ValueError unless images are uint8 and of a shape like this one, where 0 is any size."""
+    fits = images.dtype == np.uint8 and len(images.shape) == len(like)
+    if not fits or any(side not in (0, n) for n, side in zip(images.shape, like, strict=True)):
+        wanted = ", ".join(str(side) if side else "any" for side in like)
+        raise ValueError(f"got {images.dtype} {images.shape}, not uint8 ({wanted})")
+
+
 def gray_from_bgr(bgr: np.ndarray) -> np.ndarray:
     """Turn uint8 `(n, 3, h, w)` BGR into uint8 `(n, h, w)` gray.
 
     ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B, rounded to the nearest level. OpenCV does the
-    arithmetic, so the result is that of `cv2.cvtColor(..., COLOR_BGR2GRAY)` to the bit.
+    arithmetic, so the result is that of `cv2.cvtColor(..., COLOR_BGR2GRAY)` to the bit. ValueError
+    for anything else.
     """
+    check_levels(bgr, (0, 3, 0, 0))
     count, _, height, width = bgr.shape
     planes = [bgr[:, channel].reshape(count * height, width) for channel in range(3)]
     gray = cv2.cvtColor(cv2.merge(planes), cv2.COLOR_BGR2GRAY)

@@ -74,6 +74,13 @@ def test_a_file_that_is_no_lmdb_is_refused(tmp_path: Path) -> None:
         FaceDatabase(tmp_path)
 
 
+def test_a_database_that_is_open_already_is_not_called_damaged(tmp_path: Path) -> None:
+    path = write(tmp_path / "lmdb", some_faces(2))
+    with FaceDatabase(path), pytest.raises(UserError, match="is open already in this process"):
+        FaceDatabase(path)
+    FaceDatabase(path).close()
+
+
 def test_a_file_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "lmdb", some_faces(150)) / "data.mdb"
     os.truncate(file, file.stat().st_size - 4096)

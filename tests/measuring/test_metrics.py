@@ -331,3 +331,16 @@ def test_baselines_on_celeba_are_the_published_ones(celeba, run, tmp_path):
     means = [metrics.psnr(b.colorize(gray), real).mean() for b in baselines]
     assert means == pytest.approx([21.63, 23.81, 25.39], abs=0.06)
     assert metrics.colorfulness(real).mean() == pytest.approx(0.174, abs=0.0005)
+
+
+@pytest.mark.parametrize("metric", ["psnr", "ssim", "ciede2000", "ab_error"])
+def test_images_that_cannot_be_compared_are_refused(metric: str) -> None:
+    measure, faces = getattr(metrics, metric), random_faces(2)
+    for fake, real in ((faces / 255, faces), (faces / 255, faces / 255), (faces[:1], faces)):
+        with pytest.raises(ValueError, match="got .* not uint8"):
+            measure(fake, real)
+
+
+def test_colors_are_of_channels_before_pixels() -> None:
+    with pytest.raises(ValueError, match=r"\(2, 16, 16, 3\), not uint8 \(any, 3, any, any\)"):
+        metrics.colorfulness(random_faces(2).transpose(0, 2, 3, 1))

@@ -61,3 +61,9 @@ def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, compla
     (tmp_path / "use.toml").write_text(text)
     with pytest.raises(UserError, match=complaint):
         use_of(tmp_path / "mine.caffemodel")
+
+
+@pytest.mark.parametrize("gray", [GRAY[0], GRAY[:, np.newaxis], GRAY / 255, GRAY[:0], GRAY[:, :0]])
+def test_what_is_no_gray_face_is_refused_before_the_net_sees_it(gray: np.ndarray) -> None:
+    with pytest.raises(ValueError, match="got "):
+        Use().colorize(plain, gray)

@@ -55,7 +55,10 @@ class FaceDatabase:
     """
 
     def __init__(self, path: Path) -> None:
-        """Open the LMDB folder `path`; `UserError` when it is absent, foreign or empty."""
+        """Open the LMDB folder `path`.
+
+        `UserError` when it is absent, foreign, empty or cut short, or open in this process already.
+        """
         self.path = Path(path)
         if not (self.path / "data.mdb").is_file():
             raise UserError(f"{self.path}: no such LMDB; build it with colorgan build-lmdb")
@@ -65,7 +68,11 @@ class FaceDatabase:
             with self._environment.begin() as transaction:
                 self._keys = list(transaction.cursor().iternext(values=False))
         except lmdb.Error as error:
-            raise UserError(f"{self.path}: not a readable LMDB ({error}); build it again") from None
+            if "already open" in str(error):  # LMDB allows it once in a process
+                problem = "is open already in this process; close that FaceDatabase first"
+            else:
+                problem = f"not a readable LMDB ({error}); build it again"
+            raise UserError(f"{self.path}: {problem}") from None
         self.size = None  # in pixels, of a face's side: those of the first one
         try:
             if not self._keys:
@@ -86,7 +93,10 @@ class FaceDatabase:
         return len(self._keys)
 
     def faces(self, indices: Sequence[int]) -> np.ndarray:
-        """Return the faces at `indices` as uint8 `(len(indices), 3, size, size)`, BGR."""
+        """Return the faces at `indices` as uint8 `(len(indices), 3, size, size)`, BGR.
+
+        `UserError` where a record is no face of this size, IndexError where there is none.
+        """
         faces = np.empty((len(indices), 3, self.size, self.size), np.uint8)
         for face, datum in zip(faces, self._records(indices), strict=True):
             face.ravel()[:] = np.frombuffer(datum.data, np.uint8)

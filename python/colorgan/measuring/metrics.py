@@ -12,7 +12,7 @@ import numpy as np
 import skimage  # whose parts load when they are used
 
 from colorgan.faces.database import FaceDatabase
-from colorgan.luminance import gray_from_bgr
+from colorgan.luminance import check_levels, gray_from_bgr
 
 Results = dict[str, np.ndarray]
 
@@ -78,11 +78,13 @@ def psnr(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
     channels and pixels of an image. Equal images count as one value being off by one level (89 dB
     in 64x64 colour, 84 dB in gray): with infinities among them, images have no mean.
     """
+    _check_pair(fake, real, real.shape)
     error = (fake.astype(np.int32) - real).reshape(len(fake), -1)
     mean_square = np.maximum(np.square(error).sum(axis=1), 1) / error.shape[1]
     return 10 * np.log10(255.0**2 / mean_square)
 
 
+COLOR = (0, 3, 0, 0)  # the shape of colour images, as `check_levels` takes it
 SSIM_WINDOW = 11  # pixels, the least side of an image
 
 
@@ -92,6 +94,7 @@ def ssim(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
     Wang et al. 2004 as published: Gaussian window (sigma 1.5, 11x11 pixels), K1 = 0.01, K2 = 0.03,
     covariances normalised by the window's own weights. Images need at least 11x11 pixels.
     """
+    _check_pair(fake, real)
     return np.array(
         [
             skimage.metrics.structural_similarity(
@@ -129,6 +132,7 @@ def colorfulness(images: np.ndarray) -> np.ndarray:
     With rg = R - G and yb = (R + G) / 2 - B over an image's pixels:
     `sqrt(var(rg) + var(yb)) + 0.3 sqrt(mean(rg)^2 + mean(yb)^2)`.
     """
+    check_levels(images, COLOR)
     blue, green, red = np.moveaxis(images.astype(np.float64) / 255, 1, 0).reshape(
         3, len(images), -1
     )
@@ -228,9 +232,16 @@ def _ab_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     return np.hypot(difference[..., 0], difference[..., 1])
 
 
+def _check_pair(fake: np.ndarray, real: np.ndarray, like: tuple[int, ...] = COLOR) -> None:
+    """ValueError unless two sets of images can be compared: floats would be taken for black."""
+    check_levels(real, like)
+    check_levels(fake, real.shape)
+
+
 def _mean_in_lab(
     distance: Callable[[np.ndarray, np.ndarray], np.ndarray], fake: np.ndarray, real: np.ndarray
 ) -> np.ndarray:
+    _check_pair(fake, real)
     means = [
         distance(
             lab_from_bgr(fake[start : start + _CHUNK]), lab_from_bgr(real[start : start + _CHUNK])

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from colorgan.errors import UserError
-from colorgan.luminance import GRAY_WEIGHTS
+from colorgan.luminance import GRAY_WEIGHTS, check_levels
 
 USE_FILE = "use.toml"
 LEAST_SIDE = 8  # of an image that a net sees: OpenCV cannot halve a map of one pixel
@@ -33,8 +33,12 @@ class Use:
     def colorize(self, run: Callable[[np.ndarray], np.ndarray], gray: np.ndarray) -> np.ndarray:
         """Colour gray faces, uint8 (n, h, w): float32 (n, 3, h, w), channels B, G, R, in [0, 1].
 
-        `run` is the net, and takes and gives the same.
+        `run` is the net, and takes and gives the same. ValueError where `gray` is anything else, or
+        holds no pixel.
         """
+        check_levels(gray, (0, 0, 0))
+        if not gray.size:
+            raise ValueError(f"got no pixels, but {gray.shape}")
         height, width = gray.shape[1:]
         if min(height, width) < LEAST_SIDE:
             beyond = [(0, max(LEAST_SIDE - side, 0)) for side in (height, width)]
