@@ -187,8 +187,9 @@ def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> Traini
 
 def config_of(run: RunFolder) -> TrainingConfig:
     """The configuration in a run's folder; UserError where it is none of this version."""
+    record = run.read_config()
     try:
-        return TrainingConfig(**run.read_config())
+        return TrainingConfig(**record)
     except (TypeError, UserError) as error:
         raise UserError(f"{run.config_path}: not the settings of a run ({error})") from None
 
