@@ -216,7 +216,7 @@ def bad_input(kind: str, faces: Path, evaluation: Path, folder: Path) -> tuple[l
     if kind == "no evaluation":
         options["--evaluation"], text = named, str(named / "per_image.csv")
     elif kind == "no data":
-        options["--data"], text = named, str(named / "test_lmdb")
+        options["--data"], text = named, str(named / "train_lmdb")
     elif kind == "other data":
         named.mkdir()
         (named / "per_image.csv").write_text("image,ciede2000\n999999,10\n")
