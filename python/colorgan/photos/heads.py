@@ -28,12 +28,12 @@ LEFT, TOP, SIDE = -46, -36, 270
 GRID = SIDE // 2
 
 # In pixels of the crop, chosen by the chroma's error on CelebA's images, and by looks.
-CENTER, RADII = (89, 90), (46, 72)  # of the oval that surely is head, whoever is seen
+CENTER, RADII = (89, 90), (46, 72)  # of the oval that is taken for the head where no person is told
 FACE = (30, 45)  # radii of what is head even where no person is seen
 REACH, CHIN = (78, 100), 150  # radii of what is head where a person is seen, down to the chin
 NECK, NECK_END = 16, 165  # half of the neck's width, and how far down it surely goes
 FAR = 1.4  # what surely is not head: further out than this, see `_distance`
-NEAR, OUT = 0.8, 1.1  # G's colours hold up to here, and the oval's from there on
+NEAR, OUT = 0.8, 1.1  # G's colours hold up to here, and the head's spread from there on
 SHOULDERS = (150, 40)  # from here on down and to the sides
 
 # How surely a person is seen where it is one, and where there is nobody.
