@@ -127,5 +127,5 @@ def test_a_net_does_not_begin_with_weights_that_do_not_fit_it(tmp_path: Path) ->
     for layer in weights.layer:
         layer.name = f"other {layer.name}"
     path.write_bytes(weights.SerializeToString())
-    with pytest.raises(UserError, match="no layer of the generator's"):
+    with pytest.raises(UserError, match="none of the generator's layers"):
         begin_with(paper, path)

@@ -338,7 +338,7 @@ FACES = "dim: 64 dim: 3 dim: 64 dim: 64"
     [
         (FACES, FACES.replace("3", "1"), r"'gray' is \(64, 1, 64, 64\), not N x 3 x side x side"),
         (FACES, "dim: 64 dim: 3 dim: 48 dim: 64", "not N x 3 x side x side"),
-        (FACES, "dim: 64 dim: 3 dim: 48 dim: 48", "gray and color are not of one size"),
+        (FACES, "dim: 64 dim: 3 dim: 48 dim: 48", "gray and color differ in size"),
         (FACES, "dim: 64 dim: 64", r"is \(64, 64\), not N x 3"),
         (f"shape {{ {FACES} }}", "", "Input layer 'gray' must have one top and a shape"),
         ('top: "gray"', 'top: "gray" top: "x"', "must have one top"),

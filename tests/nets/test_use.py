@@ -55,7 +55,7 @@ def test_generators_follow_the_file_beside_their_weights(device: str, tmp_path: 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("[mine", "not a TOML file"), ("[mine]\nturned = true\n", r"\[mine\] does not say")],
+    [("[mine", "not a TOML file"), ("[mine]\nturned = true\n", r"\[mine\] has a field")],
 )
 def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "use.toml").write_text(text)

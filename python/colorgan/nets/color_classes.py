@@ -1,8 +1,8 @@
-"""Colours as classes, in layers of Caffe's: after Zhang, Isola and Efros 2016.
+"""Colours as classes, in Caffe layers, after Zhang, Isola and Efros 2016.
 
-The plane of CIE Lab's a and b is cut into squares; those that sRGB reaches are the classes. A net
-gives each class a score. It learns from soft labels, the rarer a colour the more it counts, and
-colours with a mean of the classes that is drawn towards the likeliest.
+The plane of CIE Lab's a and b is cut into squares, and those that sRGB reaches are the classes. A
+net scores each class. It learns from soft labels, in which rare colours count more. To colour, it
+takes a mean of the classes that is drawn towards the likeliest.
 """
 
 from functools import cache
@@ -21,13 +21,13 @@ from colorgan.nets.histogram_loss import (
     log_softmax,
 )
 
-# Steps a channel that sRGB is looked through by, to find the classes that it reaches.
+# Levels of each channel at which sRGB is sampled to find the classes that it reaches.
 _GAMUT_STEPS = 65
 
 
 @cache
 def class_centers(step: float) -> np.ndarray:
-    """The classes' a and b, float32 (Q, 2): multiples of `step`, each nearest to some colour."""
+    """The classes' a and b, float32 (Q, 2): the multiples of `step` that are nearest to colours."""
     levels = np.linspace(0, 1, _GAMUT_STEPS, dtype=np.float32)
     colors = np.stack(np.meshgrid(levels, levels, levels), axis=-1)
     lab = cv2.cvtColor(colors.reshape(1, -1, 3), cv2.COLOR_BGR2Lab)[0]
@@ -35,9 +35,9 @@ def class_centers(step: float) -> np.ndarray:
 
 
 def soft_labels(ab: np.ndarray, centers: np.ndarray, neighbors: int, sigma: float) -> np.ndarray:
-    """Colours (M, 2) as shares of the classes (M, Q) that sum to 1.
+    """Soft labels (M, Q) of colours (M, 2): shares of the classes, which sum to 1.
 
-    The nearest `neighbors` classes have shares, each by a Gaussian of `sigma` of its distance.
+    Only the nearest `neighbors` classes have a share, by a Gaussian of their distance with `sigma`.
     """
     distances, nearest = KDTree(centers).query(ab, k=neighbors)
     shares = np.exp(-np.square(distances) / (2 * sigma**2))
@@ -47,24 +47,24 @@ def soft_labels(ab: np.ndarray, centers: np.ndarray, neighbors: int, sigma: floa
 
 
 def class_weights(shares: np.ndarray, uniform: float) -> np.ndarray:
-    """What a pixel of each class counts (Q,), by the classes' shares of all pixels.
+    """The weight of a pixel of each class (Q,), from the classes' shares of all pixels.
 
-    1 / ((1 - uniform) share + uniform / Q), times what makes the mean over pixels 1.
+    It is 1 / ((1 - uniform) share + uniform / Q), scaled so that the mean over pixels is 1.
     """
     weights = 1 / ((1 - uniform) * shares + uniform / len(shares))
     return weights / (shares * weights).sum()
 
 
 class ClassLoss(HistogramLoss):
-    """The loss of scores of classes, rebalanced: rare colours count more.
+    """The loss on the classes' scores, rebalanced so that rare colours count more.
 
-    `param_str`: step, of the grid; neighbors, sigma, of soft labels; uniform, of the weights.
-    The layer's blob sums the soft labels of all batches so far, which gives the classes' shares; it
-    lies with the weights, so that a run goes on with it.
+    `param_str`: step of the grid; neighbors and sigma of the soft labels; uniform of the weights.
+    The layer's blob sums the soft labels of all batches so far, which gives the classes' shares. It
+    is saved with the weights, so that a resumed run goes on with it.
     """
 
     def setup(self, bottom, top) -> None:
-        """Lay out the classes; ValueError where there are not as many scores."""
+        """Lay out the classes; ValueError unless there is one score for each."""
         super().setup(bottom, top)
         self._centers = class_centers(self.settings["step"])
         if self.bins != len(self._centers):
@@ -73,7 +73,7 @@ class ClassLoss(HistogramLoss):
             self.blobs.add_blob(len(self._centers))
 
     def targets(self, color: np.ndarray, side: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Soft labels of the mean colour of each pixel's cell, and their weights."""
+        """The soft labels of each cell's mean colour, and their weights."""
         ab = as_planes(cv2.cvtColor(as_rows(color), cv2.COLOR_BGR2Lab), len(color))[:, 1:]
         means = in_cells(np.moveaxis(ab, 1, -1), side).mean(axis=3)
         labels = soft_labels(
@@ -87,10 +87,10 @@ class ClassLoss(HistogramLoss):
 
 
 class AnnealedMean(ColorFromScores):
-    """Colour faces from scores of classes: the mean of the classes under a softmax made steeper.
+    """Colour faces from the classes' scores: the mean of the classes under a sharpened softmax.
 
-    Colours are in [0, 1], with the gray's lightness. `param_str`: step, of the grid; temperature,
-    which the scores are divided by: 1 gives the mean, near 0 the likeliest class.
+    Colours are in [0, 1], with the gray's lightness. `param_str`: step of the grid; temperature, by
+    which the scores are divided: 1 gives the mean, and near 0 it is the likeliest class.
     """
 
     def setup(self, bottom, top) -> None:
@@ -99,7 +99,7 @@ class AnnealedMean(ColorFromScores):
         self._centers = class_centers(self.settings["step"])
 
     def forward(self, bottom, top) -> None:
-        """Mean a and b, enlarged along straight lines, and the gray's lightness, as BGR."""
+        """Mean a and b, enlarged bilinearly, with the gray's lightness, as BGR."""
         gray = bottom[1].data
         count, _, height, width = gray.shape
         shares = np.exp(log_softmax(bottom[0].data / self.settings["temperature"]))

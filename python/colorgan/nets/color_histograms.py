@@ -1,7 +1,7 @@
-"""Colours as histograms of hue and chroma, in layers of Caffe's: after Larsson et al. 2016.
+"""Colours as histograms of hue and chroma, in Caffe layers, after Larsson et al. 2016.
 
-Chroma is the largest of a colour's B, G and R less the smallest, hue the place on the circle from
-red over green and blue, as in HSV; both in [0, 1]. A net gives scores to equal bins of each.
+Chroma is the largest of a colour's B, G and R minus the smallest. Hue is the position on the circle
+from red through green and blue, as in HSV. Both are in [0, 1]. A net scores equal bins of each.
 """
 
 import cv2
@@ -18,7 +18,7 @@ from colorgan.nets.histogram_loss import (
     log_softmax,
 )
 
-# Where hues' mean point is nearer than this, times the bins, to the circle's middle, colours fade.
+# Colours fade where the hues' mean point is nearer to the circle's centre than this x the bins.
 _FULL_COLOR = 0.03
 
 
@@ -42,7 +42,7 @@ def with_hue_and_chroma(gray: np.ndarray, hue: np.ndarray, chroma: np.ndarray) -
 
 
 def histograms(values: np.ndarray, bins: int, side: tuple[int, int]) -> np.ndarray:
-    """Shares (N, bins, h, w) of equal bins of [0, 1] in each cell of values (N, H, W)."""
+    """Histograms (N, bins, h, w) over [0, 1] of each cell of values (N, H, W); each sums to 1."""
     cells = np.minimum((in_cells(values, side) * bins).astype(int), bins - 1)
     shares = np.zeros((*cells.shape[:3], bins), np.float32)
     rows = shares.reshape(-1, bins)
@@ -53,34 +53,34 @@ def histograms(values: np.ndarray, bins: int, side: tuple[int, int]) -> np.ndarr
 
 
 class HueLoss(HistogramLoss):
-    """The loss of hue's scores. A pixel counts as much as it has chroma: gray has no hue."""
+    """The loss on hue's scores. Pixels are weighted by their chroma, as gray has no hue."""
 
     def targets(self, color: np.ndarray, side: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Histograms of hue in each pixel's cell, and the cells' mean chroma."""
+        """Each cell's histogram of hue, and its mean chroma as the weight."""
         hue, chroma = hue_and_chroma(color)
         weights = in_cells(chroma, side).mean(axis=-1)
         return histograms(hue, self.bins, side), weights[:, np.newaxis]
 
 
 class ChromaLoss(HistogramLoss):
-    """The loss of chroma's scores."""
+    """The loss on chroma's scores."""
 
     def targets(self, color: np.ndarray, side: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """Histograms of chroma in each pixel's cell, all of which count alike."""
+        """Each cell's histogram of chroma, all with the same weight."""
         _, chroma = hue_and_chroma(color)
         return histograms(chroma, self.bins, side), np.ones((len(color), 1, *side), np.float32)
 
 
 class ExpectedColor(ColorFromScores):
-    """Colour faces from scores: the expected chroma, of the hue of the mean point of the circle.
+    """Colour faces from scores: the expected chroma, with the hue of the mean point on the circle.
 
-    Its scores are of hue and, second, of chroma. Colours have the gray's luminance, and may leave
-    [0, 1]. The less hues agree, the nearer to the circle's middle is their mean, and the more the
-    colour fades.
+    The first bottom scores hue, the second chroma. Colours have the gray's luminance, and may leave
+    [0, 1]. The less the hues agree, the nearer their mean is to the circle's centre, and the more
+    the colour fades.
     """
 
     def forward(self, bottom, top) -> None:
-        """Expectations of each cell, enlarged along straight lines."""
+        """The expected colour of each cell, enlarged bilinearly."""
         hues, chromas = (np.exp(log_softmax(bottom[i].data)) for i in (0, 1))
         gray = bottom[2].data
         bins = hues.shape[1]

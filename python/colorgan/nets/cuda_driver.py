@@ -1,4 +1,4 @@
-"""What CUDA's driver says of this machine, asked before Caffe, which would end the process."""
+"""What CUDA's driver knows about this machine. We ask it first, as Caffe would end the process."""
 
 import ctypes
 from functools import cache
@@ -9,7 +9,7 @@ CAPABILITY_ATTRIBUTES = (75, 76)
 
 @cache
 def _driver() -> ctypes.CDLL | None:
-    """The driver, ready to be asked; None where there is none, or no GPU for it."""
+    """The driver, initialised; None where there is none, or it has no GPU."""
     try:
         driver = ctypes.CDLL("libcuda.so.1")
     except OSError:
@@ -18,7 +18,7 @@ def _driver() -> ctypes.CDLL | None:
 
 
 def _ask(name: str, *arguments: object) -> int:
-    """The whole number that a function of the driver gives through its first argument."""
+    """The integer that a driver function returns through its first argument; 0 if it fails."""
     answer = ctypes.c_int(0)
     driver = _driver()
     if driver is None or getattr(driver, name)(ctypes.byref(answer), *arguments) != 0:
@@ -27,7 +27,7 @@ def _ask(name: str, *arguments: object) -> int:
 
 
 def _call(name: str, *arguments: object) -> None:
-    """Call a function of the driver; OSError where it fails."""
+    """Call a driver function; OSError where it fails."""
     driver = _driver()
     code = -1 if driver is None else getattr(driver, name)(*arguments)
     if code != 0:
@@ -35,19 +35,19 @@ def _call(name: str, *arguments: object) -> None:
 
 
 def name_of(gpu: int) -> str:
-    """What GPU number `gpu` is called."""
+    """The name of GPU number `gpu`."""
     name = ctypes.create_string_buffer(256)
     _call("cuDeviceGetName", name, len(name), _ask("cuDeviceGet", gpu))
     return name.value.decode()
 
 
 def wait_for_gpu() -> None:
-    """Wait until the GPU that the calling thread uses, with Caffe say, has done its work."""
+    """Wait until the GPU that the calling thread uses has finished its work."""
     _call("cuCtxSynchronize")
 
 
 def memory_in_use(gpu: int) -> int:
-    """Bytes of the card's memory that all processes together hold, with CUDA's own of this one."""
+    """Bytes of the card's memory in use by all processes, including this one's CUDA context."""
     free, total = ctypes.c_size_t(), ctypes.c_size_t()
     _call("cuCtxPushCurrent_v2", _context(gpu))
     _call("cuMemGetInfo_v2", ctypes.byref(free), ctypes.byref(total))
@@ -57,25 +57,25 @@ def memory_in_use(gpu: int) -> int:
 
 @cache
 def _context(gpu: int) -> ctypes.c_void_p:
-    """The context of this process there, which stays: to make one takes a while."""
+    """The process's context on that GPU, kept because making one takes a while."""
     context = ctypes.c_void_p()
     _call("cuDevicePrimaryCtxRetain", ctypes.byref(context), _ask("cuDeviceGet", gpu))
     return context
 
 
 def count_gpus() -> int:
-    """Count the GPUs that the driver lets this process use; 0 without driver or GPU."""
+    """The number of GPUs that the driver lets this process use; 0 without driver or GPU."""
     return _ask("cuDeviceGetCount")
 
 
 def supported_cuda() -> tuple[int, int]:
-    """The latest CUDA that the driver runs, such as (12, 9); (0, 0) without a driver."""
+    """The latest CUDA that the driver supports, such as (12, 9); (0, 0) without a driver."""
     version = _ask("cuDriverGetVersion")
     return version // 1000, version % 1000 // 10
 
 
 def compute_capability(gpu: int) -> tuple[int, int]:
-    """What NVIDIA calls the generation of GPU number `gpu`: (6, 1) of a GTX 10xx."""
+    """NVIDIA's number for the generation of GPU number `gpu`: (6, 1) for a GTX 10xx."""
     device = _ask("cuDeviceGet", gpu)
     major, minor = (_ask("cuDeviceGetAttribute", each, device) for each in CAPABILITY_ATTRIBUTES)
     return major, minor

@@ -1,4 +1,4 @@
-"""A trained generator, as its .caffemodel file carries it: checked, loaded, run forward by Caffe.
+"""A trained generator from its .caffemodel file: checked, loaded, run forward by Caffe.
 
 Caffe ends the process when weights do not fit, so they are checked here first.
 """
@@ -21,7 +21,7 @@ from colorgan.nets.use import use_of
 def read_weights(path: Path) -> Message:
     """Parse a .caffemodel file into a NetParameter.
 
-    UserError where it is none, or not the one that SHA256SUMS beside it lists.
+    UserError where it is not one, or differs from the one that SHA256SUMS beside it lists.
     """
     try:
         content = path.read_bytes()
@@ -38,27 +38,29 @@ def read_weights(path: Path) -> Message:
 
 
 def check_weights(net, weights: Message, path: Path) -> None:
-    """UserError unless `weights` (read from `path`) has each of the net's parameters, finite."""
+    """UserError unless `weights`, read from `path`, has finite values for all of its layers."""
     _check_layers(net.params, weights, path)
 
 
 def begin_with(net, path: Path) -> None:
     """Give each layer of a net the weights that a .caffemodel file has under its name.
 
-    Layers that only one of the two has stay as they are. UserError where they share none, or a
+    All other layers of the net stay as they are. UserError where the two share no layer, or a
     shared one has another shape or non-finite weights.
     """
     weights = read_weights(path)
     stored = {layer.name for layer in weights.layer if layer.blobs}
     shared = {name: blobs for name, blobs in net.params.items() if name in stored}
     if not shared:
-        raise UserError(f"{path}: has no layer of the generator's; give weights of one like it")
+        raise UserError(
+            f"{path}: has none of the generator's layers; give weights of a similar net"
+        )
     _check_layers(shared, weights, path)
     net.copy_from(str(path))
 
 
 def _check_layers(params: Mapping, weights: Message, path: Path) -> None:
-    """UserError unless `weights` has the parameters of each layer in `params`, finite."""
+    """UserError unless `weights` has finite values for each layer in `params`."""
     stored = {layer.name: layer.blobs for layer in weights.layer if layer.blobs}
     for name, blobs in params.items():
         shapes = [tuple(blob.shape) for blob in blobs]
@@ -72,7 +74,7 @@ def _check_layers(params: Mapping, weights: Message, path: Path) -> None:
 
 
 def count_parameters(weights: Message) -> int:
-    """How many learned values a NetParameter holds: all but what no solver moves."""
+    """The number of values that a NetParameter has learned: all that a solver changes."""
     return sum(
         len(blob.data)
         for layer in weights.layer
@@ -89,11 +91,11 @@ class DeployedGenerator:
 
     Attributes:
         weights: the file that was loaded.
-        parameters: how many numbers G learned, without the statistics that BatchNorm keeps.
+        parameters: how many values G has learned, not counting BatchNorm's statistics.
     """
 
     def __init__(self, weights: Path) -> None:
-        """Load `weights`; UserError where they are not those of a generator."""
+        """Load `weights`; UserError where they are not a generator's."""
         caffe = load_caffe()
         stored = read_weights(weights)
         tops = {top for layer in stored.layer for top in layer.top}
@@ -125,5 +127,5 @@ def generate(net, gray: np.ndarray) -> np.ndarray:
 
 
 def to_uint8(images: np.ndarray) -> np.ndarray:
-    """[0, 1] floats as the 8-bit image that would be saved: rounded to the nearest level."""
+    """Floats in [0, 1] as the 8-bit image that would be saved, rounded to the nearest level."""
     return np.clip(np.rint(images * 255), 0, 255).astype(np.uint8)

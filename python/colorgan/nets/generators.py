@@ -1,7 +1,6 @@
 """Trained generators to colour with, run by Caffe or, on machines without it, by OpenCV.
 
-Both give the same colours, to less than 1e-4 of the range. Caffe as this project builds it takes
-a third of OpenCV's time; OpenCV comes ready from pip.
+Both give the same colours, to less than 1e-4 of the range. OpenCV comes ready from pip.
 """
 
 import importlib.util
@@ -35,7 +34,7 @@ def open_generator(weights: Path, device: str | None = None) -> Generator:
     """Load a generator's .caffemodel to be run by `device`.
 
     "caffe" is Caffe on the CPU, "gpu" or "gpu:N" Caffe on a GPU, "opencv" OpenCV on the CPU; the
-    default is Caffe where it is installed. UserError where the device is not to be had, or the
+    default is Caffe where it is installed. UserError where the device is not available, or the
     weights do not fit.
     """
     has_caffe = importlib.util.find_spec("caffe") is not None
@@ -48,7 +47,7 @@ def open_generator(weights: Path, device: str | None = None) -> Generator:
         return OpenCVGenerator(weights)
     if not has_caffe:
         raise UserError(f"device {device}: needs Caffe, bash tools/setup.sh; or take opencv")
-    # Imported here: without Caffe, neither of them loads.
+    # Imported here because neither loads without Caffe.
     from colorgan.nets.deployed import DeployedGenerator
     from colorgan.nets.runtime import gpu_of, use_device
 
@@ -58,14 +57,14 @@ def open_generator(weights: Path, device: str | None = None) -> Generator:
 
 
 class OpenCVGenerator:
-    """A trained generator, run by OpenCV's reader of Caffe nets; not to be shared by threads.
+    """A trained generator, run by OpenCV's importer of Caffe nets; threads must not share one.
 
-    It takes the net's description from the project's deploy prototxt of the same name, as OpenCV
-    does not use the layers that a .caffemodel file carries.
+    The net's description is the project's deploy prototxt of the same name, since OpenCV does not
+    use the layers that a .caffemodel file carries.
     """
 
     def __init__(self, weights: Path) -> None:
-        """Load `weights`; UserError where they, or OpenCV, are not fit to colour with."""
+        """Load `weights`; UserError where they are damaged, or OpenCV cannot run them."""
         try:
             content = weights.read_bytes()
         except OSError as error:
@@ -76,7 +75,7 @@ class OpenCVGenerator:
         try:
             buffers = (np.frombuffer(file, np.uint8) for file in (deploy.read_bytes(), content))
             self._net = cv2.dnn.readNetFromCaffe(*buffers)
-            # OpenCV's fused layers are wrong from the second size of image on.
+            # OpenCV's fused layers give wrong results once the size of the images has changed.
             self._net.enableFusion(False)
             fake = self.colorize(np.zeros((1, 64, 64), np.uint8))
         except cv2.error:
@@ -94,7 +93,7 @@ class OpenCVGenerator:
 
 
 def _deploy_prototxt(weights: Path, content: bytes) -> Path:
-    """The deploy prototxt of the net that a .caffemodel holds, which begins with the net's name."""
+    """The deploy prototxt of the net in a .caffemodel, whose content begins with the net's name."""
     name = content[2 : 2 + content[1]] if content[:1] == b"\n" and len(content) > 1 else b""
     for path in sorted(PROTOTXT.glob("*_deploy.prototxt")):
         if name and b'name: "%s"\n' % name in path.read_bytes():

@@ -1,7 +1,7 @@
-"""What nets share that say of each pixel how likely each of some colours is: Caffe's Python layers.
+"""Caffe layers in Python for nets that score how likely each of a set of colours is for a pixel.
 
-They learn from histograms of colour, and colour from their scores. A net's prototxt names a layer
-by module and class, and gives its numbers as JSON in `param_str`.
+Such nets learn from colour histograms, and colour by their scores. A net's prototxt names a layer
+by module and class, and gives its settings as JSON in `param_str`.
 """
 
 import json
@@ -14,31 +14,31 @@ from colorgan.nets.runtime import load_caffe
 
 
 class ColorLayer(load_caffe().Layer):
-    """A layer written in Python; its numbers are in `settings`."""
+    """A layer written in Python, with the JSON of its `param_str` in `settings`."""
 
     def setup(self, bottom, top) -> None:
-        """Read the numbers of the prototxt."""
+        """Read the settings from the prototxt."""
         self.settings: dict[str, Any] = json.loads(self.param_str) if self.param_str else {}
 
 
 class HistogramLoss(ColorLayer):
-    """Cross-entropy of a true histogram and the softmax of scores, weighted, the mean over pixels.
+    """Weighted cross-entropy of the true histogram and the softmax of scores, the mean over pixels.
 
-    Bottoms: scores (N, Q, h, w), which Softmax makes probabilities of, and colour faces
-    (N, 3, H, W), BGR in [0, 1], of whole multiples of that size. Top: one number.
+    Bottoms: scores (N, Q, h, w), which a softmax turns into probabilities, and colour faces
+    (N, 3, H, W), BGR in [0, 1], whose height and width are multiples of h and w. Top: one number.
     """
 
     def setup(self, bottom, top) -> None:
-        """Read the numbers of the prototxt, and how many bins there are."""
+        """Read the settings from the prototxt, and how many bins there are."""
         super().setup(bottom, top)
         self.bins = bottom[0].shape[1]
 
     def reshape(self, bottom, top) -> None:
-        """One number, whatever comes in."""
+        """The loss is one number."""
         top[0].reshape()
 
     def targets(self, color: np.ndarray, side: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
-        """The true histograms (N, Q, h, w), and what each pixel's counts, (N, 1, h, w)."""
+        """The true histograms (N, Q, h, w), and the pixels' weights (N, 1, h, w)."""
         raise NotImplementedError
 
     def forward(self, bottom, top) -> None:
@@ -51,7 +51,7 @@ class HistogramLoss(ColorLayer):
         self._gradient = weights * (np.exp(logarithms) - targets) / pixels
 
     def backward(self, top, propagate_down, bottom) -> None:
-        """Targets sum to 1, so that the gradient is weight x (softmax - target)."""
+        """The gradient is weight x (softmax - target), as targets sum to 1."""
         if propagate_down[0]:
             bottom[0].diff[...] = top[0].diff * self._gradient
 
@@ -60,17 +60,17 @@ class ColorFromScores(ColorLayer):
     """Colours faces from scores.
 
     Bottoms: scores (N, Q, h, w), and last gray faces (N, 3, H, W) in [0, 1]. Top: colour faces
-    (N, 3, H, W), BGR. No gradient goes back: a net learns from its scores.
+    (N, 3, H, W), BGR. No gradient goes back, since the loss is on the scores.
     """
 
     def reshape(self, bottom, top) -> None:
-        """As large as the gray faces."""
+        """The colour faces are as large as the gray ones."""
         top[0].reshape(*bottom[-1].shape)
 
     def backward(self, top, propagate_down, bottom) -> None:
-        """Nothing: no loss weighs these colours."""
+        """Nothing: no loss is on these colours."""
         if any(propagate_down):
-            raise NotImplementedError("a net learns from its scores, not from the colours of them")
+            raise NotImplementedError("the loss is on the scores, not on the colours made of them")
 
 
 def log_softmax(scores: np.ndarray) -> np.ndarray:
@@ -84,24 +84,24 @@ def in_cells(pixels: np.ndarray, side: tuple[int, int]) -> np.ndarray:
     count, height, width, *rest = pixels.shape
     rows, columns = side
     if height % rows or width % columns:
-        raise ValueError(f"{height} x {width} pixels are no whole multiple of {rows} x {columns}")
+        raise ValueError(f"{height} x {width} pixels are not a multiple of {rows} x {columns}")
     parts = pixels.reshape(count, rows, height // rows, columns, width // columns, *rest)
     return np.moveaxis(parts, 2, 3).reshape(count, rows, columns, -1, *rest)
 
 
 def enlarged(cells: np.ndarray, side: tuple[int, int]) -> np.ndarray:
-    """Images (N, h, w, C) of cells as images (N, H, W, C), along straight lines; `side` is H, W."""
+    """Enlarge images (N, h, w, C) to (N, H, W, C), bilinearly; `side` is H, W."""
     size = side[::-1]
     return np.stack([cv2.resize(image, size, interpolation=cv2.INTER_LINEAR) for image in cells])
 
 
 def as_rows(planar: np.ndarray) -> np.ndarray:
-    """Planar images (N, 3, H, W) below each other, (N H, W, 3), as OpenCV converts them at once."""
+    """Planar images (N, 3, H, W) as one tall image (N H, W, 3), for OpenCV to convert in one go."""
     count, channels, height, width = planar.shape
     rows = np.moveaxis(planar, 1, -1).reshape(count * height, width, channels)
     return np.ascontiguousarray(rows, np.float32)
 
 
 def as_planes(rows: np.ndarray, count: int) -> np.ndarray:
-    """The other way round: (N H, W, 3) to (N, 3, H, W)."""
+    """The reverse of `as_rows`: (N H, W, 3) to (N, 3, H, W)."""
     return np.moveaxis(rows.reshape(count, -1, *rows.shape[1:]), -1, 1)

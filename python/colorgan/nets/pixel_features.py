@@ -1,20 +1,23 @@
-"""What a pixel is told by, and a filter along edges: layers of Caffe's, after Cheng et al. 2015."""
+"""Features that describe a pixel, and a filter that keeps edges, after Cheng et al. 2015.
+
+They are Caffe layers in Python.
+"""
 
 import numpy as np
-import skimage  # whose parts load when they are used
+import skimage  # its modules load when they are used
 
 from colorgan.nets.histogram_loss import ColorLayer
 from colorgan.nets.runtime import load_caffe
 
-# One ring of three histograms around the pixel's own, of 8 directions each: a vector of length 1.
+# One ring of three histograms around the pixel's own, each of 8 directions; scaled to length 1.
 _DAISY = {"step": 1, "rings": 1, "histograms": 3, "orientations": 8, "normalization": "l2"}
 
 
 def features_of(gray: np.ndarray, patch: int, radius: int) -> np.ndarray:
-    """Each pixel's features, float32 (F, H, W), of a gray face (H, W) in [0, 1].
+    """The features of each pixel, float32 (F, H, W), of a gray face (H, W) in [0, 1].
 
-    Its surroundings of `patch` x `patch` pixels, less 0.5; a DAISY descriptor of `radius` (Tola,
-    Lepetit and Fua 2010); its place, from -1 to 1 across and down.
+    They are the `patch` x `patch` pixels around it, less 0.5; a DAISY descriptor of `radius` (Tola,
+    Lepetit and Fua 2010); and its position, from -1 to 1 across and down.
     """
     height, width = gray.shape
     around = np.pad(gray, patch // 2, mode="edge")
@@ -33,7 +36,7 @@ class PixelFeatures(ColorLayer):
     """
 
     def reshape(self, bottom, top) -> None:
-        """As many maps as there are features."""
+        """One map for each feature."""
         count, _, height, width = bottom[0].shape
         top[0].reshape(count, self.settings["patch"] ** 2 + 32 + 2, height, width)
 
@@ -43,16 +46,16 @@ class PixelFeatures(ColorLayer):
             top[0].data[place] = features_of(face[0].astype(np.float64), **self.settings)
 
     def backward(self, top, propagate_down, bottom) -> None:
-        """Nothing: a gray face is given."""
+        """Nothing: gray faces are the input, and need no gradient."""
 
 
 def joint_bilateral(
     maps: np.ndarray, guide: np.ndarray, radius: int, space: float, light: float
 ) -> np.ndarray:
-    """Means of maps (N, C, H, W) over neighbours that are alike in the guide (N, 1, H, W).
+    """Means of maps (N, C, H, W) over neighbours that look alike in the guide (N, 1, H, W).
 
-    Neighbours up to `radius` away count by Gaussians: of `space`, by their distance in pixels, and
-    of `light`, by the guide's difference (Petschnigg et al. 2004).
+    Neighbours up to `radius` away are weighted by two Gaussians: by their distance in pixels, of
+    width `space`, and by the difference in the guide, of width `light` (Petschnigg et al. 2004).
     """
     height, width = maps.shape[2:]
     beyond = [(0, 0), (0, 0), (radius, radius), (radius, radius)]
@@ -70,9 +73,9 @@ def joint_bilateral(
 
 
 class JointBilateral(ColorLayer):
-    """Colour maps (N, C, H, W), smoothed along the edges of gray faces (N, 3, H, W) in [0, 1].
+    """Colour maps (N, C, H, W), smoothed but for the edges of gray faces (N, 3, H, W) in [0, 1].
 
-    While a net learns, the maps are as they are: the filter comes after. `param_str`: radius,
+    In training the maps pass unchanged, since the filter comes afterwards. `param_str`: radius,
     space and light of `joint_bilateral`.
     """
 
@@ -81,13 +84,13 @@ class JointBilateral(ColorLayer):
         top[0].reshape(*bottom[0].shape)
 
     def forward(self, bottom, top) -> None:
-        """The maps, filtered if this is the net that colours."""
+        """The maps, filtered in the TEST phase."""
         maps = bottom[0].data
         if self.phase == load_caffe().TEST:
             maps = joint_bilateral(maps, bottom[1].data[:, :1], **self.settings)
         top[0].data[...] = maps
 
     def backward(self, top, propagate_down, bottom) -> None:
-        """The gradient of the maps as they are."""
+        """The gradient, unchanged like the maps in training."""
         if propagate_down[0]:
             bottom[0].diff[...] = top[0].diff

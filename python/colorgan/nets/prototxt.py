@@ -1,6 +1,6 @@
-"""Nets and solvers as prototxt describes them: read, fitted to a run, written, tried.
+"""Nets and solvers in prototxt: reading them, fitting them to a run, writing and trying them.
 
-Caffe ends the process when a net does not fit, so what a user can hand in is tried here first.
+Caffe ends the process when a net does not fit, so whatever a user can hand in is tried here first.
 """
 
 import json
@@ -33,21 +33,21 @@ WASSERSTEIN_SOLVERS = {
     "generator": SOLVERS / "generator_wgan_solver.prototxt",
     "discriminator": SOLVERS / "critic_solver.prototxt",
 }
-# Blobs that the training step reaches for by name.
+# The blobs that the training step uses by name.
 BLOBS = {
     "generator": ("gray", "color", "fake", "fake_l2", "l2"),
     "discriminator": ("data", "label", "score", "adversarial"),
 }
-# Where D's gradient reaches G: a G that is trained without D may lack it.
+# Where D's gradient enters G; a G that is trained without D may lack it.
 ADVERSARIAL_BLOB = "fake_adversarial"
-# Those that training fills, and those of them that hold faces.
+# The blobs that training fills, and those of them that hold faces.
 INPUTS = {"gray", "color", "data", "label"}
 FACES = INPUTS - {"label"}
-# To see whether Caffe takes a solver: it and its net, an update, the net that colours.
+# Tries whether Caffe accepts a solver and its net, one update, and the net that colours.
 TRIAL = """
 import json, sys, caffe
 solver = caffe.get_solver(sys.argv[1])
-[blob.data for blobs in solver.net.params.values() for blob in blobs]  # gives each its memory
+[blob.data for blobs in solver.net.params.values() for blob in blobs]  # allocates them
 solver.apply_update()
 for deploy in sys.argv[2:]:
     caffe.Net(deploy, caffe.TEST).share_with(solver.net)
@@ -56,7 +56,7 @@ print(json.dumps({name: list(blob.shape) for name, blob in solver.net.blobs.item
 
 
 def proto():
-    """Caffe's protobuf module, of the caffe that is installed."""
+    """The protobuf module of the installed Caffe."""
     load_caffe()
     from caffe.proto import caffe_pb2
 
@@ -66,14 +66,17 @@ def proto():
 def read_net(path: Path, blobs: Iterable[str] = ()) -> Message:
     """Parse a net's prototxt into a NetParameter.
 
-    UserError where it is of Caffe's old form, or two layers have one name; where a blob of `blobs`
-    is missing, is to be filled and is no input, or is to hold faces and has no shape of theirs.
+    UserError where it is in Caffe's old form, or two layers share a name; or where a blob of
+    `blobs` is missing, is not an input though training fills it, or has no shape of faces though it
+    holds some.
     """
     net = _read_text(path, proto().NetParameter())
     if net.layers:
-        raise UserError(f'{path}: has `layers`, Caffe\'s old form; write `layer` and type: "ReLU"')
+        raise UserError(f'{path}: has `layers`, Caffe\'s old form; use `layer`, with type: "ReLU"')
     if net.input:
-        raise UserError(f"{path}: has `input`, Caffe's old form; write a layer of type Input each")
+        raise UserError(
+            f"{path}: has `input`, Caffe's old form; use a layer of type Input for each"
+        )
     for name, count in Counter(layer.name for layer in net.layer).most_common(1):
         if count > 1:
             raise UserError(f"{path}: {count} layers are called {name!r}; give each its own name")
@@ -89,9 +92,9 @@ def read_net(path: Path, blobs: Iterable[str] = ()) -> Message:
 
 
 def input_shapes(net: Message, path: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes that a NetParameter, read from `path`, states for its inputs, by their names.
+    """The shapes of a NetParameter's inputs, by name; `path` is where it was read from.
 
-    UserError where an Input layer makes several blobs or states no shape.
+    UserError where an Input layer makes several blobs or has no shape.
     """
     layers = [layer for layer in net.layer if layer.type == "Input"]
     for layer in layers:
@@ -109,7 +112,7 @@ def _check_faces(shapes: dict[str, tuple[int, ...]], path: Path) -> None:
         if len(shape) != 4 or shape[1] != 3 or shape[2] != shape[3] or shape[2] < 1:
             raise UserError(f"{path}: the input {blob!r} is {shape}, not N x 3 x side x side")
     if len({shape[2] for shape in shapes.values()}) > 1:
-        raise UserError(f"{path}: the inputs {' and '.join(shapes)} are not of one size")
+        raise UserError(f"{path}: the inputs {' and '.join(shapes)} differ in size")
 
 
 def read_solver(path: Path) -> Message:
@@ -142,12 +145,12 @@ def set_batch_size(net: Message, batch_size: int) -> None:
 
 
 def batch_size_of(net: Message) -> int:
-    """The batch size that a NetParameter's first Input layer states."""
+    """The batch size of a NetParameter's first Input layer."""
     return _first_input(net)[0]
 
 
 def face_size_of(net: Message) -> int:
-    """The side in pixels of the images that a NetParameter's first Input layer takes."""
+    """The side, in pixels, of the images that a NetParameter's first Input layer takes."""
     return _first_input(net)[-1]
 
 
@@ -156,34 +159,34 @@ def _first_input(net: Message) -> tuple[int, ...]:
 
 
 def adversarial_weight(discriminator: Message) -> float:
-    """The lambda that a discriminator's NetParameter states: the loss weight of `adversarial`."""
+    """A discriminator's lambda: the loss weight of `adversarial` in its NetParameter."""
     loss = _layer_making(discriminator, "adversarial")
     return loss.loss_weight[0] if loss.loss_weight else 1.0
 
 
 def set_adversarial_weight(discriminator: Message, weight: float) -> None:
-    """Set lambda of formulas (3) and (4), in the one place where it stands."""
+    """Set the lambda of formulas (3) and (4), in the only place that has it."""
     _layer_making(discriminator, "adversarial").loss_weight[:] = [weight]
 
 
 def check_adversary(discriminator: Message, generator: Message, path: Path) -> None:
-    """UserError unless D, read from `path`, can be shown what G has.
+    """UserError unless G can fill the inputs of D, which was read from `path`.
 
-    `data` is as large as G's `color`; an input of any other name is G's own input of that name.
+    `data` must be as large as G's `color`; any other input must be one that G has, too.
     """
     given = input_shapes(generator, path)
     for name, (_, *shape) in input_shapes(discriminator, path).items():
         _, *wanted = given.get("color" if name == "data" else name, (0,))
         if name != "label" and shape != wanted:
             has = f"{wanted}, not {shape}" if wanted else "none of this name"
-            raise UserError(f"{path}: for its input {name!r}, the generator has {has}")
+            raise UserError(f"{path}: for the input {name!r}, the generator has {has}")
 
 
 def joins_gradients(generator: Message) -> bool:
-    """Whether Caffe by itself adds D's gradient to that of the losses of G's net.
+    """Whether Caffe by itself adds D's gradient to that of G's own losses.
 
-    It goes backwards from losses that weigh something, and from nothing else: so D's comes in at a
-    Split that such a loss reaches.
+    Caffe goes backwards only from losses with a weight, so D's gradient must enter at a Split that
+    such a loss reaches.
     """
     weights = [layer.loss_weight or [layer.type.endswith("Loss")] for layer in generator.layer]
     return any(map(any, weights)) and _layer_making(generator, ADVERSARIAL_BLOB).type == "Split"
@@ -196,11 +199,11 @@ def _layer_making(net: Message, blob: str) -> Message:
 def deploy_form(generator: Message) -> Message:
     """The generator without loss and target: a new NetParameter, from `gray` to `fake`.
 
-    Weights that the layers may carry (those of a .caffemodel file) and the phase they were saved
-    in are left out. The batch size becomes 1; the net may be reshaped to any size.
+    The weights that the layers of a .caffemodel carry, and the phase they were saved in, are left
+    out. The batch size becomes 1; the net may be reshaped to any size.
     """
     deploy = proto().NetParameter(name=generator.name)
-    left_out = {"color", "fake_l2"}  # and what is made of them, the losses
+    left_out = {"color", "fake_l2"}  # and the losses, which are made from them
     for layer in generator.layer:
         if left_out & {*layer.top, *layer.bottom}:
             left_out.update(layer.top)
@@ -214,14 +217,14 @@ def deploy_form(generator: Message) -> Message:
 
 
 def try_building(solver: Path, *deploys: Path, told: str = "") -> dict[str, list[int]]:
-    """Build a solver and its net in a child process, so that a misfit ends the child, not us.
+    """Build a solver, its net, and nets that share its weights, in a child process.
 
-    And nets that are to take its net's weights. Returns the shapes of the net's blobs. UserError
-    with Caffe's own line, and the layer, where Caffe gives up; `told` is what it calls the files.
+    If something does not fit, Caffe ends the child, not us. Returns the shapes of the net's blobs.
+    UserError with the layer and Caffe's own words if Caffe gives up; `told` names the files in it.
     """
     child = subprocess.run(
         [sys.executable, "-c", TRIAL, str(solver), *map(str, deploys)],
-        env=os.environ | {"GLOG_minloglevel": "0"},  # tells of each layer
+        env=os.environ | {"GLOG_minloglevel": "0"},  # has Caffe log each layer
         capture_output=True,
         text=True,
         check=False,
@@ -232,11 +235,11 @@ def try_building(solver: Path, *deploys: Path, told: str = "") -> dict[str, list
 
 
 def _why_it_ended(log: str) -> str:
-    """The reason that a log of Caffe's gives for its end, after the layer that it was making."""
+    """The reason for its end that Caffe's log gives, after the layer that it was making."""
     fatal = re.search(r"^F\d+ .*?\] (.*)$", log, flags=re.MULTILINE)
     if fatal:
         log, reason = log[: fatal.start()], fatal[1]
-    else:  # an error in Python; that of a layer in Python stands above its consequence
+    else:  # an error in Python: the first one, as a layer's own comes before what follows from it
         lines = re.findall(r"^[\w.]*(?:Error|Exception)\b.*", log, flags=re.MULTILINE)
         reason = (lines or ["no reason given"])[0]
     steps = r"\] (?:Creating layer (.*)|Setting up .*)$"  # the second once a layer is ready

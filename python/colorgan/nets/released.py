@@ -1,7 +1,7 @@
-"""The weights that come with the project, and the checksums that tell whether they arrived whole.
+"""The weights that come with the project, and the checksums that tell whether they are intact.
 
-They lie in data/weights as NAME.caffemodel; SHA256SUMS beside them is what `sha256sum` prints and
-`sha256sum --check` takes.
+They are data/weights/NAME.caffemodel. SHA256SUMS beside them is in the format of `sha256sum`, and
+`sha256sum --check` reads it.
 """
 
 import hashlib
@@ -17,15 +17,15 @@ _LINE = re.compile(r"([0-9a-fA-F]{64}) [ *](.+)")  # digest, text or binary mode
 
 
 def released_weights(folder: Path = WEIGHTS) -> dict[str, Path]:
-    """The released .caffemodel files that SHA256SUMS lists, by their names without the suffix."""
+    """The .caffemodel files that SHA256SUMS lists, by their names without the suffix."""
     paths = [folder / name for name in read_checksums(folder)]
     return {path.stem: path for path in paths if path.suffix == ".caffemodel"}
 
 
 def read_checksums(folder: Path) -> dict[str, str]:
-    """File names and SHA-256 digests of a folder's SHA256SUMS, in its order; empty without one.
+    """File names and SHA-256 digests from a folder's SHA256SUMS, in its order; empty without one.
 
-    UserError where it cannot be read, or a line is none of `sha256sum`.
+    UserError where it cannot be read, or a line is not in the format of `sha256sum`.
     """
     path = folder / CHECKSUMS_FILE
     try:
@@ -38,7 +38,7 @@ def read_checksums(folder: Path) -> dict[str, str]:
     for number, line in enumerate(lines, 1):
         match = _LINE.fullmatch(line)
         if not match:
-            raise UserError(f"{path}: line {number} is none of sha256sum; fetch the file again")
+            raise UserError(f"{path}: line {number} is not sha256sum's; fetch the file again")
         checksums[match[2]] = match[1].lower()
     return checksums
 

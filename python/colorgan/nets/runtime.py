@@ -1,4 +1,4 @@
-"""The real Caffe: imported quietly, checked once for what the project needs, its device chosen."""
+"""The real Caffe: imported quietly, checked once for what the project needs, put on a device."""
 
 import json
 import os
@@ -13,11 +13,11 @@ from colorgan.nets.cuda_driver import compute_capability, count_gpus, supported_
 
 REMEDY = "run bash tools/setup.sh"
 
-# What CAFFE_CPU_ENGINE may say: Caffe's own CPU code, or the most that the accelerated one may use.
+# The values of CAFFE_CPU_ENGINE: Caffe's own CPU code, or the most that the fast code may use.
 CPU_ENGINES = ("stock", "avx2", "avx512")
 
-# What the programs use of pycaffe. BVLC's release 1.0 has no `apply_update`, other packages of the
-# name `caffe` have still less; found missing here, it would otherwise be missed in mid-training.
+# What the programs use of pycaffe. BVLC's release 1.0 has no `apply_update`, and other packages
+# called `caffe` have still less. Without this check, a training would find out half-way.
 REQUIRED_ATTRIBUTES = {
     "": ("Net", "AdamSolver", "Layer", "TRAIN", "TEST", "cpu_engine", "get_solver",
          "layer_type_list", "proto", "set_device", "set_mode_cpu", "set_mode_gpu",
@@ -38,11 +38,11 @@ REQUIRED_LAYERS = frozenset({
 def load_caffe() -> ModuleType:
     """Import pycaffe and check that it has what the programs need.
 
-    Caffe's log lines below errors are off unless the environment sets GLOG_minloglevel; Caffe reads
-    it once, at this first import, and CAFFE_CPU_ENGINE at the first layer.
+    Caffe logs errors alone unless the environment sets GLOG_minloglevel. It reads that once, at
+    this first import, and CAFFE_CPU_ENGINE at the first layer.
 
     Raises:
-        UserError: caffe is absent, does not load, or is not the Caffe this project builds; or
+        UserError: caffe is missing, does not load, or is not the Caffe this project builds; or
             CAFFE_CPU_ENGINE names no engine.
     """
     os.environ.setdefault("GLOG_minloglevel", "2")
@@ -76,14 +76,14 @@ def missing_capabilities(caffe: ModuleType) -> Iterator[str]:
 
 
 def use_device(gpu: int | None, tf32: bool = False) -> None:
-    """Have nets that the calling thread runs compute on the CPU, or on GPU number `gpu`.
+    """Run the calling thread's nets on the CPU, or on GPU number `gpu`.
 
     Caffe keeps this choice for each thread, and starts every thread on the CPU. With `tf32`, the
-    factors of convolutions on the GPU are rounded to 11 bits where the card is quicker then.
+    factors of convolutions on the GPU are rounded to 11 bits where that makes the card faster.
 
     Raises:
-        UserError: `gpu` is given, and this Caffe is built for CPUs only, or there is no such GPU,
-            or none that it is built for (Caffe itself would end the process).
+        UserError: `gpu` is given, but this Caffe is built for CPUs only, or there is no such GPU,
+            or Caffe is not built for it. (Caffe itself would end the process.)
     """
     caffe = load_caffe()
     if gpu is None:
@@ -100,7 +100,8 @@ def use_device(gpu: int | None, tf32: bool = False) -> None:
 def gpu_of(first: int | None, process: int) -> int | None:
     """The GPU of a machine's process number `process`, from 0, where process 0 has `first`.
 
-    The next one has the next, and so on around; so each has its own where Slurm shows it no other.
+    The following processes get the following GPUs, starting over after the last. Where Slurm shows
+    each process just one GPU, each gets that one.
     """
     if first is None or process == 0:
         return first
@@ -108,19 +109,20 @@ def gpu_of(first: int | None, process: int) -> int | None:
 
 
 def keep_convolution_plans() -> None:
-    """Have Caffe keep which of cuDNN's algorithms were the quickest on this card, for later runs.
+    """Let Caffe remember, for later runs, which cuDNN algorithms are the fastest on this card.
 
-    Each gives other last bits: a run can be repeated, and resumed, to the bit only with the same.
-    They go to the user's cache, or where CAFFE_CONVOLUTION_PLANS says; Caffe reads it once.
+    Algorithms differ in the last bits, so repeating or resuming a run to the bit takes the same
+    ones. They are kept in the user's cache, or in the file that CAFFE_CONVOLUTION_PLANS names when
+    Caffe starts.
     """
     cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "colorgan"
     plans = Path(os.environ.setdefault("CAFFE_CONVOLUTION_PLANS", str(cache / "convolutions.txt")))
-    with suppress(OSError):  # then they are kept for this process alone, which Caffe says
+    with suppress(OSError):  # then they last as long as this process, and Caffe says so
         plans.parent.mkdir(parents=True, exist_ok=True)
 
 
 def check_device(gpu: int) -> None:
-    """UserError unless this Caffe is built for GPUs, and GPU number `gpu` is there and runs it."""
+    """UserError unless this Caffe is built for GPUs, and can run on GPU number `gpu`."""
     build = json.loads((Path(load_caffe().__file__).parent / "build.json").read_text())
     if build["cpu_only"]:
         raise UserError(f"GPU {gpu} asked for, but this Caffe is built for CPUs only: leave it out")
@@ -128,10 +130,10 @@ def check_device(gpu: int) -> None:
 
 
 def check_gpu(gpu: int, built: dict[str, str]) -> None:
-    """UserError unless GPU number `gpu` is there and runs what Caffe was built with.
+    """UserError unless there is a GPU number `gpu`, and it can run what Caffe was built with.
 
-    `built` names the compiler, such as `nvcc` 13.0.88, and the `architectures` that it made code
-    for, such as 75,80,86: those cards', and later ones'.
+    `built` has the compiler's version, as in `nvcc` 13.0.88, and the `architectures` that Caffe was
+    built for, as in 75,80,86. Later cards can run it, too.
     """
     count = count_gpus()
     if not 0 <= gpu < count:

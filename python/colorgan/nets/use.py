@@ -1,6 +1,6 @@
-"""How trained weights are used on a face: use.toml beside them says it of those that it names.
+"""How trained weights are used on a face, as use.toml beside them says.
 
-A section is named as a .caffemodel file, without its suffix, and has the fields of `Use`.
+Each section has the name of a .caffemodel file, without its suffix, and the fields of `Use`.
 """
 
 import tomllib
@@ -14,17 +14,17 @@ from colorgan.errors import UserError
 from colorgan.luminance import GRAY_WEIGHTS, check_levels
 
 USE_FILE = "use.toml"
-LEAST_SIDE = 8  # of an image that a net sees: OpenCV cannot halve a map of one pixel
+LEAST_SIDE = 8  # pixels of the smallest image that a net sees: OpenCV cannot halve a 1-pixel map
 
 
 @dataclass(frozen=True)
 class Use:
-    """How a generator colours a face; as it is trained, where nothing else is said.
+    """How a generator colours a face; the defaults use it as it was trained.
 
     Attributes:
-        mirrored: whether it gives the mean of what it makes of the face and of its mirror image.
-        gain: what chroma is multiplied by: a net that is trained on squared errors, and means of
-            its answers, are duller than faces are.
+        mirrored: whether the result is the mean of those of the face and of its mirror image.
+        gain: the factor for chroma. Training on squared errors makes colours duller than those of
+            real faces, and so does taking means.
     """
 
     mirrored: bool = False
@@ -33,8 +33,8 @@ class Use:
     def colorize(self, run: Callable[[np.ndarray], np.ndarray], gray: np.ndarray) -> np.ndarray:
         """Colour gray faces, uint8 (n, h, w): float32 (n, 3, h, w), channels B, G, R, in [0, 1].
 
-        `run` is the net, and takes and gives the same. ValueError where `gray` is anything else, or
-        holds no pixel.
+        `run` is the net, and takes and returns the same. ValueError where `gray` is anything else,
+        or has no pixels.
         """
         check_levels(gray, (0, 0, 0))
         if not gray.size:
@@ -56,7 +56,7 @@ class Use:
 
 
 def use_of(weights: Path) -> Use:
-    """How the weights of a .caffemodel file are used; UserError where use.toml makes no sense."""
+    """How to use the weights of a .caffemodel file; UserError where use.toml makes no sense."""
     path = weights.parent / USE_FILE
     try:
         sections = tomllib.loads(path.read_text())
@@ -69,4 +69,4 @@ def use_of(weights: Path) -> Use:
     try:
         return Use(**sections.get(weights.stem, {}))
     except TypeError:
-        raise UserError(f"{path}: [{weights.stem}] does not say how it is used") from None
+        raise UserError(f"{path}: [{weights.stem}] has a field that does not exist") from None

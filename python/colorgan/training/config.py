@@ -30,46 +30,48 @@ ADVERSARIAL_OPTIONS = {
 
 
 FLOATS = (float, float | None)
-FLOAT_RANGE = (1.2e-38, 3.4e38)  # what Caffe's numbers hold
+FLOAT_RANGE = (1.2e-38, 3.4e38)  # of Caffe's numbers, normal and above 0
 FROM_ZERO = ("seed", "least_colorfulness")
 
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """What a run is, apart from its place and its device: two equal ones give equal weights.
+    """What a run is, apart from its folder and device: on one device, it decides the weights.
 
     Attributes:
         data: folder with train_lmdb and test_lmdb.
-        faces: checksum of what the manifest there says of the faces; what `data` moves with.
-        mode: "gan", formulas (3) and (4); "l2", the first term of (3) alone (Figure 4a), or what
-            G's net has in its place; "wgan", a critic in place of D (the paper's future work).
-        generator: the prototxt file of G when the run began; the run has its own copy.
-        generator_solver: likewise, of G's solver; the paper's Adam, or RMSProp in mode "wgan".
-        discriminator, discriminator_solver: likewise, of D or the critic; None in mode "l2".
-        init_weights: a .caffemodel whose weights G begins with wherever a layer has its name; None
-            for what the prototxt says, as in the paper.
+        faces: checksum of what the manifest in `data` says of the faces, wherever that is moved.
+        mode: "gan", formulas (3) and (4); "l2", the first term of (3) alone (Figure 4a), or
+            whatever losses G's net has in its place; "wgan", a critic in place of D (the paper's
+            future work).
+        generator: G's prototxt file when the run began; the run keeps its own copy.
+        generator_solver: likewise G's solver: the paper's Adam, or RMSProp in mode "wgan".
+        discriminator, discriminator_solver: likewise those of D or the critic; None in mode "l2".
+        init_weights: a .caffemodel from which G's layers start where it has a layer of their name;
+            None to start from the prototxt's fillers, as in the paper.
         batch_size: faces an iteration; assumed 64, in the prototxt.
         iterations: updates of G (and of D); assumed 20,000, in the solver.
         adversarial_weight: lambda of (3) and (4); 100 in the paper and in the prototxt of its D;
             None in mode "l2".
-        learning_rate: of both solvers; None for what their prototxt say, 1e-4 in the paper.
-        seed: of the weights' first values, the order of the faces and their mirroring.
-        n_critic, weight_clip: updates of the critic to one of G, and the bound on its weights; None
-            but in mode "wgan".
+        learning_rate: of both solvers; None for what their prototxt says, 1e-4 in the paper.
+        seed: of the initial weights, the order of the faces and their mirroring.
+        n_critic, weight_clip: updates of the critic for each one of G, and the bound on its
+            weights; None except in mode "wgan".
         mirror: whether a random half of the faces is mirrored; the paper mentions none.
         vary_light: whether each face is shown in random contrast and brightness; likewise.
         old_photos: whether most faces are shown as old photos have them; likewise.
-        dark_skin: how often an epoch shows each face of the fifth with the darkest skin; the others
-            once. 1 in the paper, which does not speak of it.
-        average: decay an iteration of the average of G's weights that is kept, validated and
-            released beside them; None for none, as in the paper.
+        dark_skin: how often an epoch shows each face of the fifth with the darkest skin; all others
+            are shown once. 1 in the paper, which does not mention it.
+        average: decay per iteration of a moving average of G's weights, which is validated and
+            released in their place; None for no average, as in the paper.
         log_every, validate_every, snapshot_every: intervals in iterations.
         keep: how many of the last snapshots stay, besides the best.
-        validation_faces: how many faces, the first of test_lmdb, the best snapshot is chosen on.
-        least_colorfulness: share of the originals' colourfulness that the best snapshot must reach:
-            PSNR, which chooses it, rewards dull colours. 0 in the paper's runs.
-        sync_batchnorm: where several processes share a batch, whether BatchNorm's statistics are
-            those of all of it, and not of each process's share.
+        validation_faces: on how many faces of test_lmdb, the first ones, the best snapshot is
+            chosen.
+        least_colorfulness: share of the originals' colourfulness that the best snapshot must reach,
+            because PSNR, which chooses it, rewards dull colours. 0 in the paper's runs.
+        sync_batchnorm: where several processes share a batch, whether BatchNorm takes its
+            statistics from the whole batch instead of from each process's share.
     """
 
     data: str
@@ -101,7 +103,7 @@ class TrainingConfig:
     sync_batchnorm: bool = False
 
     def __post_init__(self) -> None:
-        """UserError where a value is of another kind than its field, or out of its range."""
+        """UserError where a value is of the wrong type, or out of its range."""
         for name, kind in ((field.name, field.type) for field in fields(self)):
             value = getattr(self, name)
             fits = isinstance(value, kind) or (kind in FLOATS and type(value) is int)
@@ -115,7 +117,7 @@ class TrainingConfig:
 
 
 def configure(given: dict[str, Any]) -> TrainingConfig:
-    """A new run's configuration: what was given; for the rest, what prototxt and solver state."""
+    """A new run's configuration: the given values, and the prototxt files' own for the rest."""
     name = given.get("mode", TrainingConfig.mode)
     mode = MODES[name]
     generator = Path(given.get("generator", GENERATOR_PROTOTXT))
@@ -143,10 +145,10 @@ def configure(given: dict[str, Any]) -> TrainingConfig:
         files["discriminator"] = project_path(discriminator)
         files["discriminator_solver"] = project_path(its_solver)
     if stated["iterations"] < 1 and "iterations" not in given:
-        raise UserError(f"{solver}: states no max_iter; give --iterations")
+        raise UserError(f"{solver}: has no max_iter; give --iterations")
     for option, flag in ADVERSARIAL_OPTIONS.items():
         if option in given and not mode.discriminator:
-            raise UserError(f"{flag}: is for training against D, which --mode {name} has not")
+            raise UserError(f"{flag}: is for training against D, but --mode {name} has no D")
     for other, its in MODES.items():
         for option in its.own_options.keys() & given.keys() - mode.own_options.keys():
             raise UserError(f"--{option.replace('_', '-')}: belongs to --mode {other} alone")
@@ -154,7 +156,7 @@ def configure(given: dict[str, Any]) -> TrainingConfig:
 
 
 def checksum_of_faces(data: Path) -> str:
-    """What tells one set of faces from another: a checksum of the manifest, without its paths."""
+    """A checksum that tells one set of faces from another: of the manifest, without its paths."""
     path, parts = data / "manifest.json", ("splits", "options", "crop", "resize", "source")
     if not path.exists():
         raise UserError(
@@ -168,7 +170,7 @@ def checksum_of_faces(data: Path) -> str:
 
 
 def open_faces(config: TrainingConfig, generator: Path) -> tuple[FaceDatabase, FaceDatabase]:
-    """The training and the test faces; UserError where they are absent or not of G's size."""
+    """The training and the test faces; UserError where they are missing or not of G's size."""
     data = Path(config.data)
     if checksum_of_faces(data) != config.faces:
         raise UserError(f"{data}: not the faces that this run was begun with; choose another --out")
@@ -178,7 +180,7 @@ def open_faces(config: TrainingConfig, generator: Path) -> tuple[FaceDatabase, F
 
 
 def check_size(database: FaceDatabase, generator: Path) -> None:
-    """UserError unless the faces are as large as the net of a generator's prototxt takes them."""
+    """UserError unless the faces are of the size that a generator's prototxt takes."""
     side = face_size_of(read_net(generator))
     if database.size != side:
         raise UserError(

@@ -1,4 +1,4 @@
-"""The modes of training: what each one's rules are, and whose nets and solvers they need."""
+"""The modes of training: each one's step, and the nets and solvers that it needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -20,9 +20,9 @@ class Mode:
 
     Attributes:
         training: the step.
-        solvers: the solver of each player, G first; the defaults of options.
-        discriminator: the net of D, or of what stands in its place, likewise; None without one.
-        own_options: what this mode alone can be told, with the values of its source.
+        solvers: each player's solver unless an option names another, G's first.
+        discriminator: likewise, the net of D or of what replaces it; None where there is none.
+        own_options: the options that only this mode has, with the values of its source.
     """
 
     training: type[L2Training]
@@ -34,7 +34,7 @@ class Mode:
 MODES = {
     # Formulas (3) and (4).
     "gan": Mode(GanTraining, PAPERS_SOLVERS, DISCRIMINATOR_PROTOTXT),
-    # The first term of (3) alone: Figure 4a; or whatever loss G's net has in its place.
+    # The first term of (3) alone: Figure 4a. Or whatever losses G's net has in its place.
     "l2": Mode(L2Training, {"generator": PAPERS_SOLVERS["generator"]}),
     # A critic in place of D, the paper's outlook; values of Arjovsky, Chintala and Bottou 2017.
     "wgan": Mode(

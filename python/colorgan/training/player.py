@@ -1,4 +1,4 @@
-"""One net of the game with its solver: what a step, a snapshot and several processes ask of it."""
+"""G or D with its solver: what a step, a snapshot and several processes need of it."""
 
 import tempfile
 from collections.abc import Iterator
@@ -15,13 +15,13 @@ from colorgan.processes import all_processes
 
 
 class Player:
-    """One net of the game and its solver; each of Caffe's calls is timed.
+    """G or D, and its solver; each call to Caffe is timed.
 
-    A GPU may be at work when a call has returned: its time counts where it is waited for.
+    A GPU may still be at work when a call returns: its time counts where it is waited for.
     """
 
     def __init__(self, name: str, solver: Path, times: PhaseTimes) -> None:
-        """Make the solver and its net; `name` is the one its files have in a snapshot."""
+        """Make the solver and its net; `name` is what its files are called in a snapshot."""
         self.name = name
         self.solver = load_caffe().get_solver(str(solver))
         self.net = self.solver.net
@@ -58,7 +58,7 @@ class Player:
             self._processes.average(self._of_the_share())
 
     def _of_the_share(self) -> Iterator[np.ndarray]:
-        """What the share has made: gradients, and BatchNorm's moving averages, which have none."""
+        """What came of this share: gradients, and BatchNorm's moving averages, which have none."""
         for name, blobs in self.net.params.items():
             kind = "data" if self.net.layer_dict[name].type == "BatchNorm" else "diff"
             yield from (getattr(blob, kind) for blob in blobs)
@@ -68,11 +68,11 @@ class Player:
         return all(np.isfinite(b.data).all() for blobs in self.net.params.values() for b in blobs)
 
     def parameter_bytes(self) -> int:
-        """What the parameters take, and so do the gradients that are averaged."""
+        """The size of the parameters, and of the gradients that are averaged."""
         return sum(b.data.nbytes for blobs in self.net.params.values() for b in blobs)
 
     def snapshot_bytes(self) -> int:
-        """Room that a snapshot takes at most: the parameters, and Adam's two moments of each."""
+        """The most that a snapshot takes up: the parameters, and Adam's two moments of each."""
         return 3 * self.parameter_bytes()
 
     def snapshot(self, folder: Path) -> None:
@@ -87,15 +87,15 @@ class Player:
         written["solverstate"].unlink()
 
     def restore(self, folder: Path) -> None:
-        """Take weights, the solver's moments and the iteration from the files of `snapshot`.
+        """Load the weights, the solver's moments and the iteration from what `snapshot` wrote.
 
-        UserError where they are those of another net or another kind of solver.
+        UserError where they belong to another net or another kind of solver.
         """
         state, weights = (folder / f"{self.name}.{kind}" for kind in ("solverstate", "caffemodel"))
         check_weights(self.net, read_weights(weights), weights)
         moments = len(proto().SolverState.FromString(state.read_bytes()).history)
-        two = isinstance(self.solver, load_caffe().AdamSolver | load_caffe().AdaDeltaSolver)
-        if moments != sum(map(len, self.net.params.values())) * (2 if two else 1):
+        two_each = isinstance(self.solver, load_caffe().AdamSolver | load_caffe().AdaDeltaSolver)
+        if moments != sum(map(len, self.net.params.values())) * (2 if two_each else 1):
             kind = type(self.solver).__name__
             raise UserError(f"{state}: not of the {kind} that the run has; put its old one back")
         with tempfile.NamedTemporaryFile(suffix=".solverstate") as here:
@@ -106,8 +106,7 @@ class Player:
 def point_to_weights(state: Path, weights: str, out: Path) -> None:
     """Copy a .solverstate file, with `weights` as the path of the weights that belong to it.
 
-    Caffe puts the path there to which it wrote them, so that a snapshot that was moved would not
-    be found.
+    Caffe stores the path that it wrote them to, so it would not find those of a moved snapshot.
     """
     message = proto().SolverState.FromString(state.read_bytes())
     message.learned_net = weights

@@ -27,8 +27,8 @@ from colorgan.training.modes import MODES
 from colorgan.training.runfolder import RunFolder
 
 PLAYERS = tuple(BLOBS)  # the order in which their seeds count
-# What an update of the weights goes by. The rest of a solver's prototxt is for Caffe's own loop.
-OF_AN_UPDATE = {
+# The fields of a solver that shape its updates. The rest are for Caffe's own training loop.
+UPDATE_FIELDS = {
     *("type", "solver_type", "base_lr", "lr_policy", "gamma", "power", "stepsize", "stepvalue"),
     *("max_iter", "momentum", "momentum2", "rms_decay", "delta", "weight_decay"),
     *("regularization_type", "clip_gradients"),
@@ -36,7 +36,7 @@ OF_AN_UPDATE = {
 
 
 def write_prototxts(config: TrainingConfig, run: RunFolder) -> None:
-    """Put the run's own nets and solvers into its folder, with the configuration's values set."""
+    """Write the run's own nets and solvers into its folder, with the configuration's values."""
     source = ROOT / config.generator
     needed = (*BLOBS["generator"], *([ADVERSARIAL_BLOB] if config.discriminator else []))
     generator = read_net(source, needed)
@@ -55,9 +55,9 @@ def write_prototxts(config: TrainingConfig, run: RunFolder) -> None:
 
 
 def read_update(path: Path) -> Message:
-    """What a solver's prototxt says of its updates: a SolverParameter of that alone.
+    """What a solver's prototxt says about its updates: a SolverParameter of just those fields.
 
-    UserError where it cannot be followed: what it asks for is an option of training, or absurd.
+    UserError for what is an option of training instead, and for values that make no sense.
     """
     solver = read_solver(path)
     if solver.iter_size != 1:
@@ -70,7 +70,7 @@ def read_update(path: Path) -> Message:
         if not 0 <= getattr(solver, name) < 1:
             raise UserError(f"{path}: {name} is {getattr(solver, name):g}, not 0 or more, below 1")
     for field, _ in solver.ListFields():
-        if field.name not in OF_AN_UPDATE:
+        if field.name not in UPDATE_FIELDS:
             solver.ClearField(field.name)
     return solver
 
@@ -84,18 +84,18 @@ def _write_net(
 
 
 def fit_adversaries(config: TrainingConfig, name: str, net: Message) -> None:
-    """Set lambda in D's net, and have D's gradient reach all of G, whatever losses G has itself."""
+    """Set lambda in D's net, and make D's gradient reach all of G, whatever losses G itself has."""
     if name == "discriminator":
         set_adversarial_weight(net, config.adversarial_weight)
-        net.force_backward = True  # else Caffe stops at D's weights
+        net.force_backward = True  # or Caffe would stop at D's first weights
     elif config.discriminator and not joins_gradients(net):
         net.force_backward = True
 
 
 def trains(config: TrainingConfig, run: RunFolder, name: str, prototxt: Path) -> bool:
-    """Whether the net of `prototxt` is the generator, or the discriminator, that the run has.
+    """Whether `prototxt` holds the same generator, or discriminator, as the run.
 
-    Whatever batch it is for: a process takes its share.
+    The batch size does not count, since a process takes its share of the batch.
     """
     its_own = run.path / f"{name}.prototxt"
     if not its_own.exists():
@@ -108,9 +108,9 @@ def trains(config: TrainingConfig, run: RunFolder, name: str, prototxt: Path) ->
 
 
 def place_net(config: TrainingConfig, run: RunFolder, name: str) -> Message:
-    """Have a net take what a process of this start takes of a batch; returns it."""
+    """Fit a net to the share of a batch that each process takes this time; returns it."""
     path = run.path / f"{name}.prototxt"
-    net = read_net(path, BLOBS[name])  # a resumed run's, which may be of another version
+    net = read_net(path, BLOBS[name])  # checked again: a resumed run's may be of another version
     share = config.batch_size // all_processes().size
     if batch_size_of(net) != share:
         set_batch_size(net, share)
@@ -122,16 +122,16 @@ def place_deploy(run: RunFolder, generator: Message) -> Path:
     """Write the net that colours with G's weights; returns its path. UserError without `fake`."""
     path, deploy = run.path / "generator_deploy.prototxt", deploy_form(generator)
     if not any("fake" in layer.top for layer in deploy.layer):
-        raise UserError(f"the net {generator.name!r} makes no blob 'fake' of 'gray' alone")
+        raise UserError(f"the net {generator.name!r} does not make 'fake' from 'gray' alone")
     write_prototxt(path, deploy, "the generator without its loss")
     return path
 
 
 def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:
-    """Set what belongs to this start of a run in a solver's prototxt; returns its path.
+    """Set in a solver's prototxt what may differ each time a run starts; returns its path.
 
-    G and D get seeds of their own: Caffe has one stream of random numbers, which each solver
-    starts anew, and with one seed D's weights would repeat G's numbers.
+    G and D get different seeds. Caffe has one stream of random numbers, which each solver starts
+    over, so with one seed D's weights would repeat G's numbers.
     """
     path, net_path = (run.path / f"{name}{kind}.prototxt" for kind in ("_solver", ""))
     net = place_net(config, run, name)
@@ -143,16 +143,16 @@ def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:
     solver.random_seed = config.seed + PLAYERS.index(name)
     write_prototxt(path, solver, f"the {solver.type} solver of this run's {name}")
     told = f"{getattr(config, name)} with {getattr(config, f'{name}_solver')}"
-    if run.has_run():  # and has its own, which may have been changed since
+    if run.has_run():  # its own files count, and may have been changed
         told = f"{net_path} with {path}"
     check_blobs(name, try_building(path, *deploys, told=told), told)
     return path
 
 
 def check_blobs(name: str, shapes: dict[str, list[int]], told: str) -> None:
-    """UserError unless a net, once built, has the blobs of its part in the shapes that they need.
+    """UserError unless a built net has the blobs that training needs, in the right shapes.
 
-    `told` is what it is called.
+    `told` is what messages call the net.
     """
     for blob in BLOBS[name]:
         if blob not in shapes:

@@ -1,6 +1,6 @@
 """A run's folder: its lock, its configuration, its log and its snapshots.
 
-Nothing in it is ever half written: files and snapshots are made beside their place and renamed.
+Nothing in it is ever half written: files and snapshots are written elsewhere and then renamed.
 """
 
 import json
@@ -18,7 +18,7 @@ from colorgan.measuring.log import read_log
 from colorgan.processes import all_processes
 from colorgan.training.averaging import AVERAGE_WEIGHTS
 
-# What a snapshot needs besides weights and Adam's moments: layer definitions, state, file system.
+# What a snapshot takes besides weights and Adam's moments: layer definitions, state, blocks.
 SNAPSHOT_MARGIN_BYTES = 1 << 20
 
 
@@ -30,7 +30,7 @@ def best_weights(run: Path) -> Path | None:
 
 
 def kept_snapshots(run: Path) -> list[Path]:
-    """The folders of a run folder's snapshots, oldest first; copies of other names left out."""
+    """A run folder's snapshots, oldest first; copies under other names are left out."""
     found = (run / "snapshots").glob("iter_*")
     return sorted(path for path in found if re.fullmatch(r"iter_\d{8,}", path.name))
 
@@ -44,13 +44,13 @@ class Snapshot:
 
 
 class RunFolder:
-    """The folder of one training run, held against every other run while it is open.
+    """The folder of one training run, locked against all other runs while it is open.
 
-    Of processes that train together the first one holds it, and it alone may write there.
+    Where processes train together, the first one holds the lock, and only it may write there.
     """
 
     def __init__(self, path: Path) -> None:
-        """Open `path`, made if need be; UserError where it is in use or cannot be written."""
+        """Open `path`, or make it; UserError where it is in use or cannot be written."""
         self.path = path
         self.log_path = path / "log.jsonl"
         self.config_path = path / "config.json"
@@ -70,13 +70,13 @@ class RunFolder:
             raise UserError(f"{self.path}: another run is using this folder; choose another")
 
     def close(self) -> None:
-        """Give the folder free."""
+        """Release the folder."""
         self._lock.close()
 
     # Configuration
 
     def has_run(self) -> bool:
-        """Whether a run was begun here."""
+        """Whether a run was started here."""
         return self.config_path.exists()
 
     def write_config(self, config: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ class RunFolder:
             log.write(json.dumps(record) + "\n")
 
     def cut_log(self, iteration: int) -> None:
-        """Drop the records after `iteration`, which a run that goes on from there makes again."""
+        """Drop the records after `iteration`, which the resumed run will write again."""
         if self.log_path.exists():
             kept = [r for r in read_log(self.log_path) if r["iteration"] <= iteration]
             lines = "".join(json.dumps(record) + "\n" for record in kept)
@@ -121,9 +121,9 @@ class RunFolder:
     ) -> None:
         """Take a snapshot: call `write` to fill `writing_path`, add state.json, rename.
 
-        Afterwards the last `keep` snapshots stay, and the one that `snapshots/best` points to.
-        Caffe ends the process when it cannot write, so room for `size` bytes is looked for first;
-        UserError where there is none.
+        Of the snapshots, the last `keep` and the one that `snapshots/best` points to are kept.
+        Caffe ends the process when it cannot write, so we look for `size` free bytes first;
+        UserError where the disk has fewer.
         """
         free = shutil.disk_usage(self.snapshots_path).free
         if free < size + SNAPSHOT_MARGIN_BYTES:
@@ -141,7 +141,7 @@ class RunFolder:
         for file in self.writing_path.iterdir():
             flush_to_disk(file)
         place = self.snapshots_path / f"iter_{state['iteration']:08d}"
-        shutil.rmtree(place, ignore_errors=True)  # one that resuming from an earlier one overtook
+        shutil.rmtree(place, ignore_errors=True)  # left by a run that was resumed from before it
         os.replace(self.writing_path, place)
         if is_best:
             self._mark_best(place)
@@ -151,7 +151,7 @@ class RunFolder:
     def _mark_best(self, snapshot: Path) -> None:
         best, beside = (self.snapshots_path / name for name in ("best", ".best"))
         for path in (beside, best):
-            if not path.is_symlink():  # a copy: the run has been where there are no links
+            if not path.is_symlink():  # a copy, from a file system without links
                 shutil.rmtree(path, ignore_errors=True)
         beside.unlink(missing_ok=True)
         try:

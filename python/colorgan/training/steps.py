@@ -1,15 +1,15 @@
 """One iteration of training: formulas (3) and (4) of the paper, D first, then G.
 
-And two others that the paper speaks of: L2 alone (its Figure 4a), and the Wasserstein GAN (its
+And two others that the paper mentions: L2 alone (its Figure 4a), and the Wasserstein GAN (its
 outlook).
 
 G and D are two nets with a solver each. What passes between them are two blobs:
 the generated faces, from G's `fake` to D's `data`, and the adversarial gradient, from D's `data`
 back to G's `fake_adversarial`.
 
-On a GPU they pass there. Python's view of a blob, its `data` or `diff`, is on the host, and a look
-at it takes the blob off the GPU and back; so an iteration looks at the batch and the losses, which
-Caffe leaves on the host, and at what else a log shows only where that is asked for.
+On a GPU they stay there. Python sees a blob's `data` or `diff` on the host, and each look moves the
+blob off the GPU and back. So an iteration looks only at the batch and the losses, which Caffe keeps
+on the host, and at the scores and gradients only when they are to be logged.
 """
 
 import math
@@ -29,7 +29,7 @@ REAL, FAKE = 1.0, 0.0  # D's label for a photograph and for a generated face
 
 @dataclass(frozen=True)
 class Judgement:
-    """What D says of a batch: its loss, as formulas (3) and (4) have it, and its mean score.
+    """What D makes of a batch: its loss, as in formulas (3) and (4), and its mean score.
 
     The score is None where it was not asked for.
     """
@@ -49,7 +49,7 @@ class StepLosses:
         score_real, score_fake: D(X) and D(G(x)) in [0, 1], before D's update; a critic's f(X) and
             f(G(x)), any numbers.
         grad_l2, grad_adversarial: L2 norms of the two terms' gradients at `fake`, lambda included.
-        own: the other losses that G's net has, by their names.
+        own: the other losses of G's net, by name.
 
     Scores and gradients are None where they were not asked for; in L2 training all but `l2`,
     `grad_l2` and `own` are None.
@@ -72,7 +72,7 @@ class StepLosses:
         return {name: value for name, value in values.items() if value is not None}
 
     def of_all(self, processes: Processes) -> dict[str, float]:
-        """The values of the whole batch, of which each process has those of its share."""
+        """The values of the whole batch, from those that each process has of its share."""
         values = self.values()
         norms = {name: v**2 for name, v in values.items() if name.startswith("grad_")}
         means = processes.mean(values | norms)
@@ -83,7 +83,7 @@ class StepLosses:
 class L2Training:
     """G alone, on the first term of formula (3): the paper's Figure 4a.
 
-    Or on the losses that G's net weighs in its place.
+    Or on whatever losses G's net has in its place.
     """
 
     batches_per_step = 1  # a step takes a batch of this many times G's batch size
@@ -118,7 +118,7 @@ class L2Training:
         self.generator.forward()
 
     def own_losses(self) -> dict[str, float]:
-        """What G's net makes besides `l2`, of the batch that it saw last."""
+        """The losses besides `l2` that G's net has computed from its last batch."""
         blobs = self.generator.net.blobs
         return {name: float(blobs[name].data) for name in self._own_losses}
 
@@ -126,8 +126,8 @@ class L2Training:
 class GanTraining(L2Training):
     """G and D against each other: formulas (3) and (4).
 
-    A D whose net has more inputs than faces and label sees what G's blobs of the same names hold:
-    with `gray`, it judges the colours of that gray image (Mirza and Osindero 2014).
+    If D's net has inputs besides faces and label, they get what G's blobs of the same names hold.
+    With `gray`, D judges the colours of that gray image (Mirza and Osindero 2014).
     """
 
     def __init__(
@@ -148,7 +148,7 @@ class GanTraining(L2Training):
     def disc_step(self, measure: bool = False) -> tuple[Judgement, Judgement]:
         """Formula (4): L_D = -lambda [log D(X) + log(1 - D(G(x)))]."""
         G, D = self.generator.net, self.discriminator.net
-        D.clear_param_diffs()  # of what the last update left there
+        D.clear_param_diffs()  # the last update has left its steps there
         on_real = self.judge(G.blobs["color"], REAL, measure)
         self.discriminator.backward()  # -lambda log D(X)
         on_fake = self.judge(G.blobs["fake"], FAKE, measure)
@@ -179,7 +179,7 @@ class GanTraining(L2Training):
         )
 
     def judge(self, faces, label: float, measure: bool = False) -> Judgement:
-        """Run D forward on a blob of faces, (N, 3, 64, 64) in [0, 1], called real or fake."""
+        """Run D forward on a blob of faces, (N, 3, 64, 64) in [0, 1], labelled real or fake."""
         G, D = self.generator.net, self.discriminator.net
         with self.times.phase("copies"):
             D.blobs["data"].copy_from(faces)
@@ -201,8 +201,8 @@ class WassersteinTraining(GanTraining):
 
     After Arjovsky, Chintala and Bottou 2017. f maximises mean f(X) - mean f(G(x)) and stays
     Lipschitz because its weights are clipped; G minimises (3) with -f(G(x)) in place of
-    -log D(G(x)). The critic's net gives `adversarial` and `label` the signs that make disc_step and
-    gen_step say just that.
+    -log D(G(x)). The critic's net has its losses signed so that disc_step and gen_step do just
+    that.
     """
 
     def __init__(

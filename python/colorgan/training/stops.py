@@ -1,4 +1,4 @@
-"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1, taken as a wish to stop at the next good moment."""
+"""Ctrl-C, SIGTERM, SIGHUP and SIGUSR1, taken as requests to stop at the next good moment."""
 
 import signal
 from collections.abc import Iterator
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 
 @dataclass
 class StopRequest:
-    """The number of the first signal that asked the run to stop; 0 while none did."""
+    """The number of the first signal that asked the run to stop; 0 until one does."""
 
     signal: int = 0
 
 
 @contextmanager
 def stop_requests() -> Iterator[StopRequest]:
-    """Take the first signal as a wish to stop after the iteration; a second one ends.
+    """Take the first signal as a request to stop after the iteration; a second one ends at once.
 
-    SIGHUP, which comes where the terminal or the ssh session closes, counts unless it is ignored,
-    as it is under nohup. SIGUSR1 is for Open MPI's mpirun, which kills the processes within two
-    seconds of a SIGTERM of its own.
+    SIGHUP, sent when the terminal or the ssh session closes, counts unless it is ignored, as under
+    nohup. SIGUSR1 is there for Open MPI's mpirun, which kills its processes within two seconds of
+    passing on a SIGTERM.
     """
     stop = StopRequest()
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)

@@ -6,9 +6,9 @@ from contextlib import contextmanager
 
 from colorgan.phases import PhaseTimes
 
-# The work that only Caffe can do; the rest of an iteration is this project's overhead.
+# Caffe's own work; the rest of an iteration is this project's overhead.
 CAFFE_PHASES = tuple(f"{net} {work}" for net in "GD" for work in ("forward", "backward", "update"))
-# What happens between iterations, now and then, and is no part of one.
+# What happens now and then between iterations, and does not count as part of one.
 PAUSES = ("validation", "snapshot")
 
 
@@ -30,7 +30,7 @@ class TrainingTimes(PhaseTimes):
             self._ended = time.perf_counter()
 
     def iterating(self) -> float:
-        """Seconds from the run's begin to its end, or to now, without the pauses."""
+        """Seconds from the run's start to its end, or to now, without the pauses."""
         end = self._ended or time.perf_counter()
         return end - self._begun - sum(self.seconds[name] for name in PAUSES)
 

@@ -1,4 +1,4 @@
-"""The loop around the step of steps.py, from an LMDB of faces to weights."""
+"""The training loop around the step of steps.py: from an LMDB of faces to trained weights."""
 
 import math
 from collections.abc import Iterator
@@ -35,8 +35,8 @@ from colorgan.training.validation import Validation
 class Trainer:
     """One run: its folder, its nets and solvers, its faces.
 
-    Several processes may share it: each trains on its part of every batch, and the first one also
-    logs, validates and takes the snapshots.
+    Several processes may share a run. Each trains on its part of every batch, and the first one
+    also logs, validates and takes the snapshots.
     """
 
     def __init__(
@@ -74,17 +74,17 @@ class Trainer:
         self.best_psnr = -math.inf
 
     def begin(self) -> None:
-        """Give G the weights that the run is to begin with; UserError where they do not fit."""
+        """Load the weights that G starts from, if any; UserError where they do not fit."""
         if self.config.init_weights:
             begin_with(self.training.generator.net, ROOT / self.config.init_weights)
 
     def resume(self) -> None:
         """Go on from the run's last snapshot, bit for bit as if it had never stopped.
 
-        But for a net with Dropout, which begins anew with its random numbers.
+        A net with Dropout is the exception: its random numbers start over.
         """
         snapshot = self.processes.first(self.run.last_snapshot)
-        if snapshot is None:  # a run that ended before its first one begins again
+        if snapshot is None:  # the run ended before its first one, so it starts over
             self.begin()
         else:
             for player in self.training.players:
@@ -112,7 +112,7 @@ class Trainer:
         return 128 + ended_by if ended_by else 0
 
     def _train(self, stop: StopRequest, progress: tqdm) -> int:
-        """Run the iterations; the number of the signal that ended them, or 0."""
+        """Run the iterations; returns the number of the signal that ended them, or 0."""
         for losses in self._steps():
             signal = self.processes.largest(stop.signal)
             self.processes.first(partial(self._keep, losses, progress, is_last=signal != 0))
@@ -121,7 +121,7 @@ class Trainer:
         return 0
 
     def _keep(self, losses: dict[str, float], progress: tqdm, is_last: bool) -> None:
-        """Put into the folder what is due after an iteration."""
+        """After an iteration, log, validate and take a snapshot where they are due."""
         config = self.config
         if not all(map(math.isfinite, losses.values())):
             self._give_up(" ".join(f"{k}={v:g}" for k, v in losses.items()))
@@ -140,7 +140,7 @@ class Trainer:
             training_curves(read_log(self.run.log_path), self.run.path / "curves.png")
 
     def _steps(self) -> Iterator[dict[str, float]]:
-        """Do one iteration after the other; gives each one's losses."""
+        """Run one iteration after the other and yield the losses of each."""
         batches = self.batches.prefetched(self.iteration, self.config.iterations)
         while self.iteration < self.config.iterations:
             with self.times.phase("next batch"):
@@ -159,7 +159,7 @@ class Trainer:
         )
 
     def _progress(self) -> tqdm:
-        """The progress bar; where nobody watches a terminal, only its written lines remain."""
+        """The progress bar; without a terminal, only the lines written through it are shown."""
         return tqdm(
             initial=self.iteration,
             total=self.config.iterations,
@@ -181,11 +181,11 @@ class Trainer:
             progress.set_postfix_str(f"{text} {rate:.1f} images/s", refresh=False)
 
     def _validate(self, progress: tqdm) -> bool:
-        """Log the validation values, draw the sample grid; whether G was never better."""
+        """Log the validation values and draw the sample grid; returns whether G is at its best."""
         with self.times.phase("validation"):
             values, grid = self.validation.measure(self.deployed)
             psnr, colorfulness = values.values()
-            if self.average:  # what the run is to give in the end, and so what is judged
+            if self.average:  # it is what the run will release, so it is what counts
                 of_average, grid = self.validation.measure(self.average.net, "val_average")
                 psnr, colorfulness = of_average.values()
                 values |= of_average
@@ -220,14 +220,14 @@ class Trainer:
 
 
 def shown_again(config: TrainingConfig, train: FaceDatabase) -> np.ndarray | None:
-    """Indices of the faces that an epoch shows more than once, as often as beyond that."""
+    """Indices of the faces that an epoch shows more than once, one entry for each extra time."""
     if config.dark_skin == 1:
         return None
     return np.repeat(with_darkest_skin(train), config.dark_skin - 1)
 
 
 def make_training(config: TrainingConfig, solvers: list[Path], times: PhaseTimes) -> L2Training:
-    """The rules of the configuration's mode, with the nets that the solvers name."""
+    """The training of the configuration's mode, with the nets that the solvers name."""
     mode = MODES[config.mode]
     own = {option: getattr(config, option) for option in mode.own_options}
     return mode.training(*solvers, times, **own)
