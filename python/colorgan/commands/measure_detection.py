@@ -1,9 +1,10 @@
-"""Measure how reliably faces are found: small, tilted, in crowds, on old scans; and where none are.
+"""Measure how reliably faces are found: small, tilted, in crowds, on old scans; and false finds.
 
-CelebA's faces, gray, are laid into frames at a known size and tilt. Three sides look at each:
+CelebA's faces, in gray, are laid into frames at a known size and tilt. Three detectors look at
+each:
 
   detector    colorgan's own
-  yunet       one look of its network, at a longer side of 640 pixels at most
+  yunet       one look of its network, with the image's longer side at 640 pixels or less
   centerface  one look of CenterFace (Xu et al. 2019), likewise; needs requirements-bench.txt
 """
 

@@ -1,8 +1,8 @@
-"""Where the colouriser fails: its errors against what can be measured of each face.
+"""Where the colouriser fails: its errors against what can be measured on each face.
 
-Attributes are float64, one a face, `(n,)`, and come from the gray image, which is all that the
-network sees; the lightness of the skin alone is the original's. Regions are the same for all faces,
-in parts of the crop's side: CelebA's alignment puts eyes and mouths in one place.
+Attributes are float64, one for each face, `(n,)`. They are measured on the gray image, since the
+network sees nothing else; only the lightness of the skin is the original's. Regions are the same
+for all faces, in fractions of the crop's side, since CelebA aligns eyes and mouths.
 """
 
 import csv
@@ -32,11 +32,11 @@ from colorgan.measuring.skin import skin_lightness
 BINS = 5
 MAKE_IT = "make it with colorgan evaluate"
 ERROR = "ciede2000"  # the metric that attributes are correlated with
-AVERAGE_FACE = "average_face_ciede2000"  # the same of an average face's colour on the same gray
+AVERAGE_FACE = "average_face_ciede2000"  # the same with an average face's colour on the same gray
 
 # From brow to chin, between the outer corners of the eyes: narrow, to stay inside turned heads.
-# Half as wide again, unevenness goes with the turn (rank correlation 0.20 on 300 test faces, here
-# 0.12).
+# With an ellipse half as wide again, unevenness would depend more on the turn (rank correlation
+# 0.20 instead of 0.12 on 300 test faces).
 FACE_CENTER = (32 / 64, 40 / 64)  # x, y
 FACE_SEMI_AXES = (8 / 64, 14 / 64)
 
@@ -89,7 +89,7 @@ def light_unevenness(gray: np.ndarray) -> np.ndarray:
 
     With l and r the means of the linear luminance in the left and right half of the face:
     `|l - r| / (l + r)`. As luminance is light times reflectance, neither exposure nor the skin's
-    own reflectance counts. 0 is even; 0.5 is three times as much light on one side.
+    own reflectance matters. 0 is even; 0.5 is three times as much light on one side.
     """
     left, right = (_linear(gray[:, half]).mean(axis=1) for half in _face_halves(*gray.shape[1:]))
     total = left + right
@@ -100,7 +100,7 @@ def contrast(gray: np.ndarray) -> np.ndarray:
     """How harsh the light on the face is, from uint8 gray `(n, h, w)`: at least 0.
 
     RMS contrast (Peli 1990) of the linear luminance within the face: its standard deviation over
-    its mean. Shadows from any side count, and so do dark brows, beards and glasses.
+    its mean. Shadows from any side add to it, and so do dark brows, beards and glasses.
     """
     inside = _linear(gray[:, np.logical_or(*_face_halves(*gray.shape[1:]))])
     mean = inside.mean(axis=1)
@@ -110,7 +110,7 @@ def contrast(gray: np.ndarray) -> np.ndarray:
 def estimated_landmarks(
     detector: FaceDetector, gray: Iterable[np.ndarray]
 ) -> list[np.ndarray | None]:
-    """The five points `(5, 2)` of the surest face in each gray crop, None where none is found."""
+    """The five points `(5, 2)` of the surest face in each gray crop; None where none is found."""
     found = (detector.detect(image).landmarks for image in gray)
     return [points[0] if len(points) else None for points in found]
 
@@ -118,7 +118,7 @@ def estimated_landmarks(
 def measure_attributes(bgr: np.ndarray, points: Sequence[np.ndarray | None]) -> Results:
     """Every attribute of `ATTRIBUTES` of uint8 originals `(n, 3, h, w)` with their five points.
 
-    `points` holds None where a face's are not known; its turn is NaN.
+    `points` has None for a face whose points are unknown; its turn is NaN.
     """
     gray = gray_from_bgr(bgr)
     results = {
@@ -142,7 +142,7 @@ def _face_halves(height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _linear(gray: np.ndarray) -> np.ndarray:
-    """Luminance in [0, 1] from uint8 gray by the sRGB curve; close to it where there is colour."""
+    """Luminance in [0, 1] from uint8 gray, by the sRGB curve; where there is colour, nearly so."""
     encoded = gray / 255
     return np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4)
 
@@ -151,9 +151,9 @@ def _linear(gray: np.ndarray) -> np.ndarray:
 
 
 def read_per_image(folder: Path) -> tuple[list[int], Results]:
-    """Read an evaluation's `per_image.csv`: the image numbers, and every other column by its name.
+    """Read an evaluation's `per_image.csv`: the image numbers, and all other columns by name.
 
-    Raises `UserError` for a file that is missing or not what `colorgan evaluate` writes.
+    Raises `UserError` for a file that is missing, or that `colorgan evaluate` did not write.
     """
     path = folder / PER_IMAGE_FILE
     try:
@@ -181,12 +181,12 @@ def read_per_image(folder: Path) -> tuple[list[int], Results]:
 
 
 def against(attribute: np.ndarray, metrics: Results) -> dict[str, Any]:
-    """How the metrics go with an attribute; faces whose attribute is NaN are left out.
+    """How the metrics depend on an attribute; faces whose attribute is NaN are left out.
 
     "spearman" is the rank correlation of the attribute with CIEDE2000 and its two-sided p-value,
-    both None where one of the two has no order. "bins" are `BINS` groups of equal size (to one
-    face) in the attribute's order: how many faces, the attribute's range and median, and the mean
-    and standard error of each metric. With fewer than two faces a bin there are none.
+    both None where one of the two is constant. "bins" are `BINS` groups of equal size (within one
+    face) in the attribute's order, each with its number of faces, the attribute's range and median,
+    and the mean and standard error of each metric. With fewer than two faces per bin, it is empty.
     """
     known = np.flatnonzero(np.isfinite(attribute))
     order = known[np.argsort(attribute[known], kind="stable")]
@@ -226,10 +226,10 @@ DRAWN = {AVERAGE_FACE: ("average face", GRAY), ERROR: ("model", BLUE)}
 
 
 def draw_errors(attributes: dict[str, dict[str, Any]], path: Path) -> None:
-    """Draw CIEDE2000 against each attribute to a PNG: a point a bin, with its standard error.
+    """Draw CIEDE2000 against each attribute to a PNG: a point for each bin, with standard error.
 
-    `attributes` maps keys of `ATTRIBUTES` to what `against` returns. A point stands at its bin's
-    median; the thin line is the bin's range.
+    `attributes` maps keys of `ATTRIBUTES` to what `against` returns. Each point is at its bin's
+    median, and the thin line shows the bin's range.
     """
     with rc_context(STYLE):
         figure = Figure(figsize=(2.6 * len(ATTRIBUTES), 2.7), layout="constrained")

@@ -9,25 +9,25 @@ from colorgan.measuring.dynamics import across_seeds, adversarial_share, curve, 
 from colorgan.measuring.experiments import Result
 from colorgan.measuring.markdown import markdown_table
 
-# The same training from several seeds, with D and without. How far chance moves what was trained
-# once (the wider nets, the other variants, the Wasserstein GAN) is taken from these too.
+# The same training from several seeds, with D and without. What was trained only once (the wider
+# nets, the other variants, the Wasserstein GAN) is assumed to vary as much.
 SEEDS = {
     "gan": ("small", "small-seed2", "small-seed3"),
     "l2": ("small-l2", "small-l2-seed2", "small-l2-seed3"),
 }
-CLEAR = 2.0  # standard deviations of chance from which on a difference counts
+CLEAR = 2.0  # how many standard deviations of chance a difference must have to count
 
 Value = Callable[[Result], float | None]
 
 
 def metric(result: Result, key: str, output: str = "model") -> float:
-    """A mean over the test faces from metrics.json: of the model's output, or a baseline's."""
+    """A mean over the test faces from metrics.json, for the model's output or a baseline's."""
     value = result.metrics["outputs"][output][key]
     return value["mean"] if isinstance(value, dict) else value
 
 
 def edge_change(result: Result) -> float:
-    """How far edges are from being as sharp as the input's: blurred or overdone; 0 if kept."""
+    """How far edges are from being as sharp as the input's, blurred or overdone; 0 if kept."""
     return abs(1 - metric(result, "edge_sharpness"))
 
 
@@ -38,14 +38,14 @@ def late_adversarial_share(result: Result) -> float | None:
 
 
 def psnr_swing(result: Result) -> float | None:
-    """The spread of validation PSNR in dB, as `dynamics.Oscillation` has it."""
+    """The spread of validation PSNR in dB, as in `dynamics.Oscillation`."""
     found = oscillation(curve(result.log, "val_psnr"))
     return found and found.spread
 
 
 @dataclass(frozen=True)
 class Measure:
-    """What two results are compared by: its name, the digits that are shown, where it is found."""
+    """What two results are compared by: its name, the digits to show, and how to get it."""
 
     name: str
     digits: int
@@ -54,7 +54,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a comparison: a name, the experiment it comes from, what is taken from that."""
+    """One side of a comparison: a name, the experiment it comes from, and how to get the number."""
 
     name: str
     experiment: str
@@ -63,7 +63,7 @@ class Side:
 
 @dataclass(frozen=True)
 class Claim:
-    """Something that the paper says; it is so if `more` is the larger number."""
+    """Something that the paper says; it is true if `more` is the larger number."""
 
     text: str
     measure: Measure
@@ -75,8 +75,8 @@ class Claim:
 class Verdict:
     """What the results say of a claim.
 
-    `chance` is the standard deviation that the difference between `more` and `less` has over seeds;
-    None where too few were trained. `text` is "holds", "does not hold", or "undecided" where the
+    `chance` is the standard deviation over seeds of the difference between `more` and `less`; None
+    where too few were trained. `text` is "holds", "does not hold", or "undecided" where the
     difference is less than `CLEAR` times that.
     """
 
@@ -87,7 +87,7 @@ class Verdict:
 
 
 def judge(claim: Claim, results: Mapping[str, Result]) -> Verdict | None:
-    """Compare what a claim compares; None where a result is missing or lacks the number."""
+    """Compare a claim's two sides; None where a result is missing or lacks the number."""
     sides = (claim.more, claim.less)
     if any(side.experiment not in results for side in sides):
         return None
@@ -170,7 +170,7 @@ def table(results: Mapping[str, Result]) -> str:
 
 
 def rows(results: Mapping[str, Result]) -> list[list[str]]:
-    """One row of cells a claim, under `HEADINGS`; where results are missing, it says so."""
+    """One row of cells for each claim, under `HEADINGS`; where results are missing, it says so."""
     return [_row(claim, judge(claim, results)) for claim in CLAIMS]
 
 

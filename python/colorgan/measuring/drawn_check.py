@@ -1,4 +1,4 @@
-"""What a generator measures on a few drawn faces: whether weights still do what they did."""
+"""What a generator scores on a few drawn faces, to see whether weights still do what they did."""
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ SIZE = 64
 
 
 def drawn_test_faces() -> np.ndarray:
-    """The faces of the check, cut and scaled as CelebA's are: uint8 BGR (24, 3, 64, 64)."""
+    """The faces of the check, cropped and scaled like CelebA's: uint8 BGR (24, 3, 64, 64)."""
     rows, columns = (slice(start, start + CROP_SIDE) for start in (CROP_TOP, CROP_LEFT))
     crops = [draw_face(SEED, number)[rows, columns] for number in range(1, FACES + 1)]
     small = [cv2.resize(crop, (SIZE, SIZE), interpolation=cv2.INTER_AREA) for crop in crops]
@@ -26,8 +26,8 @@ def drawn_test_faces() -> np.ndarray:
 def measure_on_drawn_faces(generator: DeployedGenerator) -> dict[str, float]:
     """The mean of every metric over the drawn faces.
 
-    They are far from what the generator has learned, so the values say nothing of how well it
-    colours people; but they change when weights, net or Caffe change.
+    These faces are far from what the generator has learned, so the values say nothing about how
+    well it colours people. But they change when the weights, the net or Caffe change.
     """
     real = np.ascontiguousarray(drawn_test_faces())
     fake = to_uint8(generator.colorize(gray_from_bgr(real)))

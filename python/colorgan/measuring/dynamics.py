@@ -1,4 +1,4 @@
-"""How a training went, from its log alone: what drove G, how far it swung, what is chance.
+"""How a training went, from its log alone: what drove G, how far it swung, and what was chance.
 
 A log is the records of log.jsonl, as `runfolder.read_log` and `experiments.Result` hold them.
 """
@@ -11,7 +11,7 @@ import numpy as np
 
 Log = Sequence[Mapping[str, Any]]
 
-# Checks below which nothing is said of oscillation: a line through two points fits them exactly.
+# With fewer checks, we say nothing about oscillation: a line through two points fits exactly.
 MIN_CHECKS = 5
 
 
@@ -30,9 +30,9 @@ def curve(log: Log, key: str) -> Curve:
 
 
 def pull(log: Log) -> Curve:
-    """D's pull: how many times L2's gradient at G's output the adversarial one is; empty without D.
+    """D's pull: the adversarial gradient at G's output over L2's; empty without D.
 
-    Of the norms of both, lambda included. Each value is of one batch.
+    It is the ratio of the two norms, lambda included. Each value is for one batch.
     """
     adversarial, l2 = curve(log, "grad_adversarial"), curve(log, "grad_l2")
     if not len(adversarial.values):
@@ -43,8 +43,8 @@ def pull(log: Log) -> Curve:
 def adversarial_share(log: Log) -> Curve:
     """The adversarial term's share of the gradient at G's output, in [0, 1]; empty without D.
 
-    Of the norms of both terms' gradients: at 0.5 they push G equally hard, at 1 only D does. They
-    may push in different directions, which the norms do not say. Each value is of one batch.
+    It is taken from the norms of both terms' gradients: at 0.5 they push G equally hard, at 1 only
+    D does. Norms do not tell in which directions they push. Each value is for one batch.
     """
     iterations, times = pull(log)
     return Curve(iterations, times / (1 + times))
@@ -53,7 +53,7 @@ def adversarial_share(log: Log) -> Curve:
 def medians(values: np.ndarray, parts: int) -> list[float]:
     """The medians of `values` `(n,)` over successive parts of equal length, at most n of them.
 
-    Medians, for single batches give outliers.
+    They are medians because single batches give outliers.
     """
     pieces = np.array_split(values, min(parts, len(values))) if len(values) else []
     return [float(np.median(piece)) for piece in pieces]
@@ -64,13 +64,14 @@ class Oscillation:
     """How a value swings from one validation to the next, in the value's own unit.
 
     Attributes:
-        largest, mean: of the absolute changes from one check to the next, over the whole run. What
-            one would gain or lose by stopping a check earlier or later; but early learning counts
-            as change too, and so does a steady rise.
+        largest, mean: of the absolute changes from one check to the next, over the whole run. They
+            tell how much one gains or loses by stopping a check earlier or later. But early
+            learning counts as change, too, and so does a steady rise.
         spread: the standard deviation of the last half around the line fitted to it. The line takes
-            out what is still being learned, so that a run that rises steadily has none; the first
-            half is left out because learning there is fast and no line. The fit's two degrees of
-            freedom are accounted for, so that runs with different numbers of checks compare.
+            out what is still being learned, so a run that rises steadily has no spread. The first
+            half is left out because learning there is fast and far from linear. The fit's two
+            degrees of freedom are accounted for, so that runs with different numbers of checks can
+            be compared.
     """
 
     largest: float
@@ -92,7 +93,7 @@ def oscillation(checks: Curve) -> Oscillation | None:
 
 
 class SeedSpread(NamedTuple):
-    """A value over trainings that differ in their seed alone."""
+    """A value over trainings that differ only in their seed."""
 
     mean: float
     deviation: float  # the sample's, by n - 1
@@ -100,7 +101,7 @@ class SeedSpread(NamedTuple):
 
 
 def across_seeds(values: Iterable[float]) -> SeedSpread | None:
-    """Mean and sample standard deviation of one value a seed; None with fewer than two seeds."""
+    """Mean and standard deviation of one value per seed; None with fewer than two seeds."""
     array = np.array(list(values), float)
     if len(array) < 2:
         return None

@@ -41,9 +41,9 @@ class Faces:
 
 
 def measured_indices(faces: FaceDatabase, skip: int, count: int | None) -> range:
-    """The test faces to measure: all but the first `skip`, or the `count` that follow those.
+    """The test faces to measure: all after the first `skip`, or only the next `count`.
 
-    The first are those that training looked at to choose its best snapshot.
+    Training chose its best snapshot on the first ones.
     """
     end = len(faces) if count is None else min(len(faces), skip + count)
     if skip >= end:
@@ -64,11 +64,11 @@ def colorized(
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured, an array of one value a face each.
+    """What was measured: arrays with one value for each face.
 
     `outputs` maps "model", "model_luminance" (the same with its input's luminance) and the
-    baselines' keys to results, `names` to what people read. `truth` is what the true faces have of
-    the metrics that are best where they equal it.
+    baselines' keys to results, and `names` maps them to names for people. `truth` has the true
+    faces' own values of those metrics that are best where they equal the truth's.
     """
 
     numbers: list[int]
@@ -129,8 +129,8 @@ def summary(evaluation: Evaluation) -> dict:
 def write_evaluation(folder: Path, evaluation: Evaluation, provenance: dict) -> None:
     """Write `metrics.json` (`provenance` first) and `per_image.csv` into a folder.
 
-    A line of the CSV is a face: the model's metrics by their keys, those with the input's luminance
-    kept under "kept_" and their keys, and the true face's colourfulness.
+    Each line of the CSV is a face: the model's metrics under their keys, those with the input's
+    luminance under "kept_" and their keys, and the true face's colourfulness.
     """
     make_folder(folder)
     rows = io.StringIO()
@@ -149,7 +149,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, provenance: dict) -> 
 
 
 def provenance(generator: DeployedGenerator, data: Path, skip: int) -> dict:
-    """What the figures came from: the weights and the data with their checksums, versions."""
+    """Where the figures come from: the weights and the data with their checksums, and versions."""
     # snapshots/best is a link: its target names the iteration.
     weights = generator.weights.resolve()
     return {
@@ -164,7 +164,7 @@ def provenance(generator: DeployedGenerator, data: Path, skip: int) -> dict:
 
 
 def versions() -> dict[str, str]:
-    """Versions of Python and of the packages that results depend on."""
+    """The versions of Python and of the packages that results depend on."""
     found = {"python": platform.python_version()}
     for package in PACKAGES:
         try:

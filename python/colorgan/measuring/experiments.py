@@ -1,4 +1,4 @@
-"""The experiments: what each is to answer, how it is trained, and what came out, in one table."""
+"""The experiments: what each is meant to answer, how it is trained, and what came out."""
 
 import re
 import tomllib
@@ -23,27 +23,27 @@ CONFIG_FILE = "config.json"
 LOG_FILE = "log.jsonl"
 COST_FILE = "cost.json"
 
-# Beside the folder of results: turns of `colorgan bench-methods`, colours of `compare-methods`.
+# Beside the folder of results: what `colorgan bench-methods` and `compare-methods` wrote.
 TURNS_FILE = Path("speed/methods.json")
 HINTS_FILE = "methods.json"
 
-# The experiments that differ from `small` in their batch and their learning rate alone.
+# The experiments that differ from `small` only in batch size and learning rate.
 OF_BATCH_AND_RATE = re.compile(r"small(-batch\d+)?(-rate\d+)?")
 
-# Records at a run's end that D's score is the mean of: single batches differ too much.
+# How many of a run's last records D's score is averaged over: single batches differ too much.
 LAST_RECORDS = 10
 
 
 @dataclass(frozen=True)
 class Experiment:
-    """One training: its name, the question it is to answer, and options of `colorgan train`."""
+    """One training: its name, the question it should answer, and options of `colorgan train`."""
 
     name: str
     question: str
     options: dict[str, Any]
 
     def training_words(self) -> list[str]:
-        """The options as words of its command line."""
+        """The options as arguments of its command line."""
         words = []
         for option, value in self.options.items():
             if value is not False:
@@ -83,7 +83,7 @@ def read_experiments(path: Path = EXPERIMENTS_FILE) -> dict[str, Experiment]:
 
 
 def chosen(experiments: dict[str, Experiment], names: Iterable[str]) -> list[Experiment]:
-    """The experiments of those names; UserError where there is none of a name."""
+    """The experiments with those names; UserError for a name that none has."""
     for name in names:
         if name not in experiments:
             raise UserError(f"{name}: no such experiment; there are {', '.join(experiments)}")
@@ -123,9 +123,9 @@ class Result:
 
 
 def times_first(turns: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str, dict[str, float]]:
-    """How many times the first one's each cost is: the median over rounds, by name and kind.
+    """Each cost as a multiple of the first method's: the median over rounds, by name and kind.
 
-    `turns` are those of `colorgan bench-methods`, as many of each name.
+    `turns` are those of `colorgan bench-methods`, equally many for each name.
     """
     first = next(iter(turns.values()))
     return {
@@ -166,13 +166,13 @@ def read_results(
 
 
 def read_hints(folder: Path = RESULTS) -> list[dict[str, Any]]:
-    """The methods of `colorgan compare-methods` whose result lies beside a folder; none without."""
+    """The methods in the result of `colorgan compare-methods` beside a folder; none without one."""
     path = folder.parent / HINTS_FILE
     return read_json(path, "methods")["methods"] if path.exists() else []
 
 
 def of_batch_and_rate(results: Mapping[str, Result]) -> list[Result]:
-    """Those that differ in batch and learning rate alone, smaller batches first."""
+    """The ones that differ only in batch size and learning rate, smaller batches first."""
     found = [result for name, result in results.items() if OF_BATCH_AND_RATE.fullmatch(name)]
     return sorted(found, key=lambda r: (r.config["batch_size"], r.config.get("learning_rate") or 0))
 

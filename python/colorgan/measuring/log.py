@@ -1,4 +1,4 @@
-"""What a training wrote of itself: log.jsonl, a JSON record a line."""
+"""A training's log: log.jsonl, with a JSON record on each line."""
 
 import json
 from pathlib import Path
@@ -10,8 +10,8 @@ from colorgan.errors import UserError
 def read_log(path: Path) -> list[dict[str, Any]]:
     """The records of a log.jsonl file, in order.
 
-    A last line that a killed run left unfinished is left out. UserError where the file is absent
-    or another line is no record.
+    A last line that a killed run left unfinished is skipped. UserError where the file is missing
+    or any other line is not a record.
     """
     try:
         lines = path.read_text(errors="replace").splitlines()

@@ -1,8 +1,8 @@
-"""Ways to colour a face compared: the generator, strokes of its true colours, an example, and both.
+"""Compares ways to colour a face: the generator, strokes of its true colours, examples, and both.
 
-Strokes stand for a person who knows the colours: points, each of one pixel, drawn at random, that
-have the original's chroma. They are spread by `StrokeSpreader`. Examples are training faces: that
-which is nearest in luminance, and one at random.
+Strokes stand for a person who knows the colours: single pixels, drawn at random, with the
+original's chroma, which `StrokeSpreader` spreads. Examples are training faces: the one nearest in
+luminance, and a random one.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -25,14 +25,14 @@ from colorgan.photos.strokes import StrokeSpreader
 
 POINTS = (0, 1, 3, 10, 30, 100)
 SEED = 2004
-EDGE_SHARE = 0.1  # of the pixels, those where the original's chroma is steepest, are its edges
+EDGE_SHARE = 0.1  # of the pixels, those where the original's chroma is steepest, count as edges
 
 _CHUNK = 1024  # training faces that are searched at a time: 16 MB of float32 at 64x64
 
 
 @dataclass(frozen=True)
 class Subject:
-    """A face to colour: its gray image `(h, w)`, and what methods are given to do it.
+    """A face to colour: its gray image `(h, w)`, and what the methods may use.
 
     `real`, `nearest` and `random` are uint8 BGR `(3, h, w)`: the original, and two training faces.
     """
@@ -46,7 +46,7 @@ class Subject:
     def strokes(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The original's chroma `(2, h, w)`, and `count` points of it, bool `(h, w)`.
 
-        The points of a smaller count are among those of a larger.
+        The points of a smaller count are among those of a larger one.
         """
         order = np.random.default_rng([SEED, self.number]).permutation(self.gray.size)
         mask = np.zeros(self.gray.size, bool)
@@ -56,7 +56,7 @@ class Subject:
 
 @dataclass(frozen=True)
 class Method:
-    """A way to colour: `chroma` gives a subject's Cb and Cr `(2, h, w)`."""
+    """A way to colour: `chroma` returns a subject's Cb and Cr `(2, h, w)`."""
 
     key: str
     name: str
@@ -64,12 +64,12 @@ class Method:
     points: int | None = None
 
     def colorize(self, subject: Subject) -> np.ndarray:
-        """The coloured face, uint8 BGR `(3, h, w)`, of the luminance that it had."""
+        """The coloured face, uint8 BGR `(3, h, w)`, with its own luminance."""
         return with_chroma(subject.gray, self.chroma(subject)).transpose(2, 0, 1)
 
 
 def strokes(count: int) -> Method:
-    """So many strokes alone, which leave gray where none reaches."""
+    """`count` strokes and nothing else; what they do not reach stays gray."""
 
     def chroma(subject: Subject) -> np.ndarray:
         return StrokeSpreader(subject.gray).spread(*subject.strokes(count))
@@ -121,13 +121,13 @@ def subjects(test: FaceDatabase, train: FaceDatabase, indices: Sequence[int]) ->
 
 
 def nearest_faces(train: FaceDatabase, gray: np.ndarray) -> np.ndarray:
-    """Which face of `train` has the least squared difference to each gray one: int `(n,)`."""
+    """Indices, int `(n,)`, of the faces of `train` nearest to the gray ones, by least squares."""
     wanted = _flat(gray)
     least = np.full(len(gray), np.inf)
     nearest = np.zeros(len(gray), int)
     for start in range(0, len(train), _CHUNK):
         known = _flat(gray_from_bgr(train.faces(range(start, min(start + _CHUNK, len(train))))))
-        # Without the square of the wanted face, which is the same for all.
+        # The square of the wanted face is left out, as it is the same for all.
         squares = np.square(known).sum(axis=1) - 2 * wanted @ known.T
         found = squares.min(axis=1)
         nearest = np.where(found < least, start + squares.argmin(axis=1), nearest)
@@ -182,7 +182,7 @@ def _measured(outputs: np.ndarray, real: np.ndarray) -> dict[str, np.ndarray]:
 def color_edges(bgr: np.ndarray, within: np.ndarray | None = None) -> np.ndarray:
     """Where the chroma of a picture, uint8 BGR `(3, h, w)`, is steepest: bool `(h, w)`.
 
-    Only pixels `within`, bool `(h, w)`, are looked at, or all of them.
+    Only pixels in `within`, bool `(h, w)`, are looked at; by default all.
     """
     chroma = chroma_of(in_unit_range(bgr)[np.newaxis])[0]
     steepness = np.square(np.gradient(chroma, axis=(1, 2))).sum(axis=(0, 1))
@@ -191,14 +191,14 @@ def color_edges(bgr: np.ndarray, within: np.ndarray | None = None) -> np.ndarray
 
 
 def worth(rows: list[dict], key: str) -> float | None:
-    """How many points alone are as good as `best`: interpolated; None if more than were tried.
+    """How many points alone are as good as `best`, interpolated; None if more than were tried.
 
-    `rows` are the methods of the result. Between two counts n, metrics are taken as linear in the
+    `rows` are the methods of the result. Between two counts n, a metric is taken as linear in the
     logarithm of 1 + n.
     """
     (best,) = (row[key]["mean"] for row in rows if row["key"] == "best")
     strokes = [(row["points"], row[key]["mean"]) for row in rows if row["key"] == "strokes"]
-    sign = 1 if strokes[-1][1] > strokes[0][1] else -1  # so that more is better
+    sign = 1 if strokes[-1][1] > strokes[0][1] else -1  # makes more better
     for (fewer, worse), (more, better) in zip(strokes, strokes[1:], strict=False):
         if sign * worse <= sign * best <= sign * better:
             share = (best - worse) / (better - worse) if better != worse else 0
@@ -232,9 +232,9 @@ SHOWN = {
 
 
 def draw_methods(generator: Generator, faces: Sequence[Subject], rule: str) -> np.ndarray:
-    """Faces as some methods colour them, a row each: a uint8 BGR picture `(h, w, 3)`.
+    """Draw faces as some of the methods colour them, one per row: uint8 BGR `(h, w, 3)`.
 
-    `rule` says which faces those are. Below each is the CIEDE2000 of `best` with strokes.
+    `rule` says which faces these are. Below each is the CIEDE2000 of `best` with strokes.
     """
     rows = {"gray": np.stack([face.gray for face in faces])}
     for method in all_methods(generator):
@@ -249,7 +249,7 @@ def draw_methods(generator: Generator, faces: Sequence[Subject], rule: str) -> n
 
 
 def without_generator(faces: Sequence[Subject]) -> dict[str, np.ndarray]:
-    """Faces as strokes alone and the nearest training face colour them: rows of a figure."""
+    """Faces coloured by strokes alone, and by the nearest training face: rows of a figure."""
     shown = {SHOWN["strokes"]: strokes(SHOWN_POINTS), "example": NEAREST}
     return {
         label: np.stack([method.colorize(face) for face in faces])

@@ -1,7 +1,7 @@
-"""What is measured on generated faces, and the answers that need no training, to compare with.
+"""What is measured on generated faces, and baselines that need no training.
 
 Every function here takes uint8 BGR images, planar `(n, 3, h, w)`: the 8-bit pictures a user would
-save, not the net's floats. Results are float64, one an image, shape `(n,)`.
+save, not the net's floats. Results are float64, one for each image, of shape `(n,)`.
 """
 
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import skimage  # whose parts load when they are used
+import skimage  # its modules load when they are used
 
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import check_levels, gray_from_bgr
@@ -35,9 +35,9 @@ class Metric:
         return f"{value:.{self.digits}f}"
 
     def distance_from_best(self, value: float, truth: float | None = None) -> float:
-        """How to rank: the smallest of these is the best value.
+        """A number to rank by: the best value has the smallest.
 
-        `truth` is the true images' own value, where that is what is best.
+        `truth` is the true images' own value, where that is the best one.
         """
         if self.better == "truth":
             return abs(value - truth)
@@ -149,12 +149,12 @@ def luminance_psnr(fake: np.ndarray, gray: np.ndarray) -> np.ndarray:
 
 
 def edge_sharpness(fake: np.ndarray, gray: np.ndarray) -> np.ndarray:
-    """How steep the output's edges are against those of the gray input `(n, h, w)`: 1 if equal.
+    """How steep the output's edges are, relative to the gray input `(n, h, w)`: 1 if as steep.
 
     With the gradients t of the input and g of the output's own gray, by central differences:
-    `sum(g . t) / sum(t . t)` over an image's pixels, the slope of the line through 0 that fits g to
-    t best. Blurred edges give less than 1; artefacts with no tie to the input's edges average out.
-    1 for a flat input.
+    `sum(g . t) / sum(t . t)` over an image's pixels, the slope of the line through 0 that best fits
+    g to t. Blurred edges give less than 1, and artefacts unrelated to the input's edges average
+    out. A flat input gives 1.
     """
     ours, inputs = _gradients(gray_from_bgr(fake)), _gradients(gray)
     along, squares = ((edges * inputs).sum(axis=(0, 2, 3)) for edges in (ours, inputs))
@@ -162,7 +162,7 @@ def edge_sharpness(fake: np.ndarray, gray: np.ndarray) -> np.ndarray:
 
 
 def measure(fake: np.ndarray, real: np.ndarray) -> Results:
-    """Every metric of `METRICS` for outputs `fake` of the gray images of `real`."""
+    """Every metric of `METRICS` for outputs `fake`, made from the gray images of `real`."""
     gray = gray_from_bgr(real)
     results = {
         "psnr": psnr(fake, real),
@@ -177,7 +177,7 @@ def measure(fake: np.ndarray, real: np.ndarray) -> Results:
 
 
 def measure_truth(real: np.ndarray) -> Results:
-    """What the true images themselves have of the metrics whose best value is the truth's."""
+    """The true images' own values of the metrics that are best where they equal the truth's."""
     return {
         "colorfulness": colorfulness(real),
         "edge_sharpness": edge_sharpness(real, gray_from_bgr(real)),
@@ -186,7 +186,7 @@ def measure_truth(real: np.ndarray) -> Results:
 
 @dataclass(frozen=True)
 class Baseline:
-    """An answer without a net: the gray image plus a fixed colour offset, the same for every face.
+    """A baseline without a net: the gray image plus the same colour offset for every face.
 
     `offset` is float64 in 8-bit levels and broadcasts to `(3, h, w)`.
     """
@@ -201,10 +201,10 @@ class Baseline:
 
 
 def learn_baselines(faces: FaceDatabase, limit: int = 5000) -> tuple[tuple[Baseline, ...], int]:
-    """The baselines, from at most `limit` training faces spread evenly; and how many those were.
+    """The baselines, from at most `limit` evenly spread training faces, and how many those were.
 
-    The gray input itself; plus the mean of colour - gray of each channel; plus the same mean of
-    each pixel, which is an average face's colour.
+    They are the gray input itself, the same plus each channel's mean of colour - gray, and the same
+    plus that mean at each pixel, which is an average face's colour.
     """
     total = np.zeros((3, faces.size, faces.size), np.int64)
     count = min(limit, len(faces))
@@ -223,7 +223,7 @@ def learn_baselines(faces: FaceDatabase, limit: int = 5000) -> tuple[tuple[Basel
 
 
 def _gradients(gray: np.ndarray) -> np.ndarray:
-    """Gray `(n, h, w)` to float64 `(2, n, h, w)`: change a pixel, downwards and to the right."""
+    """Gray `(n, h, w)` to float64 `(2, n, h, w)`: change per pixel, downwards and to the right."""
     return np.stack(np.gradient(gray.astype(np.float64), axis=(1, 2)))
 
 
@@ -233,7 +233,7 @@ def _ab_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:
 
 
 def _check_pair(fake: np.ndarray, real: np.ndarray, like: tuple[int, ...] = COLOR) -> None:
-    """ValueError unless two sets of images can be compared: floats would be taken for black."""
+    """ValueError unless two sets of images can be compared; floats would count as black."""
     check_levels(real, like)
     check_levels(fake, real.shape)
 

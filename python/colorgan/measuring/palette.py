@@ -1,4 +1,4 @@
-"""The colours that the page offers where a person touches a photo: those of faces as bright."""
+"""The colours that the page offers where a person touches a photo: those that are as bright."""
 
 from pathlib import Path
 
@@ -16,10 +16,11 @@ _SEED = 1
 
 
 def measure_palette(database: Path, faces: int = FACES) -> list[list[str]]:
-    """For each step of luminance, from dark to bright, its colours as "#rrggbb".
+    """The colours of each step of luminance, from dark to bright, as "#rrggbb".
 
-    They are the means of k-means over the chroma of all pixels as bright, hair, skin, clothes and
-    backgrounds, of `faces` faces of a training database, evenly picked; the grayest comes first.
+    They come from k-means over the chroma of all pixels of that luminance, be it hair, skin,
+    clothes or background, in `faces` evenly picked faces of a training database. The grayest comes
+    first.
     """
     with FaceDatabase(database) as opened:
         picked = np.linspace(0, len(opened) - 1, min(faces, len(opened))).astype(int)
@@ -33,7 +34,7 @@ def measure_palette(database: Path, faces: int = FACES) -> list[list[str]]:
 
 
 def _colors(chroma: np.ndarray, step: int) -> list[str]:
-    """The colours of a step whose pixels have this chroma, `(n, 2)`."""
+    """The colours of one step, from the chroma of its pixels, `(n, 2)`."""
     if len(chroma) < COLORS:
         return []
     cv2.setRNGSeed(_SEED)

@@ -1,4 +1,4 @@
-"""The paper's Figures 2, 3, 4a and 4b, from trained weights: which faces are shown, and of what."""
+"""The paper's Figures 2, 3, 4a and 4b from trained weights: which faces they show, and how."""
 
 from pathlib import Path
 
@@ -36,9 +36,9 @@ MODEL_NOTE = (
 
 
 def draw_model(weights: Path, run: Path | None = None) -> np.ndarray:
-    """Figure 2: G as the weights file carries it, D as the run trained it, else the project's.
+    """Figure 2: G from the weights file, and D as the run trained it, or else the project's.
 
-    Returns a uint8 BGR picture `(h, w, 3)`. UserError where `weights` is no .caffemodel file.
+    Returns a uint8 BGR picture `(h, w, 3)`. UserError where `weights` is not a .caffemodel file.
     """
     trained = run and run / "discriminator.prototxt"
     discriminator = trained if trained and trained.exists() else DISCRIMINATOR_PROTOTXT
@@ -55,11 +55,11 @@ def draw_faces(
     indices: range,
     columns: int,
 ) -> dict[str, np.ndarray]:
-    """Draw figures 3, 4b and, with `l2_generator`, 4a on the faces that 3 drew at random.
+    """Draw figures 3, 4b and, with `l2_generator`, 4a for the faces that 3 picked at random.
 
-    All faces at `indices` of `test` are coloured by `generator` and ranked by CIEDE2000; of each
-    kind `columns` are shown. Returns uint8 BGR pictures `(h, w, 3)` by file name, in the paper's
-    order.
+    `generator` colours all faces of `test` at `indices`; they are ranked by CIEDE2000, and
+    `columns` of each kind are shown. Returns uint8 BGR pictures `(h, w, 3)` by file name, in the
+    paper's order.
     """
     batches = colorized(generator, test, indices, BATCH)
     total = -(-len(indices) // BATCH)
@@ -95,7 +95,7 @@ def draw_comparison(
     columns: int,
     train: FaceDatabase | None = None,
 ) -> np.ndarray:
-    """Draw the same faces as several generators colour them, a row each under its name.
+    """Draw the same faces as several generators colour them, with a row for each.
 
     `columns` faces are drawn at random from those at `indices`, whatever their errors. Below each
     is the CIEDE2000 of the last generator. With `train`, strokes and the nearest face of `train`

@@ -25,7 +25,7 @@ def photographs() -> list[np.ndarray]:
 
 
 def versions(colorizer: Colorizer, original: np.ndarray) -> list[np.ndarray]:
-    """What stands under each caption, BGR."""
+    """What is drawn under each caption, BGR."""
     gray = cv2.cvtColor(original, cv2.COLOR_BGR2GRAY)
     colored = [colorizer.colorize(gray, whole=whole) for whole in (False, True)]
     return [cv2.merge([gray] * 3), *colored, original]

@@ -1,4 +1,4 @@
-"""The report of a reproduction: one HTML file that holds everything, pictures included."""
+"""The report of a reproduction: a single HTML file with everything, pictures included."""
 
 import base64
 import os
@@ -17,7 +17,7 @@ from colorgan.measuring.paper_figures import FIGURES
 
 TEMPLATE = "report.html.j2"
 
-# What the paper's text leaves open: what stands in its place here, and why.
+# What the paper's text leaves open: what we assume, and why.
 ASSUMPTIONS = (
     ("G's feature maps", "32-64-128-256-3", "they grow to the output and fit the paper's 4 GB"),
     ("G's kernel", "3x3, pad 1", "as in earlier Caffe nets for colouring faces"),
@@ -36,7 +36,7 @@ ASSUMPTIONS = (
 PAPER_TRAIN_FACES = 60_000
 PAPER_ITERATIONS = 20_000  # assumed; see ASSUMPTIONS
 
-# What is told of an evaluation.
+# What the report says about an evaluation.
 MEASURED = (
     *("weights", "weights_sha256", "parameters", "manifest_sha256", "skipped_faces", "versions"),
     *("faces", "first_image", "last_image", "baselines_learned_from", "outputs", "truth"),
@@ -63,7 +63,7 @@ class Released:
 
 @dataclass(frozen=True)
 class RunRecord:
-    """What is known of a training run."""
+    """What the report needs to know about a training run."""
 
     name: str
     config: dict

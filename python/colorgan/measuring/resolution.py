@@ -1,8 +1,8 @@
-"""How near to the original a face's colours come in a photo that shows it larger than the net does.
+"""How close a face's colours come to the original where the photo has more pixels than the net.
 
-CelebA's crops, 178 pixels wide, stand for faces in photos, as they are and made smaller. Nets see
-them at a size of their own, and their chroma is laid back over the photo. So is the original's own
-chroma of that size, for what a net that knew it could reach.
+CelebA's crops, 178 pixels wide or made smaller, stand for faces in photos. Each net sees them at
+its own size, and its chroma is laid back over the photo. So is the original's own chroma of that
+size, which shows the best that a net of that size could reach.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -41,9 +41,9 @@ class Photo:
 
 @dataclass(frozen=True)
 class Way:
-    """A way to colour faces: a net, or the original in its place, at a size of `side` pixels.
+    """A way to colour faces: a net that sees `side` pixels, or the original at that size.
 
-    `colorize` takes the gray faces that a net sees, uint8 `(n, side, side)`; None is the original.
+    `colorize` takes gray faces, uint8 `(n, side, side)`; None stands for the original.
     """
 
     name: str
@@ -60,7 +60,7 @@ class Way:
 
 
 def ways_of(nets: Iterable[tuple[str, Generator, int]]) -> list[Way]:
-    """What is compared: nets, by name and the side that each sees, and the original at these."""
+    """What is compared: nets, each with its name and side, and the original at the same sides."""
     known = [Way(name, side, net.colorize) for name, net, side in nets]
     return [*known, *(Way("original", side) for side in sorted({way.side for way in known}))]
 
@@ -89,10 +89,10 @@ def painted(photo: Photo, chroma: np.ndarray, filtered: bool) -> np.ndarray:
 
 
 def measured(photo: Photo, colored: np.ndarray) -> dict[str, float]:
-    """What a coloured photo, uint8 BGR `(w, w, 3)`, is worth.
+    """Measure how good a coloured photo, uint8 BGR `(w, w, 3)`, is.
 
-    The distance of its chroma to the original's, in percent of the range of Cb and of Cr: its mean,
-    that at the original's colour edges, and at those within an oval around the head.
+    The errors are distances of its chroma from the original's, in percent of the range of Cb and of
+    Cr: their mean, that at the original's colour edges, and that at edges in an oval of the head.
     """
     real, fake = (planar(picture) for picture in (photo.bgr, colored))
     off = chroma_of(in_unit_range(fake)) - chroma_of(in_unit_range(real))
@@ -107,17 +107,17 @@ def measured(photo: Photo, colored: np.ndarray) -> dict[str, float]:
 
 
 def planar(bgr: np.ndarray) -> np.ndarray:
-    """A picture `(h, w, 3)` as those of the metrics: `(1, 3, h, w)`."""
+    """A picture `(h, w, 3)` in the shape that metrics take: `(1, 3, h, w)`."""
     return np.ascontiguousarray(bgr.transpose(2, 0, 1))[np.newaxis]
 
 
 def measure_resolution(
     ways: Sequence[Way], faces: FaceDatabase, indices: Sequence[int], width: int
 ) -> list[dict]:
-    """Colour faces that are `width` pixels wide in their photos, in all ways: a row each, for JSON.
+    """Colour faces that are `width` pixels wide in their photos, in all ways; rows for JSON.
 
-    Each way with the guided filter and without it. Beside the means stand their standard errors,
-    and `difference`, what the error is more than the first row's, of face by face.
+    There is a row for each way with the guided filter, and one without it. All means come with
+    standard errors. `difference` is how much the error exceeds the first row's, face by face.
     """
     rows = {(way, filtered): [] for way in ways for filtered in (True, False)}
     real, seconds = [], dict.fromkeys(ways, 0.0)
@@ -152,7 +152,7 @@ def measure_resolution(
 
 
 def table(rows: Iterable[dict]) -> str:
-    """The rows as a Markdown table, a line a way and width."""
+    """The rows as a Markdown table, with a line for each way and width."""
     headings = [
         "chroma of", "face, pixels", "error", "at colour edges", "at the head's", "difference",
         "colour", "no filter: error", "no filter: at edges", "ms a face",

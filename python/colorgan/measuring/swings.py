@@ -1,4 +1,4 @@
-"""What keeps training's swing down: the trainings of the paper's G against a D, in one table."""
+"""What keeps training from swinging: the trainings of the paper's G against a D, in one table."""
 
 from collections.abc import Iterable
 
@@ -23,17 +23,17 @@ HEADINGS = (
 
 
 def table(results: Iterable[Result]) -> str:
-    """One Markdown table: what came out, how hard D pulled, how far validation PSNR swung.
+    """One Markdown table: the results, how hard D pulled, and how far validation PSNR swung.
 
-    D's pull is the median of a quarter of the run. Where an average of G's weights was kept, what
-    came out is of it, and the last column has its own swing.
+    D's pull is the median over a quarter of the run. Where an average of G's weights was kept, the
+    results are the average's, and the last column has its swing.
     """
     rows = [_row(result) for result in results if has_papers_players(result)]
     return markdown_table(HEADINGS, rows)
 
 
 def has_papers_players(result: Result) -> bool:
-    """Whether a training is one of the paper's G, against whatever D."""
+    """Whether a training is of the paper's G, against any D."""
     return result.config["generator"] in PAPERS_GENERATORS and result.config["mode"] != "l2"
 
 

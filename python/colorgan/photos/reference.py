@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-import scipy  # whose parts load when they are used
+import scipy  # its modules load when they are used
 
 from colorgan.faces.alignment import (
     bounds,

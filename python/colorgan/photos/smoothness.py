@@ -21,7 +21,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 import qdldl
-import scipy  # whose parts load when they are used
+import scipy  # its modules load when they are used
 
 from colorgan.luminance import eight_bits, in_unit_range, stretched
 
