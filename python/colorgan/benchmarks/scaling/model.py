@@ -1,12 +1,13 @@
-"""How long an iteration takes that N processes share, from what it takes one of them.
+"""How long N processes take for an iteration that they share, from how long one takes.
 
     iteration(N, share) = computing(share) + averaging(G, N) + averaging(D, N)      seconds
     averaging(n bytes, N) = n packing + 2 (N - 1) (latency + n / (N bandwidth))
 
-`Processes.average` has MPI add up each process's part of the buffer, and then hand the parts round.
-Where a buffer is larger than half a megabyte, as both nets' are, MPICH takes N - 1 steps for each,
-in which a process sends an N-th of it: in pairs, then in a ring (Thakur, Rabenseifner and Gropp
-2005). Each process has a link of its own, and none sends while the nets compute.
+`Processes.average` lets MPI add up each process's part of the buffer, and then pass the parts on.
+For buffers of more than half a megabyte, and both nets' are larger, MPICH takes N - 1 steps for
+each of the two, and in each step a process sends an N-th of the buffer: first in pairs, then in a
+ring (Thakur, Rabenseifner and Gropp 2005). Each process has its own link, and none sends while the
+nets compute.
 """
 
 from bisect import bisect_left
@@ -16,19 +17,19 @@ from dataclasses import dataclass, replace
 from colorgan.benchmarks.scaling.turns import Measured
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)  # of processes
-WORTH = 0.5  # of as many single ones' speed: with less, processes are better used otherwise
+WORTH = 0.5  # least share of N single processes' speed: below it, there are better uses for them
 
 Times = Mapping[int, float]  # seconds of an iteration of one process, by its faces
 
 
 @dataclass(frozen=True)
 class Link:
-    """What lies between processes.
+    """The connection between processes.
 
     Attributes:
-        latency: seconds from the begin of a step to its end, were there nothing to send.
-        bandwidth: bytes a second, in each direction.
-        packing: seconds a byte of copying and adding up, whatever the link.
+        latency: seconds that a step takes with nothing to send.
+        bandwidth: bytes per second, in each direction.
+        packing: seconds per byte for copying and adding up, which do not depend on the link.
     """
 
     latency: float
@@ -36,14 +37,14 @@ class Link:
     packing: float = 0.0
 
 
-# Bandwidths are nominal: of Ethernet (IEEE 802.3), and of an H100's NVLink 4, 900 GB/s in both
-# directions together (NVIDIA's data sheet). Latencies are assumed: of TCP through the kernel, of
-# RDMA, and of a step of NCCL's ring.
+# Bandwidths are nominal: Ethernet's (IEEE 802.3), and that of an H100's NVLink 4, 900 GB/s for both
+# directions together (NVIDIA's data sheet). Latencies are assumed, for TCP through the kernel, for
+# RDMA, and for a step of NCCL's ring.
 GIGABIT = Link(50e-6, 1e9 / 8)
 HUNDRED_GIGABIT = Link(2e-6, 100e9 / 8)
 NVLINK = Link(5e-6, 450e9)
 
-# Of an H100, measured (docs/gpu.md); that of 256 faces with an earlier state of the code.
+# Measured on an H100 (docs/gpu.md); 256 faces with an earlier state of the code.
 H100 = {16: 16 / 2125, 64: 64 / 4272, 256: 256 / 4499}
 
 
@@ -53,10 +54,10 @@ class Cluster:
 
     Attributes:
         times: what one process takes.
-        bytes: of each net's gradients.
-        link: of each process.
-        cores: that all share, with a thread each; None for as many as it takes.
-        contention: how many times as long computing takes while all cores are at it.
+        bytes: the size of each net's gradients.
+        link: each process's.
+        cores: how many all share, with a thread each; None for one for each process.
+        contention: the factor by which computing slows down while all cores are busy.
     """
 
     times: Times
@@ -66,7 +67,7 @@ class Cluster:
     contention: float = 1.0
 
     def averaging(self, processes: int) -> float:
-        """Seconds of an iteration that go into averaging: G's gradients once, and D's once."""
+        """Seconds per iteration spent on averaging: G's gradients once, and D's once."""
         return sum(self.averaging_of(net, processes) for net in self.bytes)
 
     def averaging_of(self, net: str, processes: int) -> float:
@@ -85,29 +86,29 @@ class Cluster:
         return seconds + self.averaging(processes)
 
     def rate(self, processes: int, share: int) -> float:
-        """Faces a second of all processes."""
+        """Faces per second, of all processes together."""
         return processes * share / self.iteration(processes, share)
 
     def speedup(self, processes: int, batch_size: int) -> float:
-        """How many times the speed of one process they have at the same batch."""
+        """How many times as fast as one process they are, with the same batch."""
         return self.rate(processes, batch_size // processes) / self.rate(1, batch_size)
 
     def speedup_of_shares(self, processes: int, share: int) -> float:
-        """The same where each has so many faces, and the batch grows with their number."""
+        """The same with `share` faces for each, so that the batch grows with their number."""
         return self.rate(processes, share) / self.rate(1, share)
 
     def worth(self, batch_size: int) -> int:
-        """The most processes of COUNTS that have at least WORTH of as many single ones' speed."""
+        """The largest of COUNTS with at least WORTH of the speed of as many single processes."""
         counts = [n for n in COUNTS if n <= batch_size]
         return max(n for n in counts if self.speedup(n, batch_size) >= WORTH * n)
 
     def worth_of_shares(self, share: int) -> int:
-        """The same where each has so many faces."""
+        """The same with `share` faces for each."""
         return max(n for n in COUNTS if self.speedup_of_shares(n, share) >= WORTH * n)
 
 
 def computing(times: Times, share: int) -> float:
-    """Seconds that one process takes: straight lines through what was measured, and beyond it."""
+    """Seconds that one process takes: interpolated linearly between what was measured."""
     shares = sorted(times)
     place = min(max(bisect_left(shares, share), 1), len(shares) - 1)
     low, high = shares[place - 1], shares[place]
@@ -118,8 +119,8 @@ def computing(times: Times, share: int) -> float:
 def machine(measured: Measured) -> Cluster:
     """The machine that was measured, whose link is its memory.
 
-    Its bandwidth and its contention are those of two processes that share a batch: what more of
-    them take is the model's to say. Its latency, some microseconds, would be lost in the noise.
+    Bandwidth and contention come from two processes that share a batch; the model predicts what
+    more of them take. The latency, a few microseconds, would be lost in the noise.
     """
     times = {p.share: p.best.iteration for p in measured.points if p.processes == 1}
     bytes_of = measured.bytes()
@@ -130,10 +131,10 @@ def machine(measured: Measured) -> Cluster:
 
 
 def clusters(measured: Measured) -> dict[str, Cluster]:
-    """The clusters that are worth a look, by name: of cores like those measured, and of GPUs.
+    """Clusters worth a look, by name: of cores like the measured ones, and of GPUs.
 
-    Packing is what averaging takes within the measured machine, which is more than it does of it.
-    Over NVLink gradients would stay on the cards; the project sends them by the host.
+    Packing is taken to be all that averaging costs within the measured machine, which is too much.
+    Over NVLink, gradients would stay on the cards; the project sends them through the host.
     """
     here = machine(measured)
     packing = 1 / here.link.bandwidth

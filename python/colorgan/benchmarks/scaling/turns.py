@@ -1,6 +1,6 @@
-"""Has one, two and more processes train in turns, each time started anew by mpirun.
+"""Has one, two and more processes train in turns; mpirun starts them each time.
 
-Processes of MPI that wait keep their cores busy, so none may be there while others are measured.
+MPI's processes keep their cores busy while waiting, so none may be left while others are measured.
 """
 
 import json
@@ -17,7 +17,7 @@ from colorgan.errors import UserError
 from colorgan.files import read_json
 
 PROCESS = "colorgan.benchmarks.scaling.process"
-SMALL_SHARES = (1, 4)  # of many more processes: one is measured with them as well
+SMALL_SHARES = (1, 4)  # what many more processes would have each; measured with one process
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Turn:
 
     Attributes:
         iteration: a whole one, D's step and G's.
-        averaging: the part of it in which gradients are averaged, or another process waited for.
-        alone: averaging each net's gradients without an iteration around it.
-        bytes: of each net's gradients.
+        averaging: the part of it spent on averaging gradients, or waiting for another process.
+        alone: the time to average each net's gradients outside of an iteration.
+        bytes: the size of each net's gradients.
     """
 
     iteration: float
@@ -39,7 +39,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Point:
-    """So many processes with so many faces each, and what they measured, by round."""
+    """What `processes` with `share` faces each measured, by round."""
 
     processes: int
     share: int
@@ -47,33 +47,33 @@ class Point:
 
     @property
     def best(self) -> Turn:
-        """The turn with the quickest iteration: whatever else runs can only slow it down."""
+        """The turn with the fastest iteration: other load can only slow it down."""
         return min(self.turns, key=lambda turn: turn.iteration)
 
     def alone(self) -> float:
-        """Averaging both nets by themselves, likewise."""
+        """The fastest averaging of both nets outside of an iteration."""
         return min(sum(turn.alone.values()) for turn in self.turns)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured on a machine of so many cores, of one thread a process."""
+    """What was measured on a machine with `cores` cores, with one thread for each process."""
 
     cores: int
     batch_size: int
     points: list[Point]
 
     def point(self, processes: int, share: int) -> Point:
-        """The point of so many processes and faces each."""
+        """The point with these processes and faces for each."""
         return next(p for p in self.points if (p.processes, p.share) == (processes, share))
 
     def bytes(self) -> dict[str, int]:
-        """Of each net's gradients."""
+        """The size of each net's gradients."""
         return self.points[0].turns[0].bytes
 
 
 def cases_of(batch_size: int, counts: Iterable[int]) -> list[tuple[int, int]]:
-    """Processes and faces each: a batch shared, as many faces each, and one process alone."""
+    """Numbers of processes and of faces for each: a batch shared, equal shares, and one alone."""
     counts = sorted({1, *counts})
     least = batch_size // counts[-1]
     shares = {batch_size // n for n in counts} | {n for n in SMALL_SHARES if n < least}
