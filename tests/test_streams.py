@@ -1,5 +1,6 @@
 """Commands whose standard streams are closed, full, or read no more, run by a real shell."""
 
+import os
 import shlex
 import subprocess
 import sys
@@ -78,6 +79,15 @@ def test_pictures_are_coloured_where_their_names_find_no_room(album: Path) -> No
     assert "3 coloured" in done.stderr
     assert done.stderr.splitlines()[-1] == f"colorgan colorize: error: {FULL}"
     assert_all_colored(album)
+
+
+def test_a_name_that_is_not_utf_8_is_printed_as_it_is_and_the_rest_is_done(album: Path) -> None:
+    os.rename(album / "0.png", os.fsencode(album) + b"/0\xfc.png")
+    script = f"PYTHONIOENCODING=utf-8:strict {COLORGAN} colorize {album}"  # as in any UTF-8 locale
+    done = subprocess.run(["bash", "-c", script], cwd=ROOT, capture_output=True, check=False)
+    assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
+    names = [b"/0\xfc_colorized.png", b"/1_colorized.png", b"/2_colorized.png"]
+    assert done.stdout.splitlines() == [os.fsencode(album) + name for name in names]
 
 
 def test_a_picture_that_does_not_arrive_is_told_and_the_rest_is_done(album: Path) -> None:

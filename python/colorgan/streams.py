@@ -33,7 +33,8 @@ class _Outlet(io.FileIO):
 def make_safe() -> None:
     """Have no later reading or printing fail, or end up in a file that has a closed one's number.
 
-    Streams that the caller put in place of the process's own are left alone.
+    Names of files that are not UTF-8 are printed as the bytes that they are, in any locale. Streams
+    that the caller put in place of the process's own are left alone.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, f"__{name}__") is None:
@@ -48,7 +49,7 @@ def make_safe() -> None:
             safe = io.TextIOWrapper(
                 outlet,
                 encoding=stream.encoding,
-                errors=stream.errors,
+                errors="surrogateescape" if stream.errors == "strict" else stream.errors,
                 line_buffering=True,  # whoever reads a result's path can take the result
             )
             setattr(sys, name, safe)
