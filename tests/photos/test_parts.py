@@ -113,8 +113,9 @@ def test_what_no_longer_fits_is_removed_and_begun_anew(
     assert stopped(colorizer, old, target, 8)[0] == begins_anew
     (tmp_path / KEPT / "part000000.mp4").unlink()
     assert stopped(colorizer, old, target, 8)[0] == begins_anew
-    (tmp_path / KEPT / "state.npz").write_bytes(b"damaged")
-    assert stopped(colorizer, old, target, 8)[0] == begins_anew
+    for content in (b"damaged", b""):
+        (tmp_path / KEPT / "state.npz").write_bytes(content)
+        assert stopped(colorizer, old, target, 8)[0] == begins_anew
     assert len(list(tmp_path.iterdir())) == 2, "one folder for a result"
 
 

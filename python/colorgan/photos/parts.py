@@ -75,7 +75,7 @@ class Parts:
                 state = dict(file)
             identity = str(state.pop("identity"))
             *counts, seconds = state.pop("counts").tolist()
-        except (OSError, ValueError, KeyError, BadZipFile):
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile):  # EOFError: it is empty
             return False
         count, frames, frames_with_faces = map(int, counts)
         if identity != self.identity or not all(self.path(at).is_file() for at in range(count)):
