@@ -11,7 +11,7 @@ import os
 import shutil
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from functools import cache
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -62,31 +62,29 @@ class FaceDatabase:
         self.path = Path(path)
         if not (self.path / "data.mdb").is_file():
             raise UserError(f"{self.path}: no such LMDB; build it with colorgan build-lmdb")
-        try:
-            self._environment = lmdb.open(str(self.path), readonly=True, lock=False)
-            self._check_length()
-            with self._environment.begin() as transaction:
-                self._keys = list(transaction.cursor().iternext(values=False))
-        except lmdb.Error as error:
-            if "already open" in str(error):  # LMDB allows it once in a process
-                problem = "is open already in this process; close that FaceDatabase first"
-            else:
+        self.size = 0  # in pixels, of a face's side: those of the first one
+        with ExitStack() as opened:
+            try:
+                self._environment = opened.enter_context(
+                    lmdb.open(str(self.path), readonly=True, lock=False)
+                )
+                self._check_length()
+                with self._environment.begin() as transaction:
+                    self._keys = list(transaction.cursor().iternext(values=False))
+            except lmdb.Error as error:
                 problem = f"not a readable LMDB ({error}); build it again"
-            raise UserError(f"{self.path}: {problem}") from None
-        self.size = None  # in pixels, of a face's side: those of the first one
-        try:
+                if "already open" in str(error):  # LMDB allows it once in a process
+                    problem = "is open already in this process; close that FaceDatabase first"
+                raise UserError(f"{self.path}: {problem}") from None
             if not self._keys:
                 raise UserError(f"{self.path}: holds no faces; build it again")
             self.size = next(iter(self._records([0]))).height
-        except UserError:
-            self.close()
-            raise
+            opened.pop_all()
 
     def _check_length(self) -> None:
         """UserError where the file ends too early: reading beyond would end the process."""
         pages = self._environment.info()["last_pgno"] + 1
         if (self.path / "data.mdb").stat().st_size < pages * self._environment.stat()["psize"]:
-            self.close()
             raise UserError(f"{self.path}: data.mdb is cut short; copy it or build it again")
 
     def __len__(self) -> int:
@@ -136,12 +134,15 @@ class FaceDatabase:
 
 def open_splits(data: Path) -> tuple[FaceDatabase, FaceDatabase]:
     """The training and the test faces of a folder; UserError unless they are of one size."""
-    train, test = (FaceDatabase(data / f"{split}_lmdb") for split in ("train", "test"))
-    if train.size != test.size:
-        raise UserError(
-            f"{data}: training faces of {train.size} pixels, but test faces of {test.size}; "
-            "build them anew"
-        )
+    with ExitStack() as opened:
+        train = opened.enter_context(FaceDatabase(data / "train_lmdb"))
+        test = opened.enter_context(FaceDatabase(data / "test_lmdb"))
+        if train.size != test.size:
+            raise UserError(
+                f"{data}: training faces of {train.size} pixels, but test faces of {test.size}; "
+                "build them anew"
+            )
+        opened.pop_all()
     return train, test
 
 
