@@ -426,6 +426,21 @@ def test_what_is_too_large_for_a_format_is_told_and_the_rest_kept() -> None:
     assert MAIN.MakerNote not in camera
 
 
+def test_what_is_too_large_for_a_jpeg_only_together_is_told_and_the_rest_kept() -> None:
+    size = b'<a tiff:ImageWidth="1"/>'  # each grows with the result's
+    texts = PngInfo()
+    texts.add_itxt("XML:com.adobe.xmp", XMP.replace(b"</rdf:RDF>", 2650 * size).decode())
+    texts.add_text("Description", "d" * 60_000)
+    texts.add_text("Author", "a" * 3_000)
+    content = saved(gray(), "PNG", pnginfo=texts, exif=exif_block(6, bytes(30_000)))
+    picture = read_picture(content, "old", 10**6)
+    assert picture.metadata.left_out == ("text 'Description'", "XMP")
+    wide = np.zeros((8, 20_000, 3), np.uint8)
+    result = Image.open(io.BytesIO(encode_picture(wide, None, ".jpg", None, picture.metadata)))
+    assert result.getexif()[MAIN.Artist] == "a" * 3_000
+    assert len(result.getexif().get_ifd(CAMERA)[MAIN.MakerNote]) == 30_000
+
+
 def test_a_result_has_the_time_of_its_source(tmp_path: Path) -> None:
     old, new = tmp_path / "old.png", tmp_path / "new.jpg"
     old.write_bytes(saved(gray(), "PNG"))

@@ -96,11 +96,7 @@ class Metadata:
 
     def xmp_for(self, width: int, height: int) -> bytes | None:
         """The XMP packet for a result of this size."""
-        xmp = self.xmp
-        if xmp is not None:
-            for name, number in ((_ORIENTATION, 1), (_WIDTH, width), (_HEIGHT, height)):
-                xmp = re.sub(name, rb"\g<1>%d" % number, xmp)
-        return xmp
+        return self.xmp and _sized(self.xmp, width, height)
 
 
 @dataclass(frozen=True)
@@ -132,13 +128,21 @@ class Blocks:
         if exif is not None:
             measures = (tag.X_RESOLUTION, tag.Y_RESOLUTION, tag.RESOLUTION_UNIT)
             exif = replace(exif, tags={k: v for k, v in exif.tags.items() if k not in measures})
+        room = _LARGEST - (len(exif.block()) if exif else 0)  # a JPEG has both in one block
+        texts = {}
+        for word, text in self.texts.items():
+            if (size := len(text.encode())) < room:
+                texts[word] = text
+                room -= size
+            else:
+                left_out.append(f"text {word!r}")
         return Metadata(
             exif=exif,
             xmp=read("XMP", _xmp, self.xmp),
             iptc=read("IPTC", _iptc, self.iptc),
             profile=read("colour profile", _profile, self.profile),
             dpi=dpi if dpi and all(1 < number < 1e5 for number in dpi) else None,
-            texts=self.texts,
+            texts=texts,
             left_out=tuple(left_out),
         )
 
@@ -252,14 +256,13 @@ def _resolution(dpi: object) -> tuple[float, float] | None:
 
 def _plain(texts: Mapping[str, str | bytes | None]) -> dict[str, str]:
     """Texts that people wrote; those of programs, which hold blocks, are read elsewhere."""
-    kept, room = {}, _LARGEST
+    kept = {}
     for word, text in texts.items():
         if isinstance(text, bytes):
             text = text.decode(errors="replace")
         text = (text or "").replace("\0", " ").strip()
         if text and not word.startswith(("Raw profile type ", "XML:")):
-            room -= len(text.encode())
-            kept.update({word: str(text)} if room > 0 else {})
+            kept[word] = str(text)
     return kept
 
 
@@ -277,9 +280,16 @@ def _exif(block: bytes) -> Exif:
 
 def _xmp(block: bytes) -> bytes:
     packet = re.sub(_PREVIEWS, b"", block.strip(b"\0"))
-    if len(packet) > _LARGEST or b"rdf:RDF" not in packet:
+    if len(_sized(packet, 99_999, 99_999)) > _LARGEST or b"rdf:RDF" not in packet:
         raise ValueError("too large, or no XMP")
     return packet
+
+
+def _sized(xmp: bytes, width: int, height: int) -> bytes:
+    """An XMP packet as that of an upright picture of this size."""
+    for name, number in ((_ORIENTATION, 1), (_WIDTH, width), (_HEIGHT, height)):
+        xmp = re.sub(name, rb"\g<1>%d" % number, xmp)
+    return xmp
 
 
 def _iptc(block: bytes) -> bytes:
