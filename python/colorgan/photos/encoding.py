@@ -7,11 +7,9 @@ same way everywhere: a few blocks between a file's head and its pixels.
 """
 
 import io
-import os
 import struct
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -19,7 +17,7 @@ import numpy as np
 from PIL import Image
 
 from colorgan.errors import UserError
-from colorgan.files import write_whole
+from colorgan.files import set_modified, write_whole
 from colorgan.luminance import eight_bits, in_unit_range
 from colorgan.photos import exif as tag
 from colorgan.photos.exif import BYTE, UNDEFINED, Exif, Field
@@ -54,8 +52,7 @@ def write_picture(
         raise UserError(f"cannot write {path}: {error}") from None
     write_whole(path, content)
     if metadata.modified is not None:
-        with suppress(OSError):  # a file system without times, or of another owner
-            os.utime(path, ns=(metadata.modified, metadata.modified))
+        set_modified(path, metadata.modified)
 
 
 def encode_picture(

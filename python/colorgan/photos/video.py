@@ -16,11 +16,9 @@ What becomes of a video:
 """
 
 import hashlib
-import os
 import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
 from pathlib import Path
@@ -29,7 +27,7 @@ import numpy as np
 
 from colorgan import __version__
 from colorgan.errors import UserError
-from colorgan.files import keep_source
+from colorgan.files import keep_source, set_modified
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.containers import CONTAINERS, WRITABLE_VIDEO_SUFFIXES, Container
@@ -83,6 +81,7 @@ def colorize_video(
     UserError where the source cannot be decoded or the target not be written.
     """
     container = _container_of(source, target)
+    modified = source.stat().st_mtime_ns
     contents = contents_of(source)
     identity = _identity(colorizer, source, target.suffix.lower(), whole, reference, quality)
     with (
@@ -117,7 +116,8 @@ def colorize_video(
             raise no_video_in(source)
         with times.phase("encode, write"):
             finished, sound = join(parts.write_list(), source, contents.sounds, container, target)
-            _replace(finished, source, target)
+            set_modified(finished, modified)
+            _put_in_place(finished, target)
     seconds = float(frames.count / frames.rate)
     return ColoredVideo(frames.count, parts.frames_with_faces, seconds, sound, frames.damaged)
 
@@ -231,11 +231,7 @@ def _container_of(source: Path, target: Path) -> Container:
     return container
 
 
-def _replace(finished: Path, source: Path, target: Path) -> None:
-    """Put the finished film in its place, with the time of its source."""
-    with suppress(OSError):  # as on some network mounts
-        status = source.stat()
-        os.utime(finished, ns=(status.st_atime_ns, status.st_mtime_ns))
+def _put_in_place(finished: Path, target: Path) -> None:
     try:
         finished.replace(target)
     except OSError as error:
