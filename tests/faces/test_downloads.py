@@ -239,3 +239,9 @@ def test_archives_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     half.write_bytes(inner.read_bytes()[: os.path.getsize(inner) // 2])
     with pytest.raises(UserError, match=r"img_align_celeba.zip: neither a folder nor a whole zip"):
         open_source(half.parent)
+    directory = bytearray(inner.read_bytes())
+    directory[directory.find(b"PK\1\2")] = 0
+    inner.write_bytes(directory)
+    for look in (open_source, lambda path: partition_lists([path], [])):
+        with pytest.raises(UserError, match=r"img_align_celeba.zip: cannot be read: Bad magic"):
+            look(inner)

@@ -62,6 +62,22 @@ def test_a_list_in_a_zip_is_read_where_it_lies(tmp_path: Path) -> None:
         read_partition(tmp_path / "plain/list.csv")
 
 
+@pytest.mark.parametrize(
+    ("local", "central", "value", "complaint"),
+    [(6, 8, 1, "is encrypted"), (8, 10, 97, "compression method"), (38, 36, 255, "invalid block")],
+)
+def test_a_list_that_no_longer_comes_out_of_its_zip_is_one_line(
+    tmp_path: Path, local: int, central: int, value: int, complaint: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("list.txt", "000001.jpg 0\n")
+    content = bytearray((tmp_path / "a.zip").read_bytes())
+    content[local] = content[content.find(b"PK\1\2") + central] = value
+    (tmp_path / "a.zip").write_bytes(content)
+    with pytest.raises(UserError, match=f"list.txt: not a readable partition list: .*{complaint}"):
+        read_partition(tmp_path / "a.zip/list.txt")
+
+
 def test_several_lists_are_one(tmp_path: Path) -> None:
     first, second, third = (tmp_path / name for name in ("list.txt", "more.txt", "third.txt"))
     first.write_text("000004.jpg 0\n000001.jpg 2\n")

@@ -23,10 +23,15 @@ _SUFFIXES = (".txt", ".csv")
 _FOLDERS = ("", "Eval", "Anno")
 
 
+class NoListError(UserError):
+    """There is no such list where it was looked for, as the text says."""
+
+
 def partition_lists(images: Sequence[Path], named: Sequence[Path]) -> tuple[Path, ...]:
     """The partition lists that are `named`, or else found with the images; none if none is there.
 
-    What is found unasked, or not at all, is told. `UserError` where a named place has none.
+    What is found unasked, or not at all, is told. `UserError` where a named place has none, and for
+    a damaged zip.
     """
     if named:
         return find_lists(PARTITION, named)
@@ -34,7 +39,7 @@ def partition_lists(images: Sequence[Path], named: Sequence[Path]) -> tuple[Path
         return ()  # what they are instead is told when they are opened
     try:
         found = find_lists(PARTITION, images)
-    except UserError as error:
+    except NoListError as error:
         note(f"{error}; so the lowest numbers train, and the next ones test")
         return ()
     note(f"partition list: {', '.join(map(str, found))}")
@@ -52,7 +57,7 @@ def landmark_list(named: Path) -> Path:
 def find_lists(name: str, places: Sequence[Path]) -> tuple[Path, ...]:
     """The lists `name` in folders and zips, or beside them; any other file is a list itself.
 
-    `UserError`, which says where it was looked for, where there is none.
+    `NoListError` where there is none, `UserError` for a damaged zip.
     """
     found: dict[Path, None] = {}
     looked_in: dict[Path, None] = {}
@@ -69,7 +74,7 @@ def find_lists(name: str, places: Sequence[Path]) -> tuple[Path, ...]:
         found |= dict.fromkeys(lists)
     if not found:
         looked = ", ".join(map(str, looked_in))
-        raise UserError(f"no {name}{' or '.join(_SUFFIXES)} in {looked}")
+        raise NoListError(f"no {name}{' or '.join(_SUFFIXES)} in {looked}")
     return tuple(found)
 
 
@@ -81,8 +86,11 @@ def _lists_in(name: str, place: Path) -> list[Path]:
     """The lists in a zip or anywhere in a folder; if only zips in the folder have some, theirs."""
     pattern = re.compile(rf"{name}.*\.(?:txt|csv)", re.IGNORECASE)
     if not place.is_dir():
-        with zipfile.ZipFile(place) as archive:
-            return sorted(place / m for m in archive.namelist() if _is_member(m, pattern))
+        try:
+            with zipfile.ZipFile(place) as archive:
+                return sorted(place / m for m in archive.namelist() if _is_member(m, pattern))
+        except (OSError, zipfile.BadZipFile) as error:
+            raise UserError(f"{place}: cannot be read: {error}") from None
     lists = list(_files_in(place, lambda file: pattern.fullmatch(file.name) is not None))
     if lists:
         return lists

@@ -6,6 +6,7 @@ A list may lie in a zip: then its path goes on behind the zip's, `archive.zip/fo
 import codecs
 import hashlib
 import zipfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from colorgan.errors import UserError, note
 from colorgan.faces.celeba import image_number
 
 TRAINING_PARTITION, VALIDATION_PARTITION, TEST_PARTITION = range(3)
+
+DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, RuntimeError)
+"""What `zipfile` raises for a damaged member, and for one that is encrypted or oddly packed."""
 
 _BETWEEN_FIELDS = str.maketrans(",;\t\"'", "     ")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -63,7 +67,7 @@ def read_list(path: Path, kind: str) -> ListFile:
         content = read_content(path)
         text = content.decode("utf-16" if content.startswith(_UTF_16) else "utf-8-sig")
         text.encode("ascii")
-    except (OSError, UnicodeError, zipfile.BadZipFile) as error:
+    except (OSError, UnicodeError, *DAMAGED_ZIP) as error:
         raise UserError(f"{path}: not a readable {kind}: {error}") from None
     rows = [(at, line) for at, line in enumerate(text.splitlines(), 1) if fields_of(line)]
     count, columns = None, []
