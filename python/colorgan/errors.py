@@ -39,27 +39,38 @@ def run_program(name: str, work: Callable[[], int | None]) -> int:
 def _outcome(name: str, work: Callable[[], int | None]) -> int:
     try:
         return work() or 0
-    except UserError as error:
-        print(f"{name}: error: {error}", file=sys.stderr)
-        return 2
-    except OSError as error:  # a folder one may not enter, a name too long, a full disk
-        if error.filename is None and error.errno not in _OF_DISKS:
+    except BaseException as error:
+        problem = "interrupted" if isinstance(error, KeyboardInterrupt) else _problem_in(error)
+        if problem is not None:
+            print(f"{name}: {problem}", file=sys.stderr)
+        elif not isinstance(error, SystemExit):  # argparse's, after --help; or of _end
             raise
-        problem = f"{error.filename or 'a file'}: cannot be used ({error.strerror})"
-        print(f"{name}: error: {problem}", file=sys.stderr)
-        return 2
-    except UnicodeEncodeError as error:  # Caffe's files, and others, hold names as UTF-8
-        near = error.object[max(error.start - 99, 0) : error.end + 9]
-        print(f"{name}: error: {near!r}: rename it; its bytes are not UTF-8", file=sys.stderr)
-        return 2
-    except MemoryError as error:
-        print(f"{name}: error: not enough memory ({error or 'ask for less'})", file=sys.stderr)
-        return 2
-    except KeyboardInterrupt:
-        print(f"{name}: interrupted", file=sys.stderr)
+        return exit_code(error)
+
+
+def exit_code(error: BaseException) -> int:
+    """What a process leaves that ends by `error`, see `run_program`."""
+    if isinstance(error, SystemExit):
+        return error.code or 0
+    if isinstance(error, KeyboardInterrupt):
         return 130
-    except SystemExit as ended:  # argparse's, after --help; or of _end
-        return ended.code or 0
+    return 1 if _problem_in(error) is None else 2
+
+
+def _problem_in(error: BaseException) -> str | None:
+    """What to say of an error that is no bug, in one line; None of a bug."""
+    if isinstance(error, UserError):
+        return f"error: {error}"
+    if isinstance(error, OSError):  # a folder one may not enter, a name too long, a full disk
+        if error.filename is None and error.errno not in _OF_DISKS:
+            return None
+        return f"error: {error.filename or 'a file'}: cannot be used ({error.strerror})"
+    if isinstance(error, UnicodeEncodeError):  # Caffe's files, and others, hold names as UTF-8
+        near = error.object[max(error.start - 99, 0) : error.end + 9]
+        return f"error: {near!r}: rename it; its bytes are not UTF-8"
+    if isinstance(error, MemoryError):
+        return f"error: not enough memory ({error or 'ask for less'})"
+    return None
 
 
 def _end(number: int, _frame: object) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from typing import TYPE_CHECKING, Any, Self
 
-from colorgan.errors import UserError
+from colorgan.errors import UserError, exit_code
 
 if TYPE_CHECKING:  # all commands import this module, and some are done sooner than NumPy is
     import numpy as np
@@ -169,13 +169,6 @@ which containers forbid."""
 _OPEN_MPI_FIRST = f"{sys.prefix}/lib/libmpi.so.40:libmpi.so.40:{sys.prefix}/lib:"
 """Where mpi4py is to look for MPI, which would take MPICH of the virtual environment before Open
 MPI of the system; the empty place stands for all that the dynamic linker knows."""
-
-
-def exit_code(error: BaseException) -> int:
-    """What a process leaves that ends by `error`, see `run_program`."""
-    if isinstance(error, SystemExit):
-        return error.code or 0
-    return {UserError: 2, KeyboardInterrupt: 130}.get(type(error), 1)
 
 
 @cache
