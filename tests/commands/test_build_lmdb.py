@@ -468,7 +468,7 @@ def test_the_death_of_a_decoding_process_is_reported(
     os.kill(max(below(build.pid)), signal.SIGKILL)
     _, printed = build.communicate(timeout=30)
     assert build.returncode == 2
-    assert "a decoding process ended with exit code" in printed.splitlines()[-1]
+    assert "a worker ended with exit code" in printed.splitlines()[-1]
     assert contents(out) == before
 
 

@@ -144,7 +144,7 @@ class _Worker:
         except (EOFError, ConnectionResetError):
             self._process.join()
             raise UserError(
-                f"a decoding process ended with exit code {self._process.exitcode}; "
+                f"a worker ended with exit code {self._process.exitcode}; "
                 "if memory ran out, try fewer --workers"
             ) from None
         return self.places.popleft(), answer

@@ -3,20 +3,18 @@
 import json
 import os
 import shutil
-import signal
 import tempfile
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
 
 from colorgan.errors import UserError
 from colorgan.faces.drawn.portrait import draw_face
+from colorgan.faces.workers import working_in_order
 
 JPEG_QUALITY = 92
 IMAGES, PARTITION, OPTIONS = "img_align_celeba", "list_eval_partition.txt", "sample.json"
@@ -88,25 +86,20 @@ def _refuse_to_overwrite(out: Path, force: bool) -> None:
         )
 
 
-def _start_worker() -> None:
+@contextmanager
+def _artist(seed: int) -> Iterator[Callable[[int, int], bytes]]:
+    """What a worker does with a face's number: the face as a JPEG."""
     cv2.setNumThreads(1)  # the workers are the parallelism
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-
-
-def _write_face(folder: Path, seed: int, number: int) -> None:
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
-    _, data = cv2.imencode(".jpg", draw_face(seed, number), quality)
-    (folder / _file_name(number)).write_bytes(data.tobytes())
+    yield lambda _, number: cv2.imencode(".jpg", draw_face(seed, number), quality)[1].tobytes()
 
 
 def _write_faces(folder: Path, options: SampleOptions, workers: int) -> None:
     numbers = range(1, options.total + 1)
-    write = partial(_write_face, folder, options.seed)
-    # A forked copy of a process that runs threads, as Caffe's and OpenCV's do, may hang.
-    context = get_context("forkserver")
-    with ProcessPoolExecutor(workers, context, initializer=_start_worker) as pool:
-        for _ in pool.map(write, numbers, chunksize=8):  # raises what a worker raised
-            pass
+    start = partial(_artist, options.seed)
+    with working_in_order(start, numbers, workers, __name__, folder) as faces:
+        for number, face in zip(numbers, faces, strict=True):
+            (folder / _file_name(number)).write_bytes(face)
 
 
 @contextmanager
