@@ -19,7 +19,8 @@ from colorgan.photos.hints import Point
 from colorgan.photos.jobs import Job, Plan, plan_jobs
 from colorgan.photos.pictures import read_color, read_strokes
 from colorgan.photos.reference import COLORLESS, is_colorless
-from colorgan.photos.runner import THERE_ALREADY, JobRunner, Wishes, help_with, note
+from colorgan.photos.results import Wishes
+from colorgan.photos.runner import THERE_ALREADY, JobRunner, help_with, note
 from colorgan.processes import all_processes
 
 EPILOG = """\

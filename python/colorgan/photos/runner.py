@@ -1,15 +1,12 @@
 """Does the jobs of `colorgan colorize`: reads, colours, writes, counts what came of them."""
 
 import io
-import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext, redirect_stderr, redirect_stdout
-from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from tqdm import tqdm
 
@@ -18,11 +15,10 @@ from colorgan.errors import UserError
 from colorgan.files import make_folder
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import Colorizer
-from colorgan.photos.encoding import encode_picture, write_picture
-from colorgan.photos.hints import Hints, Point
-from colorgan.photos.jobs import MARK, Job
+from colorgan.photos.hints import Hints
+from colorgan.photos.jobs import Job
 from colorgan.photos.pictures import Picture, largest_file, read_picture
-from colorgan.photos.reference import Reference
+from colorgan.photos.results import Results, Wishes
 from colorgan.photos.sitting import Sitting
 from colorgan.photos.sound import Sound
 from colorgan.photos.video import colorize_video
@@ -32,38 +28,6 @@ from colorgan.sharing import SharedTasks, sharing
 # What can become of a job.
 COLORED, NO_FACE = "coloured", "without a face"
 THERE_ALREADY, NOT_COLORED = "there already", "not coloured"
-
-
-@dataclass(frozen=True)
-class Wishes:
-    """What the results are to be."""
-
-    whole: bool
-    """Colour what is outside of faces, too."""
-    grid: bool
-    """Gray and coloured picture side by side."""
-    faces_only: bool
-    """Each face alone, 64 x 64, in a file of its own."""
-    suffix: str
-    """Format of pictures that go to standard output: ".png"."""
-    quality: int | None
-    """1 to 100; None for each format's own."""
-    overwrite: bool
-    """Replace results that are there already."""
-    max_pixels: int
-    """Refuse larger pictures and frames."""
-    strokes: np.ndarray | None = None
-    """Colours painted over the one photo there is, BGRA; see `Hints.of_picture`."""
-    points: tuple[Point, ...] = ()
-    """Colours at places of the one photo there is."""
-    reference: Reference | None = None
-    """A photo whose colours others get outside of faces."""
-
-    @property
-    def beyond_faces(self) -> bool:
-        """Whether there is something to colour in a photo without a face."""
-        said = self.strokes is not None or self.points
-        return self.whole or self.reference is not None or bool(said)
 
 
 class JobRunner:
@@ -80,7 +44,7 @@ class JobRunner:
     def __init__(self, colorizer: Colorizer, wishes: Wishes, times: PhaseTimes) -> None:
         self._colorizer = colorizer
         self._wishes = wishes
-        self._before: set[Path] | None = None  # all that is there, unless told otherwise
+        self._results = Results(wishes)
         self.times = times
         self.outcomes: Counter[str] = Counter()
 
@@ -101,25 +65,19 @@ class JobRunner:
 
     def _do_together(self, jobs: list[Job]) -> Iterator[str]:
         """Share the jobs with the other processes; tell of each, and give what became of it."""
-        before = all_processes().first(lambda: self._there(jobs))
+        before = all_processes().first(lambda: self._results.of(jobs))
         with _sharing(jobs) as tasks:
             for outcome, printed, told in tasks.answers(self.silently(jobs, before)):
                 tqdm.write(printed, end="")
                 tqdm.write(told, file=sys.stderr, end="")
                 yield outcome
 
-    def _there(self, jobs: list[Job]) -> set[Path]:
-        """The results that are there, by which jobs are known to be done."""
-        places = {job.target for job in jobs} | {self._last_written(job) for job in jobs}
-        return {place for place in places if self._is_kept(place)}
-
     def silently(self, jobs: list[Job], before: set[Path]) -> Callable[[int], tuple[str, str, str]]:
         """Does a job by its number: what becomes of it, what it prints on both streams.
 
-        Of the results, `before` were there before the processes began. Another one that is there is
-        of a process that was killed before it could tell; it is told of as if made here.
+        Of the results, `before` were there before the processes began, see `results`.
         """
-        self._before = before
+        self._results.before = before
         return lambda at: self._do_silently(jobs[at])
 
     def _do_silently(self, job: Job) -> tuple[str, str, str]:
@@ -140,7 +98,7 @@ class JobRunner:
     def _do(self, job: Job) -> str:
         """Colour a picture or a video; returns what became of it."""
         if job.target is not None:
-            if self._is_of_before(self._last_written(job)):
+            if self._results.were_made(job):
                 return THERE_ALREADY
             make_folder(job.target.parent)
         return self._do_video(job) if job.is_video else self._do_picture(job)
@@ -156,14 +114,15 @@ class JobRunner:
         if len(sitting.faces) > 1:
             note(f"{job.name}: {len(sitting.faces):,} faces")
         if wishes.faces_only and not sitting.is_aligned:
-            crops = self._colorizer.cut_faces(picture.gray, sitting.faces)
-            self._color_crops(crops, picture, job.target)
+            self._do_faces(sitting, picture, job.target)
             return COLORED
         with phase("colour faces"):
             sitting.prepare(wishes.whole, wishes.reference)
         with phase("paint"):
             colored = sitting.colorize(wishes.whole, hints, wishes.reference)
-        if not self._write(colored, picture, job.target):
+        with phase("encode, write"):
+            was_made = self._results.write(colored, picture, job.target)
+        if not was_made:
             return THERE_ALREADY
         if job.target is not None:
             tqdm.write(str(job.target))
@@ -201,50 +160,20 @@ class JobRunner:
             note(f"{job.name}: not carried over, being damaged or too large: {lost}")
         return picture
 
-    def _color_crops(self, crops: np.ndarray, picture: Picture, target: Path) -> None:
+    def _do_faces(self, sitting: Sitting, picture: Picture, target: Path) -> None:
+        """Colour and write each face alone."""
+        crops = self._colorizer.cut_faces(picture.gray, sitting.faces)
         with self.times.phase("colour faces"):
             colored = self._colorizer.colorize(crops)
-        metadata, made = picture.metadata.of_a_part(), []
-        for number in range(len(crops), 0, -1):  # see _last_written
-            alone = replace(picture, gray=crops[number - 1], alpha=None, metadata=metadata)
-            place = _face_target(target, number)
-            if self._write(colored[number - 1], alone, place):
-                made.append(place)
-        for place in reversed(made):
-            tqdm.write(str(place))
-
-    def _last_written(self, job: Job) -> Path:
-        """The file that a job writes last: if that is there, all of its are."""
-        return _face_target(job.target, 1) if self._wishes.faces_only else job.target
-
-    def _is_kept(self, target: Path) -> bool:
-        return os.path.lexists(target) and not self._wishes.overwrite
-
-    def _is_of_before(self, target: Path) -> bool:
-        """Whether a result is kept that no process of this run has made."""
-        return self._is_kept(target) and (self._before is None or target in self._before)
-
-    def _write(self, colored: np.ndarray, picture: Picture, target: Path | None) -> bool:
-        """Write a result; False if it was there before this run."""
-        if target is not None and self._is_kept(target):
-            return not self._is_of_before(target)
-        alpha, quality = picture.alpha, self._wishes.quality
-        if self._wishes.grid:
-            colored = np.hstack([cv2.merge([picture.gray] * 3), colored])
-            alpha = None if alpha is None else np.hstack([alpha, alpha])
         with self.times.phase("encode, write"):
-            if target is None:
-                suffix = self._wishes.suffix
-                content = encode_picture(colored, alpha, suffix, quality, picture.metadata)
-                _send(content)
-            else:
-                write_picture(target, colored, alpha, quality, picture.metadata)
-        return True
+            made = self._results.write_faces(colored, crops, picture, target)
+        for place in made:
+            tqdm.write(str(place))
 
     def _do_video(self, job: Job) -> str:
         if job.target is None or self._wishes.grid or self._wishes.faces_only:
             raise UserError(f"{job.name}: of a video, only a whole video file can be made")
-        if self._is_kept(job.target):  # a killed process has made it
+        if self._results.is_there(job.target):  # a killed process has made it
             tqdm.write(str(job.target))
             return COLORED
         with tqdm(unit="frame", leave=False, disable=None) as bar:
@@ -292,28 +221,11 @@ def _refusal(error: UserError) -> str:
     return NOT_COLORED
 
 
-def _face_target(target: Path, number: int) -> Path:
-    """Where a face alone goes: its name ends as all results' do, by which folders pass by it."""
-    stem = target.stem.removesuffix(MARK)
-    mark = target.stem.removeprefix(stem)
-    return target.with_name(f"{stem}_face{number}{mark}{target.suffix}")
-
-
 def _told(tracks: tuple[Sound, ...]) -> str:
     """What became of a film's sound, with a count where there are several tracks."""
     if len(tracks) < 2:
         return tracks[0] if tracks else "none"
     return ", ".join(f"{count} {sound}" for sound, count in Counter(tracks).items())
-
-
-def _send(content: bytes) -> None:
-    """Write a picture to standard output; UserError where it does not arrive."""
-    sys.stdout.flush()
-    try:
-        with open(sys.stdout.fileno(), "wb", closefd=False) as output:
-            output.write(content)
-    except OSError as error:
-        raise UserError(f"cannot write to standard output: {error.strerror}") from None
 
 
 def note(line: str) -> None:

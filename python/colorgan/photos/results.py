@@ -1,0 +1,134 @@
+"""The files that jobs result in: what is wished of them, which are there already, and writing them.
+
+Several processes may share the jobs of a run. A result that one of them has made, and was killed
+before it could tell of it, counts as made by the process that does the job again.
+"""
+
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from colorgan.errors import UserError
+from colorgan.photos.encoding import encode_picture, write_picture
+from colorgan.photos.hints import Point
+from colorgan.photos.jobs import MARK, Job
+from colorgan.photos.pictures import Picture
+from colorgan.photos.reference import Reference
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the results are to be."""
+
+    whole: bool
+    """Colour what is outside of faces, too."""
+    grid: bool
+    """Gray and coloured picture side by side."""
+    faces_only: bool
+    """Each face alone, 64 x 64, in a file of its own."""
+    suffix: str
+    """Format of pictures that go to standard output: ".png"."""
+    quality: int | None
+    """1 to 100; None for each format's own."""
+    overwrite: bool
+    """Replace results that are there already."""
+    max_pixels: int
+    """Refuse larger pictures and frames."""
+    strokes: np.ndarray | None = None
+    """Colours painted over the one photo there is, BGRA; see `Hints.of_picture`."""
+    points: tuple[Point, ...] = ()
+    """Colours at places of the one photo there is."""
+    reference: Reference | None = None
+    """A photo whose colours others get outside of faces."""
+
+    @property
+    def beyond_faces(self) -> bool:
+        """Whether there is something to colour in a photo without a face."""
+        said = self.strokes is not None or self.points
+        return self.whole or self.reference is not None or bool(said)
+
+
+class Results:
+    """Writes results, unless they are there already and are not to be replaced.
+
+    Attributes:
+        before: those that were there before the run began; None for all that are there now.
+    """
+
+    def __init__(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self.before: set[Path] | None = None
+
+    def of(self, jobs: Iterable[Job]) -> set[Path]:
+        """The results of jobs that are there and stay, by which it is known what was done."""
+        places = {place for job in jobs for place in (job.target, self._last_of(job))}
+        return {place for place in places if self.is_there(place)}
+
+    def were_made(self, job: Job) -> bool:
+        """Whether all that a job results in was there before the run began."""
+        return self._is_of_before(self._last_of(job))
+
+    def is_there(self, target: Path) -> bool:
+        """Whether a result is there and stays, whoever has made it."""
+        return os.path.lexists(target) and not self._wishes.overwrite
+
+    def write(self, colored: np.ndarray, picture: Picture, target: Path | None) -> bool:
+        """Write a picture, BGR `(h, w, 3)`; False if it was there before the run began.
+
+        `picture` is its source, and None stands for standard output. UserError where it cannot be.
+        """
+        if target is not None and self.is_there(target):
+            return not self._is_of_before(target)
+        alpha, quality, metadata = picture.alpha, self._wishes.quality, picture.metadata
+        if self._wishes.grid:
+            colored = np.hstack([cv2.merge([picture.gray] * 3), colored])
+            alpha = None if alpha is None else np.hstack([alpha, alpha])
+        if target is None:
+            _send(encode_picture(colored, alpha, self._wishes.suffix, quality, metadata))
+        else:
+            write_picture(target, colored, alpha, quality, metadata)
+        return True
+
+    def write_faces(
+        self, colored: np.ndarray, crops: np.ndarray, picture: Picture, target: Path
+    ) -> list[Path]:
+        """Write each face alone, BGR `(k, 64, 64, 3)`; returns the files that were made.
+
+        `crops`, `(k, 64, 64)`, are the faces in gray, cut out of `picture`.
+        """
+        metadata, made = picture.metadata.of_a_part(), []
+        for number in range(len(crops), 0, -1):  # the first one last: see _last_of
+            alone = replace(picture, gray=crops[number - 1], alpha=None, metadata=metadata)
+            place = _face_target(target, number)
+            if self.write(colored[number - 1], alone, place):
+                made.insert(0, place)
+        return made
+
+    def _last_of(self, job: Job) -> Path:
+        """The file that a job writes last: if that is there, all of its are."""
+        return _face_target(job.target, 1) if self._wishes.faces_only else job.target
+
+    def _is_of_before(self, target: Path) -> bool:
+        return self.is_there(target) and (self.before is None or target in self.before)
+
+
+def _face_target(target: Path, number: int) -> Path:
+    """Where a face alone goes: its name ends as all results' do, by which folders pass by it."""
+    stem = target.stem.removesuffix(MARK)
+    mark = target.stem.removeprefix(stem)
+    return target.with_name(f"{stem}_face{number}{mark}{target.suffix}")
+
+
+def _send(content: bytes) -> None:
+    """Write a picture to standard output; UserError where it does not arrive."""
+    sys.stdout.flush()
+    try:
+        with open(sys.stdout.fileno(), "wb", closefd=False) as output:
+            output.write(content)
+    except OSError as error:
+        raise UserError(f"cannot write to standard output: {error.strerror}") from None
