@@ -412,6 +412,17 @@ def test_damaged_metadata_spoil_no_picture(suffix: str) -> None:
         assert read_picture(result, "result", 10**6).gray.shape in ((24, 40), (40, 24))
 
 
+@pytest.mark.parametrize("offset", [10**9, 2**63])
+def test_a_big_tiff_whose_exif_data_lie_beyond_any_file_is_read(offset: int) -> None:
+    content, own = io.BytesIO(), 65100
+    pixels = np.arange(960, dtype=np.uint16).reshape(24, 40) * 64
+    tifffile.imwrite(content, pixels, bigtiff=True, extratags=[(own, "Q", 1, 5, True)])
+    before, after = struct.pack("<HHQQ", own, 16, 1, 5), struct.pack("<HHQQ", CAMERA, 16, 1, offset)
+    damaged = content.getvalue().replace(before, after)
+    assert damaged != content.getvalue()
+    np.testing.assert_array_equal(read_picture(damaged, "old", 10**6).gray, pixels)
+
+
 def test_what_is_too_large_for_a_format_is_told_and_the_rest_kept() -> None:
     huge = XMP.replace(b"family", b"family" * 20_000)
     texts = PngInfo()

@@ -13,6 +13,9 @@ from typing import Self
 
 import numpy as np
 
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How a TIFF begins, of either byte order, the last two as BigTIFF."""
+
 DESCRIPTION, ORIENTATION, ARTIST, COPYRIGHT = 270, 274, 315, 33432
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
 XMP, IPTC, PHOTOSHOP, PROFILE = 700, 33723, 34377, 34675
@@ -58,10 +61,10 @@ class Exif:
         Leaves out the tags `without`, and what lies outside of the content; not more than `most`
         bytes are taken. ValueError or struct.error where there is no directory.
         """
-        if content[:4] not in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
+        if content[:4] not in SIGNATURES:
             raise ValueError("no TIFF")
-        reader = _Reader(content, "<" if content[:2] == b"II" else ">", most)
-        return cls(reader.order, reader.directory(reader.start(), without, _DIRECTORIES))
+        file = TiffFile(content)
+        return cls(file.order, _Reader(file, most).directory(file.start(), without, _DIRECTORIES))
 
     def bytes_of(self, tag: int) -> bytes | None:
         """The values of a tag as they are stored."""
@@ -112,40 +115,64 @@ class Exif:
         return Field(RATIONAL, value)
 
 
-@dataclass
-class _Reader:
-    content: bytes | memoryview
-    order: str
-    room: int
-    """Bytes that may be taken yet."""
+class TiffFile:
+    """The directories of a TIFF, or of EXIF data; struct.error for what lies beyond its end."""
 
-    def __post_init__(self) -> None:
-        self.big = self.content[2:4] in (b"+\0", b"\0+")  # BigTIFF
-        self.count, self.offset = ("Q", "Q") if self.big else ("H", "I")
-
-    def start(self) -> int:
-        return self.number(self.offset, 8 if self.big else 4)
+    def __init__(self, content: bytes | memoryview) -> None:
+        self.content = content
+        self.order = "<" if content[:2] == b"II" else ">"
+        is_big = content[2:4] in (b"+\0", b"\0+")
+        self._count, self._offset, self._start = ("Q", "Q", 8) if is_big else ("H", "I", 4)
 
     def number(self, kind: str, at: int) -> int:
-        return struct.unpack_from(self.order + kind, self.content, at)[0]
+        """The whole number at a place, of a kind by `struct`'s letter."""
+        return self._unpacked(kind, at)[0]
+
+    def start(self) -> int:
+        """Where the first directory is."""
+        return self.number(self._offset, self._start)
+
+    def entries(self, at: int) -> range:
+        """Where the entries of the directory at a place are."""
+        first, step = at + struct.calcsize(self._count), struct.calcsize(f"<HH2{self._offset}")
+        return range(first, first + self.number(self._count, at) * step, step)
+
+    def following(self, at: int) -> int:
+        """Where the directory is that follows that at a place; 0 if none does."""
+        return self.number(self._offset, self.entries(at).stop)
+
+    def entry(self, at: int) -> tuple[int, int, int, int]:
+        """A tag, the kind and the count of its values, and where these are if there is room."""
+        return *self._unpacked(f"HH{self._offset}", at), at + 4 + struct.calcsize(self._offset)
+
+    def values_at(self, at: int, size: int) -> int:
+        """Where values of so many bytes are: at that place, or where it says."""
+        return at if size <= struct.calcsize(self._offset) else self.number(self._offset, at)
+
+    def _unpacked(self, form: str, at: int) -> tuple[int, ...]:
+        if at > len(self.content):  # further, it may be, than `struct` can count
+            raise struct.error("beyond the end")
+        return struct.unpack_from(self.order + form, self.content, at)
+
+
+@dataclass
+class _Reader:
+    file: TiffFile
+    room: int
+    """Bytes that may be taken yet."""
 
     def directory(self, at: int, without: Collection[int], below: Collection[int]) -> Directory:
         """The directory at a place; the tags `below` are directories, too."""
         tags: Directory = {}
-        first, step = at + struct.calcsize(self.count), struct.calcsize(f"<HH2{self.offset}")
-        entries = self.number(self.count, at)
-        if entries > _MOST_TAGS:
+        entries = self.file.entries(at)
+        if entries[_MOST_TAGS:]:
             raise ValueError("too many tags")
-        for entry in range(first, first + entries * step, step):
-            tag, kind, count = struct.unpack_from(
-                f"{self.order}HH{self.offset}", self.content, entry
-            )
-            value_at = entry + 4 + struct.calcsize(self.offset)
+        for tag, kind, count, value_at in map(self.file.entry, entries):
             if tag in tags or tag in without:
                 continue
             if tag in below:
                 if kind in _POINTERS:
-                    inner = self.inner(self.number(_POINTERS[kind], value_at), tag)
+                    inner = self.inner(self.file.number(_POINTERS[kind], value_at), tag)
                     tags.update({tag: inner} if inner else {})
             elif (value := self.value(kind, count, value_at)) is not None:
                 tags[tag] = Field(kind, value)
@@ -161,9 +188,8 @@ class _Reader:
         size = _SIZES.get(kind, 0) * count
         if not 0 < size <= self.room:
             return None
-        if size > struct.calcsize(self.offset):
-            at = self.number(self.offset, at)
-        value = bytes(self.content[at : at + size])
+        at = self.file.values_at(at, size)
+        value = bytes(self.file.content[at : at + size])
         if len(value) < size:
             return None
         self.room -= size

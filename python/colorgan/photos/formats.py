@@ -39,6 +39,7 @@ from PIL import (  # noqa: F401
 
 from colorgan.errors import UserError
 from colorgan.photos.containers import begins_as_video
+from colorgan.photos.exif import SIGNATURES
 from colorgan.photos.metadata import (
     Blocks,
     blocks_of,
@@ -46,7 +47,7 @@ from colorgan.photos.metadata import (
     blocks_of_jpeg_2000,
     blocks_of_tiff,
 )
-from colorgan.photos.tiff import RAW, SIGNATURES, TiffHeader, TooLargeError, at_full_range
+from colorgan.photos.tiff import RAW, TiffHeader, TooLargeError, at_full_range
 
 READABLE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"),

@@ -7,14 +7,14 @@ by OpenCV and brought to the range of 16 bits here.
 """
 
 import struct
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
 
 import cv2
 import numpy as np
 
-SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""How a TIFF begins, of either byte order, the last two as BigTIFF."""
+from colorgan.photos.exif import TiffFile
 
 RAW = "a camera's raw photograph, which is not read: develop it into a TIFF or JPEG first"
 """What to do with what is a TIFF by its header alone."""
@@ -56,27 +56,17 @@ class TiffHeader:
         A tag given twice is refused: Pillow takes the last and libtiff the first, so that a header
         could be small to the one and large to the other.
         """
-        order = "<" if content.startswith(b"II") else ">"
-        big = content[2:4] in (b"+\0", b"\0+")
-        offset, count = ("Q", "Q") if big else ("I", "H")
-        (start,) = struct.unpack_from(order + offset, content, 8 if big else 4)
-        tags: dict[int, int] = {}
-        pages, seen = 0, set()
-        while start and start not in seen and pages < _MOST_PAGES:
-            seen.add(start)
-            try:
-                (entries,) = struct.unpack_from(order + count, content, start)
-                first = start + struct.calcsize(count)
-                end = first + entries * struct.calcsize(f"<HH{offset}{offset}")
-                (following,) = struct.unpack_from(order + offset, content, end)
-            except struct.error:
-                if not pages:
-                    raise
-                break  # a damaged page after the first, which is not used anyway
-            if not pages:
-                tags = _tags(content, order, offset, range(first, end, (end - first) // entries))
-            pages, start = pages + 1, following
-        return cls(tags, pages)
+        file = TiffFile(content)
+        start = file.start()
+        if not start:
+            return cls({}, 0)
+        following, pages, seen = file.following(start), 1, {start}
+        with suppress(struct.error):  # at a damaged page after the first, which is not used anyway
+            while following and following not in seen and pages < _MOST_PAGES:
+                seen.add(following)
+                following = file.following(following)
+                pages += 1
+        return cls(_tags(file, start), pages)
 
     def check(self, max_pixels: int) -> None:
         """TooLargeError for more than `max_pixels`, in a tile, too, which is decoded whole."""
@@ -160,16 +150,14 @@ def at_full_range(levels: np.ndarray, bits: int) -> np.ndarray:
     return table[levels]
 
 
-def _tags(content: bytes, order: str, offset: str, places: range) -> dict[int, int]:
+def _tags(file: TiffFile, directory: int) -> dict[int, int]:
+    """The first of each tag's values, where those are whole numbers; ValueError for a tag twice."""
     tags: dict[int, int | None] = {}
-    for at in places:
-        tag, field, count = struct.unpack_from(f"{order}HH{offset}", content, at)
+    for tag, kind, count, at in map(file.entry, file.entries(directory)):
         if tag in tags:
             raise ValueError("tag given twice")
         tags[tag] = None
-        if field in _FORMATS and count:
-            value = at + 4 + struct.calcsize(offset)
-            if count * struct.calcsize(_FORMATS[field]) > struct.calcsize(offset):
-                (value,) = struct.unpack_from(order + offset, content, value)
-            (tags[tag],) = struct.unpack_from(order + _FORMATS[field], content, value)
+        if kind in _FORMATS and count:
+            form = _FORMATS[kind]
+            tags[tag] = file.number(form, file.values_at(at, count * struct.calcsize(form)))
     return {tag: value for tag, value in tags.items() if value is not None}
