@@ -9,6 +9,7 @@ import secrets
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
@@ -175,6 +176,15 @@ def read_json(path: Path, *keys: str) -> dict[str, Any]:
         if key not in content:
             raise UserError(f"{path}: says nothing of {key!r}; make it again")
     return content
+
+
+def write_json(path: Path, content: Any, indent: int = 2) -> None:
+    """Write JSON whole, see `write_whole`; dataclasses in it become objects.
+
+    ValueError for what JSON does not know, such as NaN.
+    """
+    text = json.dumps(content, indent=indent, allow_nan=False, default=asdict)
+    write_whole(path, f"{text}\n".encode())
 
 
 LOCK = ".lock"

@@ -80,7 +80,7 @@ def test_a_command_that_there_is_not_ends_in_one_line() -> None:
         ("demo --weights -x", "-x: "),
         ("train --lambda -1", "argument --lambda: -1 is not a positive number"),
         ("evaluate --skip -1", "argument --skip: -1 is not 0 or more"),
-        ("compare-methods --data x --out -y", "--out must end in .json"),
+        ("compare-methods --data x --out -y", "argument --out: -y must end in .json"),
         ("build-lmdb --size 200", "argument --size: 200 is not a whole number from 1 to 178"),
         ("build-lmdb --max-bad -0.1", "argument --max-bad: -0.1 is not from 0 to 1"),
         ("train --iterations 1.5", "argument --iterations: 1.5 is not a whole number"),

@@ -3,7 +3,6 @@
 Beside them stand those of an average face's colour, which tell what is hard for anyone.
 """
 
-import json
 from argparse import ArgumentParser, Namespace
 from importlib.metadata import version
 from pathlib import Path
@@ -11,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from colorgan.commands.arguments import json_path
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase, open_splits
 from colorgan.faces.detector import FaceDetector
 from colorgan.faces.downloads import landmark_list
 from colorgan.faces.landmarks import read_landmarks
-from colorgan.files import make_room, sha256, write_whole
+from colorgan.files import make_room, sha256, write_json
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.analysis import (
     ATTRIBUTES,
@@ -49,13 +49,11 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="CelebA's list_landmarks_align_celeba.txt or .csv, or a folder or zip that holds it "
         "(default: a detector's estimates)",
     )
-    add("--out", type=Path, required=True, help="the JSON file; its figure is a PNG beside it")
+    add("--out", type=json_path, required=True, help="the JSON file; its figure is a PNG beside it")
 
 
 def run(options: Namespace) -> None:
     """Read everything, measure the faces, write, and print the tables."""
-    if options.out.suffix != ".json":
-        raise UserError("--out must end in .json")
     numbers, metrics = read_per_image(options.evaluation)
     make_room(options.out)
     train, test = open_splits(options.data)
@@ -85,8 +83,7 @@ def run(options: Namespace) -> None:
         },
         "versions": versions(),
     }
-    text = json.dumps(result, indent=2, allow_nan=False)
-    write_whole(options.out, f"{text}\n".encode())
+    write_json(options.out, result)
     draw_errors(result["attributes"], options.out.with_suffix(".png"))
     print_tables(result)
     print(options.out)

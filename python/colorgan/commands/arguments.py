@@ -90,6 +90,27 @@ def named_path(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
+def json_path(text: str) -> Path:
+    """A JSON file; a picture of the same name goes beside it."""
+    if not text.endswith(".json"):
+        raise ArgumentTypeError(f"{text} must end in .json")
+    return Path(text)
+
+
+def add_test_face_arguments(parser: ArgumentParser) -> None:
+    """Add what commands that measure on test faces share: `data`, `skip`, `count`."""
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
+    add(
+        "--skip",
+        type=natural_int,
+        default=0,
+        metavar="N",
+        help="leave out the first N test faces, those that training chose its best snapshot by",
+    )
+    add("--count", type=positive_int, metavar="N", help="take at most N test faces (all)")
+
+
 def add_coloring_arguments(parser: ArgumentParser) -> None:
     """Add what the commands that colour photos share: `weights`, `device`, `max_megapixels`."""
     add = parser.add_argument

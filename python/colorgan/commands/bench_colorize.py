@@ -3,14 +3,12 @@
 Every figure is of a fresh process, as a user starts it; Caffe and OpenCV take turns.
 """
 
-import json
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
 from pathlib import Path
 
 from colorgan.benchmarks.coloring import paint_strokes, report, report_strokes, take_turns
 from colorgan.commands.arguments import positive_int
-from colorgan.files import make_room, write_whole
+from colorgan.files import make_room, write_json
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -33,5 +31,4 @@ def run(options: Namespace) -> None:
         print(report(turns, options.faces))
         figures |= turns
     if options.json:
-        kept = json.dumps(figures, indent=1, default=asdict) + "\n"
-        write_whole(options.json, kept.encode())
+        write_json(options.json, figures, indent=1)

@@ -3,10 +3,8 @@
 The methods take turns in one process; the first one named is what the others are held against.
 """
 
-import json
 import tempfile
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
 from pathlib import Path
 
 from colorgan.benchmarks.methods import Method, report, take_turns
@@ -14,7 +12,7 @@ from colorgan.commands import train
 from colorgan.commands.arguments import CommandParser, positive_int
 from colorgan.commands.experiments import add_sources
 from colorgan.faces.database import FaceDatabase
-from colorgan.files import make_room, write_whole
+from colorgan.files import make_room, write_json
 from colorgan.measuring.experiments import Experiment, chosen, read_experiments
 from colorgan.training.config import TrainingConfig, configure
 
@@ -41,7 +39,7 @@ def run(options: Namespace) -> None:
         turns = take_turns(methods, options.rounds)
     print(report(turns))
     if options.json:
-        write_whole(options.json, (json.dumps(turns, indent=1, default=asdict) + "\n").encode())
+        write_json(options.json, turns, indent=1)
 
 
 def configuration(experiment: Experiment, data: Path) -> TrainingConfig:

@@ -5,10 +5,8 @@ machine. The model is held against them, and then drawn for 1 to 64 processes, c
 several links.
 """
 
-import json
 import tempfile
 from argparse import ArgumentParser, Namespace
-from dataclasses import asdict
 from pathlib import Path
 
 from colorgan.benchmarks.scaling.figure import scaling_figure
@@ -16,7 +14,7 @@ from colorgan.benchmarks.scaling.report import best_psnr, report
 from colorgan.benchmarks.scaling.turns import Measured, measure, read_measured
 from colorgan.commands.arguments import positive_int
 from colorgan.errors import UserError
-from colorgan.files import make_room, write_whole
+from colorgan.files import make_room, write_json
 from colorgan.measuring.experiments import of_batch_and_rate, read_results
 from colorgan.measuring.figures.canvas import save_png
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT
@@ -46,7 +44,7 @@ def run(options: Namespace) -> None:
     trained = of_batch_and_rate(read_results())
     print(report(measured, trained))
     if options.json:
-        write_whole(options.json, f"{json.dumps(asdict(measured), indent=1)}\n".encode())
+        write_json(options.json, measured, indent=1)
     if options.figure:
         save_png(options.figure, scaling_figure(measured, best_psnr(trained)))
 

@@ -9,7 +9,6 @@ clock starts. An iteration is a whole one: D's step, then G's.
   pytorch-channels-last  the same with the channels innermost; the faster of the two counts
 """
 
-import json
 import os
 import subprocess
 import sys
@@ -23,7 +22,7 @@ from colorgan.benchmarks.training.report import report
 from colorgan.benchmarks.training.turns import CPU_SIDES, GPU_SIDES, Match, measure
 from colorgan.commands.arguments import natural_int, positive_float, positive_int
 from colorgan.errors import UserError
-from colorgan.files import make_room, write_whole
+from colorgan.files import make_room, write_json
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT
 from colorgan.nets.runtime import check_device
 
@@ -80,8 +79,7 @@ def run(options: Namespace) -> None:
         print(f"\n{report(results[-1])}\n", flush=True)
     if options.json:
         settings = {k: v.name if isinstance(v, Path) else v for k, v in vars(options).items()}
-        document = json.dumps({"settings": settings, "results": results}, indent=1)
-        write_whole(options.json, document.encode())
+        write_json(options.json, {"settings": settings, "results": results}, indent=1)
 
 
 def check(options: Namespace) -> None:

@@ -3,16 +3,13 @@
 colorgan compare-methods --data data/celeba --skip 1044 --out data/results/methods.json
 """
 
-import json
 from argparse import ArgumentParser, Namespace
-from pathlib import Path
 
 from tqdm import tqdm
 
-from colorgan.commands.arguments import natural_int, positive_int
-from colorgan.errors import UserError
+from colorgan.commands.arguments import add_test_face_arguments, json_path
 from colorgan.faces.database import open_splits
-from colorgan.files import make_room, write_whole
+from colorgan.files import make_room, write_json
 from colorgan.measuring.evaluation import measured_indices, provenance
 from colorgan.measuring.figures.canvas import save_png
 from colorgan.measuring.figures.methods import methods_figure
@@ -24,17 +21,13 @@ from colorgan.nets.runtime import use_device
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What the command takes."""
-    add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
-    add("--out", type=Path, required=True, help="the JSON file; its figure is a PNG beside it")
-    add("--skip", type=natural_int, default=0, metavar="N", help="leave out the first N test faces")
-    add("--count", type=positive_int, metavar="N", help="measure at most N faces (all)")
+    add_test_face_arguments(parser)
+    figure = "the JSON file; its figure is a PNG beside it"
+    parser.add_argument("--out", type=json_path, required=True, help=figure)
 
 
 def run(options: Namespace) -> None:
     """Check everything that may be wrong, measure, write, and print the table."""
-    if options.out.suffix != ".json":
-        raise UserError("--out must end in .json")
     use_device(None)
     generator = DeployedGenerator(BEST_WEIGHTS)
     source = provenance(generator, options.data, options.skip)
@@ -44,7 +37,7 @@ def run(options: Namespace) -> None:
         indices = measured_indices(test, options.skip, options.count)
         faces = tqdm(subjects(test, train, indices), total=len(indices), unit="face", disable=None)
         result = source | compare_methods(generator, faces)
-    write_whole(options.out, f"{json.dumps(result, indent=2, allow_nan=False)}\n".encode())
+    write_json(options.out, result)
     save_png(options.out.with_suffix(".png"), methods_figure(result))
     print(table(result))
     print(options.out)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from colorgan.commands.arguments import natural_int, positive_int
+from colorgan.commands.arguments import add_test_face_arguments, natural_int, positive_int
 from colorgan.faces.database import open_splits
 from colorgan.files import make_folder
 from colorgan.measuring.evaluation import (
@@ -26,16 +26,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     """What the command takes."""
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="a generator's .caffemodel")
-    add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
+    add_test_face_arguments(parser)
     add("--out", type=Path, required=True, help="folder for metrics.json and CSV")
-    add(
-        "--skip",
-        type=natural_int,
-        default=0,
-        metavar="N",
-        help="leave out the first N test faces, those that training chose its best snapshot by",
-    )
-    add("--count", type=positive_int, metavar="N", help="measure at most N faces (all)")
     add("--batch-size", type=positive_int, default=32, metavar="N", help="default 32")
     add("--gpu", type=natural_int, metavar="ID", help="run on this GPU (default: CPU)")
 

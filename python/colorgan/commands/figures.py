@@ -3,7 +3,12 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from colorgan.commands.arguments import named_path, natural_int, positive_int
+from colorgan.commands.arguments import (
+    add_test_face_arguments,
+    named_path,
+    natural_int,
+    positive_int,
+)
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
 from colorgan.files import make_folder
@@ -19,7 +24,7 @@ from colorgan.nets.runtime import use_device
 def add_arguments(parser: ArgumentParser) -> None:
     """What the command takes."""
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
+    add_test_face_arguments(parser)
     add("--weights", type=Path, required=True, help="the model's .caffemodel")
     add("--l2-weights", type=Path, help="G trained with L2 alone: draws figure 4a")
     add(
@@ -33,15 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--run", type=Path, help="the model's run folder: draws its training curves and its D")
     add("--l2-run", type=Path, help="run folder of L2 alone, drawn beside it in the curves")
     add("--out", type=Path, required=True, help="folder for the pictures")
-    add(
-        "--columns",
-        type=positive_int,
-        default=4,
-        metavar="K",
-        help="faces of each kind (4)",
-    )
-    add("--skip", type=natural_int, default=0, metavar="N", help="leave out the first N test faces")
-    add("--count", type=positive_int, metavar="N", help="choose among at most N test faces (all)")
+    add("--columns", type=positive_int, default=4, metavar="K", help="faces of each kind (4)")
     add("--gpu", type=natural_int, metavar="ID", help="run on this GPU (default: CPU)")
 
 

@@ -8,12 +8,11 @@ each:
   centerface  one look of CenterFace (Xu et al. 2019), likewise; needs requirements-bench.txt
 """
 
-import json
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from colorgan.commands.arguments import positive_int
-from colorgan.files import make_room, write_whole
+from colorgan.files import make_room, write_json
 from colorgan.measuring.detection import SIDES, measure_detection
 from colorgan.photos.colorizer import Colorizer
 
@@ -35,5 +34,5 @@ def run(options: Namespace) -> None:
     colorizer = Colorizer(options.weights)
     counts = options.faces, options.point_faces
     result = measure_detection(options.images, *counts, options.sides, colorizer)
-    write_whole(options.out, f"{json.dumps(result, indent=2, allow_nan=False)}\n".encode())
+    write_json(options.out, result)
     print(options.out)

@@ -22,8 +22,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Measure and write the colours."""
-    steps = measure_palette(options.data / "train_lmdb", options.faces)
     make_room(options.out)
+    steps = measure_palette(options.data / "train_lmdb", options.faces)
     lines = ",\n".join(f"  {json.dumps(colors)}" for colors in steps)
     write_whole(options.out, f"[\n{lines}\n]\n".encode())
     print(options.out)

@@ -6,17 +6,16 @@ r"""Measure what the size is worth at which nets see a face, on faces that photo
 The faces are CelebA's whole crops, packed by colorgan build-lmdb --size 178.
 """
 
-import json
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import NamedTuple
 
-from colorgan.commands.arguments import natural_int, positive_int
+from colorgan.commands.arguments import add_test_face_arguments, positive_int
 from colorgan.errors import UserError
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.database import FaceDatabase
-from colorgan.files import make_room, sha256, write_whole
+from colorgan.files import make_room, sha256, write_json
 from colorgan.measuring.evaluation import measured_indices, versions
 from colorgan.measuring.resolution import measure_resolution, table, ways_of
 from colorgan.nets.deployed import DeployedGenerator
@@ -50,10 +49,8 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="NAME=WEIGHTS@SIDE",
         help="a net and the side of the faces it sees; the others are compared with the first",
     )
-    add("--data", type=Path, required=True, help="folder of colorgan build-lmdb --size 178")
+    add_test_face_arguments(parser)
     add("--out", type=Path, required=True, metavar="FILE", help="the JSON file")
-    add("--skip", type=natural_int, default=0, metavar="N", help="leave out the first N test faces")
-    add("--count", type=positive_int, metavar="N", help="measure at most N faces (all)")
     add(
         "--widths",
         nargs="+",
@@ -87,6 +84,6 @@ def run(options: Namespace) -> None:
         "versions": versions(),
         "rows": rows,
     }
-    write_whole(options.out, f"{json.dumps(result, indent=2, allow_nan=False)}\n".encode())
+    write_json(options.out, result)
     print(table(rows))
     print(options.out)

@@ -2,7 +2,6 @@
 
 import csv
 import io
-import json
 import platform
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
-from colorgan.files import make_folder, sha256, write_whole
+from colorgan.files import make_folder, sha256, write_json, write_whole
 from colorgan.luminance import gray_from_bgr, with_luminance
 from colorgan.measuring.metrics import (
     METRICS,
@@ -144,8 +143,7 @@ def write_evaluation(folder: Path, evaluation: Evaluation, provenance: dict) -> 
     for number, *values in zip(evaluation.numbers, *columns.values(), strict=True):
         writer.writerow([number, *(f"{value:.6g}" for value in values)])
     write_whole(folder / PER_IMAGE_FILE, rows.getvalue().encode())
-    text = json.dumps(provenance | summary(evaluation), indent=2, allow_nan=False)
-    write_whole(folder / METRICS_FILE, f"{text}\n".encode())
+    write_json(folder / METRICS_FILE, provenance | summary(evaluation))
 
 
 def provenance(generator: DeployedGenerator, data: Path, skip: int) -> dict:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from colorgan.errors import UserError
-from colorgan.files import flush_to_disk, hold, read_json, sha256, write_whole
+from colorgan.files import flush_to_disk, hold, read_json, sha256, write_json, write_whole
 from colorgan.measuring.log import read_log
 from colorgan.processes import all_processes
 from colorgan.training.averaging import AVERAGE_WEIGHTS
@@ -81,7 +81,7 @@ class RunFolder:
 
     def write_config(self, config: dict[str, Any]) -> None:
         """Write config.json."""
-        write_whole(self.config_path, f"{json.dumps(config, indent=2)}\n".encode())
+        write_json(self.config_path, config)
 
     def read_config(self) -> dict[str, Any]:
         """config.json; UserError where there is none or it is damaged."""
