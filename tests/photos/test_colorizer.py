@@ -12,6 +12,7 @@ import skimage.data
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.generators import BEST_WEIGHTS
 from colorgan.photos.colorizer import FACE_SIDE, Colorizer
+from colorgan.photos.painting import paint
 from conftest import chroma_in
 
 
@@ -22,6 +23,12 @@ def gray_of(bgr: np.ndarray) -> np.ndarray:
 def strength(bgr: np.ndarray) -> np.ndarray:
     """How much colour each pixel has, in chroma."""
     return np.hypot(*chroma_in(bgr))
+
+
+def painted(colorizer: Colorizer, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """A photo with these faces coloured, whatever the detector would find."""
+    chroma = colorizer.predict_chroma(gray, faces)
+    return paint(gray, colorizer.head_layers(gray, faces, chroma))
 
 
 @pytest.fixture(scope="module")
@@ -109,7 +116,8 @@ def test_colors_end_with_the_head_and_in_films_in_an_oval(
     faces = colorizer.find_faces(hopper)
     chroma = colorizer.predict_chroma(hopper, faces)
     head, oval = (
-        strength(colorizer.paint(hopper, faces, chroma, steady=steady)) for steady in (False, True)
+        strength(paint(hopper, layers(hopper, faces, chroma)))
+        for layers in (colorizer.head_layers, colorizer.oval_layers)
     )
     assert head[neck].mean() > 0.04 > 0.01 > oval[neck].mean()
     assert 5 * head[wall].mean() < 0.005 < oval[wall].mean()
@@ -142,16 +150,16 @@ def test_a_face_cut_by_the_border_is_colored(colorizer: Colorizer, photo: np.nda
     cut = np.ascontiguousarray(photo[50:200, 112:])  # half of the face is left, below the eyes' top
     faces = colorizer.find_faces(cut)
     whole = colorizer.find_faces(photo)[:1] - np.float32([112, 50])
-    colored = colorizer.paint(cut, whole, colorizer.predict_chroma(cut, whole))
+    colored = painted(colorizer, cut, whole)
     assert strength(colored[10:45, :15]).mean() > 0.03
     assert len(faces) <= 1
 
 
 def test_color_is_the_same_at_any_resolution(colorizer: Colorizer, photo: np.ndarray) -> None:
     faces = colorizer.find_faces(photo)[:1]
-    small = chroma_in(colorizer.paint(photo, faces, colorizer.predict_chroma(photo, faces)))
+    small = chroma_in(painted(colorizer, photo, faces))
     large = cv2.resize(photo, None, fx=4, fy=4, interpolation=cv2.INTER_CUBIC)
-    colored = colorizer.paint(large, 4 * faces, colorizer.predict_chroma(large, 4 * faces))
+    colored = painted(colorizer, large, 4 * faces)
     reduced = cv2.resize(
         chroma_in(colored).transpose(1, 2, 0), (256, 256), interpolation=cv2.INTER_AREA
     )
@@ -167,7 +175,9 @@ def test_the_larger_of_two_faces_is_in_front(colorizer: Colorizer, photo: np.nda
     x, y = center[0, 0].astype(int)
     for order in ([0, 1], [1, 0]):
         faces = np.concatenate([near, far])[order]
-        cb, cr = chroma_in(colorizer.paint(photo, faces, chroma[order]))[:, y, x]
+        cb, cr = chroma_in(paint(photo, colorizer.head_layers(photo, faces, chroma[order])))[
+            :, y, x
+        ]
         assert cb > 0.09 and abs(cr) < 0.01
 
 
@@ -175,7 +185,7 @@ def test_opacity_fades_a_face(colorizer: Colorizer, photo: np.ndarray) -> None:
     faces = colorizer.find_faces(photo)[:1]
     chroma = colorizer.predict_chroma(photo, faces)
     full, half, none = (
-        chroma_in(colorizer.paint(photo, faces, chroma, opacity=np.float32([share]))[FACE])
+        chroma_in(paint(photo, colorizer.oval_layers(photo, faces, chroma, [share]))[FACE])
         for share in (1, 0.5, 0)
     )
     assert np.abs(full).mean() > 0.03

@@ -115,7 +115,7 @@ def test_hands_in_real_photographs_come_nearer_to_their_colors(
         real = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
         gray = cv2.cvtColor(real, cv2.COLOR_BGR2GRAY)
         chroma = colorizer.predict_chroma(gray, face)
-        layers = colorizer.layers(gray, face, chroma)
+        layers = colorizer.head_layers(gray, face, chroma)
         without = chroma_in(paint(gray, layers))
         colored = chroma_in(paint(gray, layers + colorizer.hand_layers(gray, face, chroma)))
         hand = np.abs(colored - without).max(axis=0) > 0.01

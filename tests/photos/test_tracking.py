@@ -9,6 +9,7 @@ import skimage.data
 
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import Colorizer
+from colorgan.photos.painting import paint
 from colorgan.photos.tracking import FaceTracker
 from colorgan.photos.video import FilmColorizer
 from conftest import chroma_in
@@ -60,7 +61,7 @@ def test_nothing_of_the_old_scene_is_carried_over_a_cut(
     *_, tracked = colored_by(colorizer, [*before, mirrored], True)
     faces = colorizer.find_faces(mirrored)
     chroma = colorizer.predict_chroma(mirrored, faces)
-    expected = colorizer.paint(mirrored, faces, chroma, steady=True)
+    expected = paint(mirrored, colorizer.oval_layers(mirrored, faces, chroma))
     np.testing.assert_array_equal(tracked, chroma_in(expected))
     assert np.abs(tracked).max() > 0.05, "a face, at once"
 

@@ -45,6 +45,7 @@ from colorgan.measuring.detection_frames import (
     tiles_of,
 )
 from colorgan.photos.colorizer import Colorizer
+from colorgan.photos.painting import paint
 
 SEED = 1
 FOUND = 0.5  # eye distances that eyes may be off
@@ -172,7 +173,8 @@ def measure_aging(
             off = np.linalg.norm(points[:, :2] - eyes, axis=2).mean(axis=1) / case.eyes
             found[side] += bool((off < FOUND).any())
         faces = landmarks[OURS]
-        colored = colorizer.paint(aged, faces, colorizer.predict_chroma(aged, faces))
+        chroma = colorizer.predict_chroma(aged, faces)
+        colored = paint(aged, colorizer.head_layers(aged, faces, chroma))
         truth, colored = (
             chroma_of(in_unit_range(bgr).transpose(2, 0, 1)[np.newaxis])[0][:, inside == 1]
             for bgr in (frame, colored)

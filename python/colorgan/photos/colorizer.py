@@ -22,7 +22,7 @@ from colorgan.nets.generators import BEST_WEIGHTS, open_generator
 from colorgan.photos.hands import hand_layer, skin_tone
 from colorgan.photos.heads import head_layer, oval_layer
 from colorgan.photos.hints import Hints
-from colorgan.photos.painting import LONGEST, Layer, paint, photo_layer
+from colorgan.photos.painting import LONGEST, Layer, photo_layer
 from colorgan.photos.reference import Reference, check_colored
 from colorgan.photos.sitting import Sitting
 
@@ -130,56 +130,50 @@ class Colorizer:
         seen = np.maximum(np.rint(size * shrink), 1).astype(int)
         return self._chroma(stretched(_shrunk(eight_bits(gray), seen))[np.newaxis])[0]
 
-    def paint(
-        self,
-        gray: np.ndarray,
-        faces: np.ndarray,
-        chroma: np.ndarray,
-        opacity: np.ndarray | None = None,
-        frame: np.ndarray | None = None,
-        steady: bool = False,
-    ) -> np.ndarray:
-        """Lay the chroma of faces over a photo: BGR `(h, w, 3)` of gray's luminance and type.
+    def head_layers(self, gray: np.ndarray, faces: np.ndarray, chroma: np.ndarray) -> list[Layer]:
+        """What lies over a photo: the chroma of faces, as far as their heads reach.
 
-        `chroma` is that of `predict_chroma`; `opacity` `(k,)` in [0, 1] fades faces. Of faces that
-        overlap the larger is in front. `frame`, of `predict_frame`, colours what is outside of
-        faces, which stays gray without it, and a face's colour then ends where its head does. With
-        `steady`, for frames of a film, it ends in an oval, which is quick and does not flicker.
+        `chroma` is that of `predict_chroma`. The smallest face comes first: of faces that overlap
+        the larger is in front.
         """
-        return paint(gray, self.layers(gray, faces, chroma, opacity, frame, steady))
-
-    def layers(
-        self,
-        gray: np.ndarray,
-        faces: np.ndarray,
-        chroma: np.ndarray,
-        opacity: np.ndarray | None = None,
-        frame: np.ndarray | None = None,
-        steady: bool = False,
-    ) -> list[Layer]:
-        """What `paint` lays over a photo: the frame, then the faces, the smallest first.
-
-        Over what G gives to a whole photo, which goes on with the same colours, faces end in ovals:
-        edges would be seen and no error is less (measured).
-        """
-        strengths = np.ones(len(faces)) if opacity is None else opacity
-        similarities = [face_similarity(face) for face in faces]
         seen = eight_bits(gray)
-        finer = CROP_SIDE / FACE_SIDE
-        layers = [] if frame is None else [photo_layer(gray, frame, finer)]
+        similarities = [face_similarity(face) for face in faces]
+        layers = []
         for at in smallest_first(similarities):
-            here, others = similarities[at], similarities[:at] + similarities[at + 1 :]
-            if steady or frame is not None:
-                layer = oval_layer(seen, chroma[at], here)
-            else:
-                layer = head_layer(seen, chroma[at], here, others, self._people)
-            layers.append(replace(layer, opacity=layer.opacity * np.float32(strengths[at])))
+            others = similarities[:at] + similarities[at + 1 :]
+            layers.append(head_layer(seen, chroma[at], similarities[at], others, self._people))
         return layers
 
-    def hand_layers(self, gray: np.ndarray, faces: np.ndarray, chroma: np.ndarray) -> list[Layer]:
-        """What lies over the layers of faces: the hands that are seen, in their skin's tone.
+    def oval_layers(
+        self,
+        gray: np.ndarray,
+        faces: np.ndarray,
+        chroma: np.ndarray,
+        opacity: np.ndarray | None = None,
+    ) -> list[Layer]:
+        """The same in ovals: for films, as they are quick and do not flicker, and for whole photos.
 
-        Not over what G gives to a whole photo, where that makes no error less (measured).
+        Over `frame_layer`, which goes on with the same colours, the edges of heads would be seen,
+        and no error would be less (measured). `opacity`, `(k,)` in [0, 1], fades faces.
+        """
+        seen = eight_bits(gray)
+        similarities = [face_similarity(face) for face in faces]
+        layers = []
+        for at in smallest_first(similarities):
+            layer = oval_layer(seen, chroma[at], similarities[at])
+            if opacity is not None:
+                layer = replace(layer, opacity=layer.opacity * np.float32(opacity[at]))
+            layers.append(layer)
+        return layers
+
+    def frame_layer(self, gray: np.ndarray, frame: np.ndarray) -> Layer:
+        """What lies over all of a photo: the chroma of `predict_frame`, or another as small."""
+        return photo_layer(gray, frame, CROP_SIDE / FACE_SIDE)
+
+    def hand_layers(self, gray: np.ndarray, faces: np.ndarray, chroma: np.ndarray) -> list[Layer]:
+        """What lies over the layers of heads: the hands that are seen, in their skin's tone.
+
+        Not over `frame_layer`, where that makes no error less (measured).
         """
         seen = eight_bits(gray)
         similarities = [face_similarity(face) for face in faces]

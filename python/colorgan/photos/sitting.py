@@ -50,14 +50,15 @@ class Sitting:
         if self.is_aligned:
             self._layers = [even_layer(self._chroma[0])]
         elif reference is not None:
-            faces = self._face_layers()
-            chroma = reference.chroma_for(self.gray, self.faces, faces)
-            self._layers = [photo_layer(self.gray, chroma, finer=1), *faces, *self._hand_layers]
+            chroma = reference.chroma_for(self.gray, self.faces, self._head_layers)
+            below = photo_layer(self.gray, chroma, finer=1)
+            self._layers = [below, *self._head_layers, *self._hand_layers]
         elif whole:
             frame = self._colorizer.predict_frame(self.gray, self.faces)
-            self._layers = self._face_layers(frame)
+            ovals = self._colorizer.oval_layers(self.gray, self.faces, self._chroma)
+            self._layers = [self._colorizer.frame_layer(self.gray, frame), *ovals]
         else:
-            self._layers = [*self._face_layers(), *self._hand_layers]
+            self._layers = [*self._head_layers, *self._hand_layers]
         self._below = (whole, reference)
         self._painted = None
 
@@ -89,8 +90,9 @@ class Sitting:
         strokes = self._spreader.layer(hints.chroma, hints.mask, self._seen_faces)
         return paint(self.gray, [*self._layers, trimmed(strokes)], self._painted)
 
-    def _face_layers(self, frame: np.ndarray | None = None) -> list[Layer]:
-        return self._colorizer.layers(self.gray, self.faces, self._chroma, frame=frame)
+    @cached_property
+    def _head_layers(self) -> list[Layer]:
+        return self._colorizer.head_layers(self.gray, self.faces, self._chroma)
 
     @cached_property
     def _hand_layers(self) -> list[Layer]:

@@ -42,7 +42,7 @@ class FaceTracker:
     >>> if tracker.advance(gray):
     ...     tracker.correct(colorizer.find_faces(gray))
     >>> chroma = tracker.smooth(colorizer.predict_chroma(gray, tracker.faces()))
-    >>> colored = colorizer.paint(gray, tracker.faces(), chroma, tracker.opacity())
+    >>> layers = colorizer.oval_layers(gray, tracker.faces(), chroma, tracker.opacity())
 
     What is kept is the frame before, and five points and a chroma of 64 x 64 for each face in view.
 

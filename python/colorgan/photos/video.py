@@ -33,6 +33,7 @@ from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.containers import CONTAINERS, WRITABLE_VIDEO_SUFFIXES, Container
 from colorgan.photos.ffmpeg import contents_of, ffmpeg_version
 from colorgan.photos.frames import Frames, no_video_in, open_encoder, open_frames
+from colorgan.photos.painting import paint
 from colorgan.photos.parts import parts_of
 from colorgan.photos.reference import Reference
 from colorgan.photos.sound import Sound, join
@@ -150,12 +151,13 @@ class FilmColorizer:
             faces = tracker.faces()
         with phase("colour faces"):
             chroma = tracker.smooth(colorizer.predict_chroma(gray, faces))
-            frame = None
             if self._view is not None:
                 frame = self._view.smooth(gray, self._seen(gray), tracker.is_cut)
         with phase("paint"):
-            colored = colorizer.paint(gray, faces, chroma, tracker.opacity(), frame, steady=True)
-        return colored, len(faces) > 0
+            layers = colorizer.oval_layers(gray, faces, chroma, tracker.opacity())
+            if self._view is not None:
+                layers.insert(0, colorizer.frame_layer(gray, frame))
+            return paint(gray, layers), len(faces) > 0
 
     def _seen(self, gray: np.ndarray) -> np.ndarray:
         """The chroma of what is outside of faces: float32 `(2, h, w)`, small.
