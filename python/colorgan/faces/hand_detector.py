@@ -8,7 +8,7 @@ points up, and whether it is one.
 import math
 from collections import Counter
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 
 import cv2
 import numpy as np
@@ -16,7 +16,7 @@ import numpy as np
 from colorgan.faces.alignment import cut_crop, face_similarity, scale_of
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.mediapipe import as_input, read_network
-from colorgan.faces.similarity import transformed
+from colorgan.faces.similarity import pixel_centers, transformed
 
 PALM_VIEW, HAND_VIEW = 192, 224  # sides of what the networks see, in pixels
 
@@ -103,8 +103,7 @@ class HandDetector:
 
     def _look(self, gray: np.ndarray, to_photo: np.ndarray) -> list[_Palm]:
         """The palms in a view of the photo; `to_photo` takes its points there."""
-        grid = (np.moveaxis(np.mgrid[:8, :8], 0, -1) + 0.5) * PALM_VIEW / 8
-        places = transformed(grid, to_photo)
+        places = transformed(pixel_centers(8, 8) * PALM_VIEW / 8, to_photo)
         if ((places >= 0) & (places < gray.shape[::-1])).all(axis=2).mean() < LEAST_SEEN:
             return []
         self._palms.setInput(as_input(cut_crop(gray, to_photo, PALM_VIEW)))
@@ -146,12 +145,13 @@ def _square(middle: np.ndarray, down: np.ndarray, scale: float, side: int) -> np
     return np.c_[turned, middle - turned @ np.full(2, side / 2)]
 
 
+@cache
 def _anchors() -> np.ndarray:
     """The points of a view that the palms' boxes are told from: `(2016, 2)`, in pixels."""
     grids = []
     for cells, boxes in ((24, 2), (12, 6)):
-        middles = (np.moveaxis(np.mgrid[:cells, :cells], 0, -1)[..., ::-1] + 0.5) / cells
-        grids.append(np.repeat(middles.reshape(-1, 2), boxes, axis=0))
+        middles = pixel_centers(cells, cells).reshape(-1, 2) / cells
+        grids.append(np.repeat(middles, boxes, axis=0))
     return np.concatenate(grids) * PALM_VIEW
 
 

@@ -26,6 +26,11 @@ def transformed(points: np.ndarray, transform: np.ndarray) -> np.ndarray:
     return points @ transform[:, :2].T + transform[:, 2]
 
 
+def pixel_centers(height: int, width: int) -> np.ndarray:
+    """The middles of an image's pixels: float64 `(h, w, 2)`, x and y."""
+    return np.moveaxis(np.indices((height, width)), 0, -1)[..., ::-1] + 0.5
+
+
 def of_pixels(transform: np.ndarray) -> np.ndarray:
     """The same map for OpenCV, whose coordinates are whole numbers at the pixels' centres."""
     center = np.full(2, 0.5)

@@ -11,7 +11,7 @@ import numpy as np
 
 from colorgan.faces.alignment import cut_crop
 from colorgan.faces.celeba import CROP_SIDE
-from colorgan.faces.similarity import transformed
+from colorgan.faces.similarity import pixel_centers, transformed
 from colorgan.photos.heads import in_heads
 from colorgan.photos.painting import Layer, rising, trimmed
 from colorgan.photos.smoothness import SmoothField
@@ -38,9 +38,7 @@ _FRACTION = 4  # bits of OpenCV's coordinates
 
 def skin_tone(chroma: np.ndarray) -> np.ndarray:
     """The mean chroma `(2,)` of a face's skin, of its chroma over the crop, `(2, h, w)`."""
-    points = (np.moveaxis(np.indices(chroma.shape[1:]), 0, -1)[..., ::-1] + 0.5) * (
-        CROP_SIDE / chroma.shape[1]
-    )
+    points = pixel_centers(*chroma.shape[1:]) * (CROP_SIDE / chroma.shape[1])
     is_skin = np.hypot(*np.moveaxis((points - CHEEKS) / CHEEK_RADII, -1, 0)) < 1
     return chroma[:, is_skin].mean(axis=1)
 
@@ -56,7 +54,7 @@ def hand_layer(
     to_photo = _to_photo(points)
     view = cut_crop(gray, to_photo, GRID)
     hand, beyond, leak = _surely(transformed(points, cv2.invertAffineTransform(to_photo)))
-    beyond |= in_heads(transformed(_pixels(), to_photo), faces)
+    beyond |= in_heads(transformed(pixel_centers(GRID, GRID), to_photo), faces)
     hand &= ~beyond & _as_bright(view, hand)
     share = SmoothField(view).solve(hand[np.newaxis], hand | beyond, leak)[0]
     maps = np.zeros((GRID, GRID, 4), np.float32)
@@ -75,11 +73,6 @@ def _to_photo(points: np.ndarray) -> np.ndarray:
     return np.c_[turned, wrist - turned @ (GRID / 2, GRID * WRIST)]
 
 
-def _pixels() -> np.ndarray:
-    """The middles of the view's pixels: `(GRID, GRID, 2)`, x and y."""
-    return np.moveaxis(np.mgrid[:GRID, :GRID], 0, -1)[..., ::-1] + 0.5
-
-
 def _surely(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """What surely is hand and what is not, bool `(GRID, GRID)`, and how strongly the rest leaks.
 
@@ -88,7 +81,8 @@ def _surely(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     bare = points.copy()
     bare[[0, 1]] += SLEEVE * (points[[9, 2]] - points[[0, 1]])
     distance = _distance(points)
-    aside, down = np.moveaxis(_pixels() * (SIDE / GRID) - (SIDE / 2, SIDE * WRIST), -1, 0)
+    from_wrist = pixel_centers(GRID, GRID) * (SIDE / GRID) - (SIDE / 2, SIDE * WRIST)
+    aside, down = np.moveaxis(from_wrist, -1, 0)
     along = np.hypot(aside, down)
     is_arm = (np.abs(np.arctan2(aside, down)) < np.radians(BEND)) & (along < ARM)
     beyond = (distance > FAR) & ~is_arm

@@ -17,7 +17,7 @@ from colorgan.faces.alignment import bounds, cut_crop, scale_of
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.person_segmenter import PersonSegmenter
 from colorgan.faces.scratches import mended
-from colorgan.faces.similarity import of_pixels, transformed
+from colorgan.faces.similarity import of_pixels, pixel_centers, transformed
 from colorgan.luminance import in_unit_range
 from colorgan.photos.painting import Layer, refined_layer, rising, trimmed
 from colorgan.photos.smoothness import SmoothField
@@ -88,8 +88,8 @@ def oval_layer(gray: np.ndarray, chroma: np.ndarray, similarity: np.ndarray) -> 
 @cache
 def oval_opacity() -> np.ndarray:
     """The oval: float32 `(178, 178)`, 1 on the face, and 0 at the crop's border."""
-    y, x = np.mgrid[:CROP_SIDE, :CROP_SIDE] + 0.5
-    return (1 - rising(_distance(np.stack([x, y], axis=2)), NEAR, 1)).astype(np.float32)
+    points = pixel_centers(CROP_SIDE, CROP_SIDE)
+    return (1 - rising(_distance(points), NEAR, 1)).astype(np.float32)
 
 
 def faces_in(
@@ -105,7 +105,7 @@ def faces_in(
         here = to_seen * similarity
         first, last = bounds(here, (CROP_SIDE, CROP_SIDE), shape)
         window = slice(first[1], last[1]), slice(first[0], last[0])
-        points = np.moveaxis(np.mgrid[window], 0, -1)[..., ::-1] + 0.5
+        points = first + pixel_centers(*(last - first)[::-1])
         numbers[window][_in_oval(transformed(points, cv2.invertAffineTransform(here)))] = number
     return numbers
 
@@ -185,8 +185,7 @@ def _surely(
 @cache
 def _grid() -> np.ndarray:
     """Points of the crop at which heads are told: `(GRID, GRID, 2)`, x and y."""
-    y, x = np.mgrid[:GRID, :GRID] + 0.5
-    return np.stack([x, y], axis=2) * (SIDE / GRID) + (LEFT, TOP)
+    return pixel_centers(GRID, GRID) * (SIDE / GRID) + (LEFT, TOP)
 
 
 @cache
