@@ -93,7 +93,7 @@ class Decoded:
     suffix: str
     blocks: Blocks
     bits: int | None = None
-    """Of the file's levels, where it says that they were fewer than those of `pixels`."""
+    """Of the file's levels, which `pixels` have in their full range; None where it does not say."""
 
 
 def decode(content: bytes, max_pixels: int) -> Decoded:
@@ -106,9 +106,8 @@ def decode(content: bytes, max_pixels: int) -> Decoded:
         if header.has_unread_planes() or header.is_signed():
             raise ValueError("planes or levels that no library here reads")
         if header.is_deep():
-            bits = header.bits if header.bits < 16 else None
             pixels, blocks = header.deep_pixels(content), blocks_of_tiff(content)
-            return Decoded(pixels, 1, header.pages, ".tif", blocks, bits)
+            return Decoded(pixels, 1, header.pages, ".tif", blocks, header.bits)
     if _brands(content) & _HEIF_BRANDS:
         return _decode_heif(content, max_pixels)
     with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
@@ -121,9 +120,8 @@ def decode(content: bytes, max_pixels: int) -> Decoded:
         blocks = blocks_of_tiff(content) if is_tiff else _blocks(image, content)
         # Both libraries turn TIFFs themselves, and only these.
         orientation = 1 if is_tiff else _orientation(image)
-        if bits is not None and bits < 16:
+        if bits is not None:
             pixels = at_full_range(pixels, bits)
-        bits = None if bits == 16 else bits
         suffix = _suffix(image.format, pixels)
         return Decoded(pixels, orientation, frames, suffix, blocks, bits)
 
@@ -136,8 +134,7 @@ def _decode_heif(content: bytes, max_pixels: int) -> Decoded:
     pixels, bits = np.array(file), file.info["bit_depth"]
     if bits > 8:
         pixels = at_full_range(pixels, bits)
-    deep = bits if 8 < bits < 16 else None
-    return Decoded(pixels, 1, len(file), _suffix("HEIF", pixels), blocks_of_heif(file.info), deep)
+    return Decoded(pixels, 1, len(file), _suffix("HEIF", pixels), blocks_of_heif(file.info), bits)
 
 
 def _suffix(format_name: str | None, pixels: np.ndarray) -> str:

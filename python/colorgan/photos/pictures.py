@@ -71,7 +71,7 @@ def read_color(source: Path | bytes, max_pixels: int, name: str | None = None) -
     path, unless it is given.
     """
     decoded, _ = _read(source, name or str(source), max_pixels)
-    pixels, _ = _at_full_range(decoded.pixels, decoded.bits)
+    pixels, _ = _full_range(decoded)
     if pixels.ndim == 2 or pixels.shape[2] < 3:
         return None
     color = eight_bits(pixels[..., :3])
@@ -84,7 +84,7 @@ def read_strokes(source: Path | bytes, name: str, max_pixels: int) -> np.ndarray
     See `read_picture`. UserError for one without transparency.
     """
     decoded, _ = _read(source, name, max_pixels)
-    pixels, _ = _at_full_range(decoded.pixels, decoded.bits)
+    pixels, _ = _full_range(decoded)
     if pixels.ndim == 3 and pixels.shape[2] == 2:  # gray ones
         pixels = cv2.merge([pixels[..., 0]] * 3 + [pixels[..., 1]])
     if pixels.ndim == 2 or pixels.shape[2] != 4:
@@ -191,8 +191,8 @@ def _decode_or_refuse(content: bytes, name: str, max_pixels: int) -> Decoded:
 
 
 def _picture(decoded: Decoded, modified: int | None) -> Picture:
-    pixels, alpha, was_color = decoded.pixels, None, False
-    pixels, bits = _at_full_range(pixels, decoded.bits)
+    alpha, was_color = None, False
+    pixels, bits = _full_range(decoded)
     channels = 1 if pixels.ndim == 2 else pixels.shape[2]
     if channels in (2, 4):
         alpha = _upright(pixels[..., -1], decoded.orientation)
@@ -208,13 +208,16 @@ def _picture(decoded: Decoded, modified: int | None) -> Picture:
     return Picture(gray, alpha, was_color, decoded.frames, bits, metadata, decoded.suffix)
 
 
-def _at_full_range(pixels: np.ndarray, bits: int | None) -> tuple[np.ndarray, int | None]:
-    """Bring levels of 8, 10 or 12 bits, which a file holds as if they were 16, to the range of 16.
+def _full_range(decoded: Decoded) -> tuple[np.ndarray, int | None]:
+    """Levels in the full range of their type, and of how many bits they were if those are fewer.
 
-    Scanners and cameras write such files. Returns the pixels, and the bits that there were.
+    Scanners and cameras write levels of 8, 10 or 12 bits as if they were of 16, and do not say so.
     """
-    if pixels.dtype != np.uint16 or bits is not None:
-        return pixels, bits
+    pixels = decoded.pixels
+    if pixels.dtype != np.uint16:
+        return pixels, None
+    if decoded.bits is not None and decoded.bits < 16:
+        return pixels, decoded.bits
     alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
     levels = pixels[..., :-1] if alpha else pixels
     highest = int(levels.max())

@@ -106,7 +106,7 @@ class TiffHeader:
             content[8:10] == b"CR"  # Canon's
             or _DNG_VERSION in self.tags
             or self.tags.get(_PHOTOMETRIC) == _COLOR_FILTERS
-            or (self.tags.get(_IS_PREVIEW, 0) & 1 and _OTHER_SIZES in self.tags)
+            or (self.tags.get(_IS_PREVIEW, 0) % 2 == 1 and _OTHER_SIZES in self.tags)
         )
 
     def why_not_read(self) -> str | None:
@@ -134,8 +134,8 @@ class TiffHeader:
         sides = {self.tags[_WIDTH], self.tags[_HEIGHT]}
         if pixels is None or set(pixels.shape[:2]) != sides or pixels.dtype != np.uint16:
             raise ValueError("OpenCV cannot decode it")
-        if self.bits < 16:  # which OpenCV has in the highest bits
-            pixels = at_full_range(pixels >> (16 - self.bits), self.bits)
+        # OpenCV has them in the highest bits.
+        pixels = at_full_range(pixels >> (16 - self.bits), self.bits)
         negative = self.tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
         return cv2.bitwise_not(pixels) if negative else pixels
 
@@ -146,6 +146,8 @@ class TooLargeError(ValueError):
 
 def at_full_range(levels: np.ndarray, bits: int) -> np.ndarray:
     """Levels of so many bits, uint16, as those of 16: from 0 to 65535, rounded to the nearest."""
+    if bits == 16:
+        return levels
     table = np.rint(np.linspace(0, 65535, 2**bits)).astype(np.uint16)
     return table[levels]
 
