@@ -43,8 +43,8 @@ def read_landmarks(path: Path) -> dict[int, np.ndarray]:
             "is it the aligned list?"
         )
     if names != _COLUMNS:
-        line = 1 if listed.count is None else 2
-        raise UserError(f"{path}, line {line}: expected the column names {' '.join(_COLUMNS)}")
+        at = 1 if listed.count is None else 2
+        raise UserError(f"{path}, line {at}: expected the column names {' '.join(_COLUMNS)}")
     found: dict[int, np.ndarray] = {}
     for at, line in listed.rows:
         number, points = _landmark_row(path, at, line)

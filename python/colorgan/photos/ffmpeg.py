@@ -50,8 +50,8 @@ def running_ffmpeg(
             yield child, lambda: _text(log)
         finally:
             child.kill()  # does nothing to one that has ended
-            for pipe in (child.stdin, child.stdout):
-                with suppress(AttributeError, OSError):  # no pipe; what it held has no reader
+            for pipe in filter(None, (child.stdin, child.stdout)):
+                with suppress(OSError):  # what it held has no reader
                     pipe.close()
             child.wait()
 

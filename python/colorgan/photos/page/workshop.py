@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore
-from types import TracebackType
 from typing import Self, TypeVar
 
 import cv2
@@ -81,12 +80,7 @@ class Workshop:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Let go of all photos but the one in work, and wait for that."""
         self._worker.shutdown(cancel_futures=True)
 
