@@ -175,7 +175,7 @@ def _finder(read: Callable, size: int) -> Iterator[Callable[[int, Path], _Found]
 
 def _faces_of(photo: np.ndarray, detector: FaceDetector, size: int, digest: str) -> _Found:
     faces, left_out = [], []
-    for points in detector.detect(photo).landmarks:
+    for points in detector.detect(photo):
         similarity = face_similarity(points)
         side = scale_of(similarity) * CROP_SIDE
         if side < LARGER * size:

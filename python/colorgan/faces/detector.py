@@ -4,9 +4,7 @@ The points are those of `landmarks.POINTS`, in that order.
 """
 
 import math
-from dataclasses import dataclass
 from itertools import product
-from typing import Self
 
 import cv2
 import numpy as np
@@ -16,31 +14,6 @@ from colorgan.faces.scratches import mended
 from colorgan.faces.views import Level
 from colorgan.faces.yunet import SURE, Faces, YuNet
 from colorgan.luminance import stretched
-
-
-@dataclass(frozen=True)
-class Detections:
-    """The faces found in one image, the surest first: float32, in pixels of that image.
-
-    Coordinates are continuous: the pixel in column x and row y covers [x, x + 1) and [y, y + 1).
-    """
-
-    boxes: np.ndarray
-    """`(n, 4)`: left, top, right, bottom of what holds the face; within the image."""
-    scores: np.ndarray
-    """`(n,)`, in [0, 1], descending."""
-    landmarks: np.ndarray
-    """`(n, 5, 2)`: (x, y) of the five points, which may lie outside the box and the image."""
-
-    def __len__(self) -> int:
-        return len(self.scores)
-
-    @classmethod
-    def of(cls, faces: Faces, shape: tuple[int, int]) -> Self:
-        """Faces as they are in an image `(h, w)`."""
-        ends = np.concatenate([faces.corners.min(axis=1), faces.corners.max(axis=1)], axis=1)
-        arrays = np.clip(ends, 0, 2 * shape[::-1]), faces.scores, faces.landmarks
-        return cls(*(array.astype(np.float32) for array in arrays))
 
 
 class FaceDetector:
@@ -69,8 +42,12 @@ class FaceDetector:
         self._network = YuNet()
         self._refiner = Refiner(self._network)
 
-    def detect(self, image: np.ndarray) -> Detections:
+    def detect(self, image: np.ndarray) -> np.ndarray:
         """Find all faces in an image of any size, uint8: gray `(h, w)` or BGR `(h, w, 3)`.
+
+        Returns the five points of each, the surest first: float32 `(k, 5, 2)`, x and y in pixels of
+        the image, outside of which they may lie. The pixel in column x and row y covers [x, x + 1)
+        and [y, y + 1).
 
         Colour is not used. Sizes above the middle one are searched upright, and in the quarter
         turns in which some face was found; where none surely stands upright, in all: scans may lie
@@ -89,7 +66,7 @@ class FaceDetector:
             faces = self._enlarged(levels, Level.resized(gray, scale, gray.shape), faces)
         if not len(faces):
             faces = self._under_grain(levels, gray)
-        return Detections.of(faces, gray.shape)
+        return faces.landmarks.astype(np.float32)
 
     def _in_all_sizes(self, levels: list[Level], gray: np.ndarray) -> Faces:
         """The faces that a search of each level finds."""

@@ -111,7 +111,7 @@ def estimated_landmarks(
     detector: FaceDetector, gray: Iterable[np.ndarray]
 ) -> list[np.ndarray | None]:
     """The five points `(5, 2)` of the surest face in each gray crop; None where none is found."""
-    found = (detector.detect(image).landmarks for image in gray)
+    found = (detector.detect(image) for image in gray)
     return [points[0] if len(points) else None for points in found]
 
 

@@ -100,7 +100,7 @@ class Colorizer:
 
         In pixels of the photo, see `landmarks`.
         """
-        return self._detector.detect(eight_bits(gray)).landmarks
+        return self._detector.detect(eight_bits(gray))
 
     def cut_faces(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
         """Cut faces out of a photo, in the paper's format: `(k, 64, 64)`, of the photo's type."""
