@@ -101,12 +101,12 @@ def test_force_never_replaces_a_folder_of_something_else(run, tmp_path):
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--count", 0), "--count is 0"),
-        (("--test-count", -1), "--test-count is -1"),
+        (("--count", 0), "--count: 0 is not 1 or more"),
+        (("--test-count", -1), "--test-count: -1 is not 0 or more"),
         (("--count", 999_999), "six-digit names"),
-        (("--seed", -1), "--seed is -1"),
-        (("--workers", 0), "--workers is 0"),
-        (("--count", "many"), "invalid int value"),
+        (("--seed", -1), "--seed: -1 is not 0 or more"),
+        (("--workers", 0), "--workers: 0 is not 1 or more"),
+        (("--count", "many"), "--count: many is not a whole number"),
     ],
 )
 def test_bad_arguments_are_refused(run, tmp_path, words, complaint):

@@ -5,42 +5,20 @@ import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
+from colorgan.commands.arguments import natural_int, positive_int
 from colorgan.faces.drawn.sample import SampleOptions, make_sample
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What the command takes."""
-    parser.add_argument(
-        "--out",
-        type=Path,
-        default=Path("data/sample"),
-        metavar="DIR",
-        help="folder to write (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--count",
-        type=int,
-        default=700,
-        help="faces of the training partition (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--test-count",
-        type=int,
-        default=100,
-        help="faces of the test partition, after those (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--seed", type=int, default=1, help="other seeds draw other faces (default: %(default)s)"
-    )
-    parser.add_argument(
-        "--workers",
-        type=int,
-        default=len(os.sched_getaffinity(0)),
-        help="processes; the faces are the same with any number (default: one a core)",
-    )
-    parser.add_argument(
-        "--force", action="store_true", help="replace a sample set that is there already"
-    )
+    add, cores, default = parser.add_argument, len(os.sched_getaffinity(0)), Path("data/sample")
+    add("--out", type=Path, default=default, metavar="DIR", help=f"folder to write ({default})")
+    add("--count", type=positive_int, default=700, metavar="N", help="training faces (700)")
+    add("--test-count", type=natural_int, default=100, metavar="N", help="then test faces (100)")
+    add("--seed", type=natural_int, default=1, metavar="N", help="other seeds draw other faces (1)")
+    workers = "processes; the faces are the same with any number (one for each core)"
+    add("--workers", type=positive_int, default=cores, metavar="N", help=workers)
+    add("--force", action="store_true", help="replace a sample set that is there already")
 
 
 def run(options: Namespace) -> None:

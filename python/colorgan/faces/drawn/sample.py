@@ -30,14 +30,8 @@ class SampleOptions:
     seed: int
 
     def __post_init__(self) -> None:
-        if self.count < 1:
-            raise UserError(f"--count is {self.count}; it must be at least 1")
-        if self.test_count < 0:
-            raise UserError(f"--test-count is {self.test_count}; it must be 0 or more")
         if self.total > 999_999:
             raise UserError(f"{self.total} faces do not fit six-digit names; ask for fewer")
-        if self.seed < 0:
-            raise UserError(f"--seed is {self.seed}; it must be 0 or more")
 
     @property
     def total(self) -> int:
@@ -128,8 +122,6 @@ def make_sample(out: Path, options: SampleOptions, workers: int, force: bool = F
     Returns False, and draws nothing, if `out` holds this very set already and not `force`.
     Raises UserError when `out` holds something else, or cannot be written.
     """
-    if workers < 1:
-        raise UserError(f"--workers is {workers}; it must be at least 1")
     if _is_complete(out, options) and not force:
         return False
     _refuse_to_overwrite(out, force)
