@@ -44,13 +44,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         metavar="URL",
         help="where browsers find the page behind a proxy: https://photos.example/colour/",
     )
-    add(
-        "--max-upload-mb",
-        type=millions,
-        default=50,
-        metavar="N",
-        help="refuse larger files (50)",
-    )
+    add("--max-upload-mb", type=millions, default=50, metavar="N", help="refuse larger files (50)")
 
 
 def run(options: Namespace) -> None:

@@ -11,11 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from colorgan.errors import UserError, counted
-from colorgan.faces.celeba import (
-    CROP_LEFT,
-    CROP_SIDE,
-    CROP_TOP,
-)
+from colorgan.faces.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP
 from colorgan.faces.database import Face, FaceWriter
 from colorgan.faces.decoding import Decoded, decoding_in_order
 from colorgan.faces.images import ImageSource, open_source
@@ -171,10 +167,7 @@ def _write_splits(
             limit.skip(split, _missing(int(number)))
     entries = np.concatenate(found)
     how = options.size, options.workers, stage / SHARING
-    with (
-        decoding_in_order(source.containers, entries, *how) as images,
-        ExitStack() as opened,
-    ):
+    with decoding_in_order(source.containers, entries, *how) as images, ExitStack() as opened:
         writers = [
             opened.enter_context(FaceWriter(stage / f"{split.name}_lmdb")) for split in splits
         ]
@@ -203,10 +196,7 @@ def _missing(number: int) -> Decoded:
 
 
 def _manifest(
-    options: BuildOptions,
-    source: ImageSource,
-    partition: Partition | None,
-    splits: list[Split],
+    options: BuildOptions, source: ImageSource, partition: Partition | None, splits: list[Split]
 ) -> dict:
     return {
         "splits": {split.name: split.record() for split in splits},

@@ -38,10 +38,7 @@ def of_pixels(transform: np.ndarray) -> np.ndarray:
 
 
 def warped(
-    image: np.ndarray,
-    to_image: np.ndarray,
-    size: Sequence[int],
-    border: int = cv2.BORDER_REPLICATE,
+    image: np.ndarray, to_image: np.ndarray, size: Sequence[int], border: int = cv2.BORDER_REPLICATE
 ) -> np.ndarray:
     """A view of an image, of this width and height; `to_image` takes its points to the image's.
 

@@ -80,7 +80,7 @@ def encode_picture(
     if suffix in (".jpg", ".jpeg"):
         options = (cv2.IMWRITE_JPEG_QUALITY, _JPEG_QUALITY if quality is None else quality)
         return _jpeg(_encoded(".jpg", _on_white(bgr, alpha), options), bgr, metadata)
-    pixels = _with_alpha(bgr, alpha)
+    pixels = bgr if alpha is None else cv2.merge([*cv2.split(bgr), alpha])
     if suffix == ".webp":
         return _webp(eight_bits(pixels), quality, metadata)
     if suffix == ".png":
@@ -90,6 +90,14 @@ def encode_picture(
 
 def _encoded(suffix: str, pixels: np.ndarray, options: tuple[int, ...]) -> memoryview:
     return memoryview(cv2.imencode(suffix, pixels, options)[1]).cast("B")
+
+
+def _on_white(bgr: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
+    if alpha is None:
+        return eight_bits(bgr)
+    opacity = in_unit_range(alpha)
+    white = np.full(bgr.shape, 255, np.uint8)
+    return cv2.blendLinear(eight_bits(bgr), white, opacity, 1 - opacity)
 
 
 # ----------------------------------------------------------------------------- metadata, by format
@@ -195,18 +203,3 @@ def _webp(pixels: np.ndarray, quality: int | None, metadata: Metadata) -> bytes:
     else:
         image.save(content, "WEBP", quality=quality, method=2, **blocks)
     return content.getvalue()
-
-
-# ----------------------------------------------------------------------------- alpha
-
-
-def _with_alpha(bgr: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    return bgr if alpha is None else cv2.merge([*cv2.split(bgr), alpha])
-
-
-def _on_white(bgr: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
-    if alpha is None:
-        return eight_bits(bgr)
-    opacity = in_unit_range(alpha)
-    white = np.full(bgr.shape, 255, np.uint8)
-    return cv2.blendLinear(eight_bits(bgr), white, opacity, 1 - opacity)

@@ -174,27 +174,24 @@ class _Search:
 
     def _is_source(self, path: Path) -> bool:
         """Whether a file is one to colour, by its name; one out of reach is an error."""
-        if is_hidden(path.name) or _is_result(path):
+        if _is_result(path):
             return False
+        is_named = path.suffix.lower() in {*READABLE_SUFFIXES, *VIDEO_SUFFIXES}
         try:
             mode = path.stat().st_mode
         except OSError as error:  # a link to nowhere; a folder that may be listed and not entered
-            if _is_named(path):
+            if is_named:
                 self.refuse(path, error)
             return False
-        if _is_named(path) and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
-            self.errors.append(UserError(f"{path}: not a regular file"))
-        if stat.S_ISREG(mode) and not _is_named(path):
+        if stat.S_ISREG(mode) and not is_named:
             self.passed_by.add(path)
-        return stat.S_ISREG(mode) and _is_named(path)
+        elif is_named and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+            self.errors.append(UserError(f"{path}: not a regular file"))
+        return is_named and stat.S_ISREG(mode)
 
 
 def _is_result(path: Path) -> bool:
     return path.stem.endswith(MARK)
-
-
-def _is_named(path: Path) -> bool:
-    return path.suffix.lower() in {*READABLE_SUFFIXES, *VIDEO_SUFFIXES}
 
 
 def _folder_of(pattern: Path) -> Path:

@@ -72,10 +72,7 @@ class Sitting:
             self._painted = paint(self.gray, self._layers)
 
     def colorize(
-        self,
-        whole: bool = False,
-        hints: Hints | None = None,
-        reference: Reference | None = None,
+        self, whole: bool = False, hints: Hints | None = None, reference: Reference | None = None
     ) -> np.ndarray:
         """Colour the photo: BGR `(h, w, 3)` of its luminance and type.
 

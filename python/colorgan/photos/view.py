@@ -54,11 +54,7 @@ class ViewSmoother:
 
     def state(self) -> dict[str, np.ndarray]:
         """All that the frames to come depend on, once a frame is done."""
-        return {
-            "chroma": self._chroma,
-            "gray": self._gray,
-            "averaged": np.array(self._averaged),
-        }
+        return {"chroma": self._chroma, "gray": self._gray, "averaged": np.array(self._averaged)}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
         """Go on where another smoother was, whose `state` this is."""
