@@ -1,4 +1,4 @@
-"""What commands tell of, in one line: what ends them, and what does not."""
+"""What commands say in one line: of errors, which end them, and of what does not."""
 
 import errno
 import signal

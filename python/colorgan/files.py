@@ -114,8 +114,8 @@ def make_room(path: Path) -> None:
         raise UserError(f"{path}: a folder; name a file")
 
 
-def keep_source(source: Path, target: Path) -> None:
-    """`UserError` where a result would take its source's place; both names may mean one file."""
+def refuse_to_overwrite(source: Path, target: Path) -> None:
+    """`UserError` where a result would take its source's place, under whatever name."""
     if target.exists() and target.samefile(source):
         raise UserError(f"{target}: is the source itself; name another file")
 

@@ -31,7 +31,7 @@ class PhaseTimes:
             self.seconds[name] += time.perf_counter() - begun
 
     def table(self, total: float) -> str:
-        """A line a phase, longest first, with its share of `total` seconds, and one of the rest."""
+        """A line for each phase, the longest first: seconds, share of `total`; and for the rest."""
         phases = {**self.seconds, "everything else": total - sum(self.seconds.values())}
         rows = sorted(phases.items(), key=lambda row: -row[1])
         return "\n".join(f"{name:16} {t:9.2f} s {t / total:8.2%}" for name, t in rows)

@@ -115,7 +115,7 @@ def landmarks(
 
 
 def print_tables(result: dict) -> None:
-    """Print a table an attribute, a line a bin."""
+    """Print a table for each attribute, with a line for each bin."""
     print(f"{result['faces']:,} faces; landmarks {result['landmarks']}, ", end="")
     print(f"none for {result['faces_without_landmarks']:,}")
     shown = [metric for metric in METRICS if metric.key in TABLE_METRICS]

@@ -53,22 +53,22 @@ def at_least(least: int, text: str) -> int:
 
 
 def positive_int(text: str) -> int:
-    """Counts something."""
+    """A count: a whole number from 1 on."""
     return at_least(1, text)
 
 
 def natural_int(text: str) -> int:
-    """Numbers something from 0."""
+    """A whole number from 0 on: of a GPU, a seed, what is left out."""
     return at_least(0, text)
 
 
 def positive_float(text: str) -> float:
-    """Weighs something."""
+    """A positive number."""
     return number(text, float, lambda value: 0 < value < float("inf"), "a positive number")
 
 
 def millions(text: str) -> float:
-    """Counts something in millions: as many as can be."""
+    """Millions of something, up to 1e9 of them."""
     return number(text, float, lambda value: 0 < value <= 1e9, "a positive number up to 1e9")
 
 

@@ -95,7 +95,7 @@ def colors_in(path: Path, max_pixels: int) -> np.ndarray:
 
 
 def check_hints(options: Namespace, jobs: list[Job]) -> None:
-    """UserError where strokes or points are for more than one photo, or for none."""
+    """UserError where there are strokes or points, and not just one photo that they are for."""
     option = "--hints" if options.hints else "--hint"
     if not (options.hints or options.hint):
         return

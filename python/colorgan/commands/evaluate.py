@@ -50,7 +50,7 @@ def run(options: Namespace) -> None:
 
 
 def print_table(means: dict) -> None:
-    """Print the means, a line an output."""
+    """Print the means, a line for each output."""
     print(f"{means['faces']:,} test faces".ljust(30), *(f"{m.name:>14}" for m in METRICS))
     for row in [*means["outputs"].values(), means["truth"]]:
         cells = [m.format(row[m.key]["mean"]) if m.key in row else "" for m in METRICS]

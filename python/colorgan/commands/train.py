@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         "--mode",
         choices=sorted(MODES),
-        help="formula (3), G alone on its own loss (l2), or with a Wasserstein critic (gan)",
+        help="gan: formula (3); l2: G alone, on its own loss; wgan: a Wasserstein critic (gan)",
     )
     add("--generator", metavar="PROTOTXT", help="net of G (prototxt/generator.prototxt)")
     add(
@@ -76,7 +76,10 @@ def add_arguments(parser: ArgumentParser) -> None:
         help=f"wgan: bound on the critic's weights ({critic['weight_clip']})",
     )
     add(
-        "--batch-size", type=positive_int, metavar="N", help="faces an iteration (64, from the net)"
+        "--batch-size",
+        type=positive_int,
+        metavar="N",
+        help="faces per iteration (the net's, 64)",
     )
     add(
         "--iterations",
@@ -115,19 +118,19 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--log-every",
         type=positive_int,
         metavar="N",
-        help=f"iterations a log record ({default.log_every})",
+        help=f"iterations per log record ({default.log_every})",
     )
     add(
         "--validate-every",
         type=positive_int,
         metavar="N",
-        help=f"iterations a validation ({default.validate_every})",
+        help=f"iterations per validation ({default.validate_every})",
     )
     add(
         "--snapshot-every",
         type=positive_int,
         metavar="N",
-        help=f"iterations a snapshot ({default.snapshot_every})",
+        help=f"iterations per snapshot ({default.snapshot_every})",
     )
     add(
         "--keep",

@@ -16,7 +16,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -267,12 +267,7 @@ def _manifest(album: Album, options: BuildOptions) -> dict[str, Any]:
     digest = hashlib.sha256("".join(f"{line}\n" for line in album.used).encode())
     return {
         "splits": {
-            split.name: {
-                "asked": split.asked,
-                "photos": split.photos,
-                "available": split.available,
-                "written": split.written,
-            }
+            split.name: {key: value for key, value in asdict(split).items() if key != "name"}
             for split in album.splits
         },
         "options": {

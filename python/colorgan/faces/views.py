@@ -41,7 +41,7 @@ class Level:
 
     @property
     def scale(self) -> float:
-        """Pixels of the level a pixel of the photo, along the longer side."""
+        """Pixels of the level for each pixel of the photo, along the longer side."""
         height, width = self.image.shape
         longer = int(height > width)
         return 1 / math.hypot(*self.to_photo[:, longer])

@@ -36,7 +36,7 @@ _SIGNATURES = (
     *((0, b"\x00\x00\x00\x01" + kind) for kind in (b"\x67", b"\x27", b"\x09")),  # H.264
     (0, b"\x00\x00\x00\x01\x40\x01"),  # H.265
 )
-"""Where a file begins how."""
+"""Bytes at the beginning of videos, each behind its place."""
 _OF_PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
 _PACKET = 188  # bytes of a transport stream; in camcorders' files each has a time of 4 before it
 _SYNC = 0x47

@@ -11,13 +11,13 @@ from itertools import chain, count
 from pathlib import Path
 
 from colorgan.errors import UserError
-from colorgan.files import ending_of, files_below, is_hidden, keep_source, shortened
+from colorgan.files import ending_of, files_below, is_hidden, refuse_to_overwrite, shortened
 from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES, is_video
 from colorgan.photos.encoding import WRITABLE_SUFFIXES
 from colorgan.photos.formats import READABLE_SUFFIXES
 
 MARK = "_colorized"
-"""What a result's name has more than its source's; folders and patterns pass by such names."""
+"""What is added to a source's name for its result; folders and patterns pass by such names."""
 
 STANDARD = "-"
 """In place of a path: standard input, or standard output."""
@@ -71,7 +71,7 @@ def plan_jobs(inputs: Iterable[str], out: Path | None, suffix: str) -> Plan:
         if len(found) > 1:
             raise UserError(f"-o {out}: is one file for {len(found)} inputs; name a folder")
         for source in found.keys() - {None}:
-            keep_source(source, out)
+            refuse_to_overwrite(source, out)
         return Plan([Job(source, out) for source in found], search.errors, passed_by)
     jobs: dict[str, Job] = {}
     for source, below in found.items():

@@ -49,7 +49,7 @@ _TEXTS = {  # where other formats hold what a PNG has words for; the first that 
 
 @dataclass(frozen=True)
 class Metadata:
-    """Of a picture that is upright."""
+    """What is said of an upright picture."""
 
     exif: Exif | None = None
     """Without what is said of orientation, resolution and stored pixels."""

@@ -40,8 +40,8 @@ class Picture:
     was_color: bool
     """Whether the channels of some pixel differ by more than rounding: colour that is not used."""
     frames: int
-    """Frames or pages in the file, counted up to 1,000; the first is the picture. The previews that
-    cameras hide in a JPEG do not count."""
+    """Frames or pages in the file, those of a TIFF counted up to 1,000; the first is the picture.
+    The previews that cameras hide in a JPEG do not count."""
     bits: int | None = None
     """Of the file's levels where they were fewer than 16, in pixels of 16: 8, 10, 12 or 14, brought
     to the full range. As the file says; or where the levels of the whole picture are so low that it

@@ -27,7 +27,7 @@ import numpy as np
 
 from colorgan import __version__
 from colorgan.errors import UserError
-from colorgan.files import keep_source, set_modified
+from colorgan.files import refuse_to_overwrite, set_modified
 from colorgan.phases import PhaseTimes
 from colorgan.photos.colorizer import Colorizer
 from colorgan.photos.containers import CONTAINERS, WRITABLE_VIDEO_SUFFIXES, Container
@@ -229,7 +229,7 @@ def _container_of(source: Path, target: Path) -> Container:
             pass
     except OSError as error:
         raise UserError(f"{source}: cannot be read ({error.strerror})") from None
-    keep_source(source, target)
+    refuse_to_overwrite(source, target)
     return container
 
 
