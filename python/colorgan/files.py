@@ -217,8 +217,9 @@ def hold(folder: Path) -> IO[str] | None:
                 "see to it that nothing else writes there"
             )
             return lock
-        if path.exists() and os.path.samestat(path.stat(), os.fstat(lock.fileno())):
-            return lock
+        with suppress(FileNotFoundError):
+            if os.path.samestat(path.stat(), os.fstat(lock.fileno())):
+                return lock
         lock.close()  # another process has removed it with the folder, after it was opened here
 
 

@@ -44,6 +44,13 @@ def test_keys_are_those_of_convert_imageset(tmp_path: Path) -> None:
     assert keys == [b"00000000_000003.jpg", b"00000001_000010.jpg", b"00000002_000017.jpg"]
 
 
+def test_a_name_too_long_for_a_key_is_cut(tmp_path: Path) -> None:
+    (face,) = some_faces(1)
+    path = write(tmp_path / "lmdb", [face._replace(name="\ufffd" * 200 + ".jpg")])
+    with FaceDatabase(path) as database:
+        np.testing.assert_array_equal(database.faces([0])[0], face.pixels)
+
+
 def test_the_map_grows_by_itself(tmp_path: Path) -> None:
     faces = some_faces(300)
     small = write(tmp_path / "small", faces, map_size=1 << 16)

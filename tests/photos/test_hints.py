@@ -70,6 +70,13 @@ def test_points_are_small_discs_and_later_ones_lie_above() -> None:
     assert hints.mask[50, 100] and hints.mask[50, 301] and hints.mask.sum() < 60
 
 
+@pytest.mark.parametrize("side", [1, 2, 3, 100])
+def test_a_point_of_a_tiny_photo_is_its_pixel(side: int) -> None:
+    last = side - 1
+    hints = Hints.of_points([Point(last, last, (0, 0, 255))], (side, side))
+    np.testing.assert_array_equal(np.argwhere(hints.mask), [[last, last]])
+
+
 def test_hints_of_one_photo_are_joined() -> None:
     painted = Hints.of_picture(strokes(64, 96), (64, 96))
     point = Hints.of_points([Point(48, 17, GRAY)], (64, 96))

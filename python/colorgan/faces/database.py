@@ -174,6 +174,7 @@ class FaceWriter:
             channels=3, height=height, width=width, data=face.pixels.tobytes(), label=face.number
         )
         key = f"{self.count:08d}_{face.name}".encode()
+        key = key[: self._environment.max_key_size()]  # letters may take three bytes each
         self._pending.append((key, datum.SerializeToString()))
         self.count += 1
         if len(self._pending) == RECORDS_PER_TRANSACTION:

@@ -88,8 +88,8 @@ class Hints:
         """
         height, width = shape
         strokes = np.zeros((*_hints_shape(shape), 4), np.uint8)
-        scale = max(strokes.shape) / max(shape)
-        radius = round(_POINT_RADIUS * max(strokes.shape))
+        longest = max(strokes.shape[:2])
+        scale, radius = longest / max(shape), round(_POINT_RADIUS * longest)
         for point in points:
             if not (0 <= point.x < width and 0 <= point.y < height):
                 raise ValueError(
