@@ -5,7 +5,11 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from colorgan.benchmarks.methods import Turn, report
+from colorgan.commands.bench_methods import configuration
+from colorgan.measuring.experiments import read_experiments
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 EXPERIMENTS = """
@@ -16,6 +20,7 @@ batch-size = 2
 [tiny-l2]
 question = "?"
 inherits = "tiny"
+profile = true
 mode = "l2"
 """
 
@@ -42,6 +47,14 @@ def test_methods_take_turns_and_are_held_against_the_first(
 def test_ratios_are_of_turns_in_the_same_round() -> None:
     turns = {"one": [Turn(1, 2), Turn(10, 20)], "two": [Turn(2, 2), Turn(20, 20)]}
     assert report(turns).splitlines()[-1] == "| `two` | 11.0 | 2.00 | 11.0 | 1.00 |"
+
+
+def test_the_projects_own_nets_are_found_from_any_folder(
+    faces: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = configuration(read_experiments()["small"], faces)
+    assert config.generator == "prototxt/generator_small.prototxt"
 
 
 def test_an_unknown_experiment_is_refused_in_one_line(run: Run) -> None:

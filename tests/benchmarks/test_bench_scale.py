@@ -15,6 +15,7 @@ from colorgan.benchmarks.scaling.model import (
     H100,
     HUNDRED_GIGABIT,
     NVLINK,
+    PAPERS_BYTES,
     Cluster,
     Link,
     clusters,
@@ -23,7 +24,8 @@ from colorgan.benchmarks.scaling.model import (
 )
 from colorgan.benchmarks.scaling.report import report
 from colorgan.benchmarks.scaling.turns import Measured, Point, Turn, cases_of, read_measured
-from colorgan.commands.bench_scale import KEPT
+from colorgan.commands.bench_scale import KEPT, grows
+from colorgan.errors import UserError
 from colorgan.measuring.experiments import of_batch_and_rate, read_results
 from conftest import ROOT
 
@@ -80,8 +82,8 @@ def made_up(cluster: Cluster) -> Measured:
     """What would be measured if the model were right."""
     points = []
     for count, share in cases_of(64, (1, 2, 4)):
-        alone = {net: cluster.averaging_of(net, count) for net in BYTES}
-        turn = Turn(cluster.iteration(count, share), cluster.averaging(count), alone, BYTES)
+        alone = {net: cluster.averaging_of(net, count) for net in cluster.bytes}
+        turn = Turn(cluster.iteration(count, share), cluster.averaging(count), alone, cluster.bytes)
         points.append(Point(count, share, [turn, turn]))
     return Measured(2, 64, points)
 
@@ -97,10 +99,31 @@ def test_the_machines_link_and_contention_are_those_of_its_points() -> None:
 
 
 def test_gradients_go_through_the_host_but_over_nvlink() -> None:
-    true = Cluster(TIMES | {32: 2.2}, BYTES, Link(0.0, 5e8))
+    true = Cluster(TIMES | {32: 2.2}, PAPERS_BYTES, Link(0.0, 5e8))
     lines = clusters(made_up(true))
     assert lines["H100, NVLink"].link == NVLINK
     assert lines["H100, 1 Gbit/s"].link == replace(GIGABIT, packing=2e-9)
+
+
+def test_of_gpus_nothing_is_said_where_other_nets_than_theirs_were_measured() -> None:
+    lines = clusters(made_up(Cluster(TIMES | {32: 2.2}, BYTES, Link(0.0, 5e8))))
+    assert list(lines) == ["a core, 1 Gbit/s", "a core, 100 Gbit/s"]
+
+
+def test_times_that_do_not_grow_with_the_faces_are_told() -> None:
+    assert grows(TIMES)
+    assert not grows(TIMES | {2: 0.05})
+
+
+@pytest.mark.parametrize("lost", ["points", "turns", "iteration", "batch_size"])
+def test_a_kept_file_that_is_not_whole_is_refused(tmp_path: Path, lost: str) -> None:
+    kept, path = json.loads(KEPT.read_text()), tmp_path / "kept.json"
+    first = kept["points"][0]
+    whole = {"points": kept, "turns": first, "iteration": first["turns"][0], "batch_size": kept}
+    whole[lost][lost] = {"points": kept["points"][:5], "turns": []}.get(lost)
+    path.write_text(json.dumps(kept))
+    with pytest.raises(UserError, match="is not what colorgan bench-scale keeps"):
+        read_measured(path)
 
 
 def test_a_batch_is_shared_and_each_share_measured_alone() -> None:

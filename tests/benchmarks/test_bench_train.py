@@ -74,12 +74,16 @@ def test_an_image_costs_the_papers_generator_9_7_gflop_in_training() -> None:
     assert TRAINING_PASSES["generator"] * flop_of_a_pass(net, built) == by_hand
 
 
-def test_coloring_is_measured_at_any_size(run: Run, tmp_path: Path) -> None:
+def test_coloring_is_measured_at_any_size_and_kept_though_the_next_batch_is_refused(
+    run: Run, tmp_path: Path
+) -> None:
     kept = tmp_path / "bench.json"
     ended = run(
-        BENCH, *ONCE, "--sides", "ours", "--forward", "--rounds", 1, "--size", 40, "--json", kept
-    )
-    assert ended.returncode == 0, ended.stderr
+        BENCH, *ONCE, "--sides", "ours", "--forward", "--rounds", 1, "--size", 40, "--json", kept,
+        "--batch-size", 2, 10**8,
+    )  # fmt: skip
+    assert ended.returncode == 2
+    assert "generator.prototxt at batch size 100000000" in ended.stderr.splitlines()[-1]
     (result,) = json.loads(kept.read_text())["results"]
     # 1600 pixels x 9 taps x multiply-adds of 3-4-8-16-32-3 maps
     by_hand = 2 * 1600 * 9 * (12 + 32 + 128 + 512 + 96)
@@ -95,6 +99,12 @@ def test_sides_that_disagree_are_refused() -> None:
 
 def test_faces_too_small_for_the_discriminator_are_one_line(run: Run) -> None:
     assert_ends_with_one_line(run(BENCH, "--size", "8", "--sides", "ours"), "--size: 16 pixels")
+
+
+def test_a_net_without_a_place_for_ds_gradient_is_one_line(run: Run) -> None:
+    net = ROOT / "prototxt/generator_zhang.prototxt"
+    ended = run(BENCH, *ONCE, "--sides", "ours", "--generator", net)
+    assert_ends_with_one_line(ended, "no layer makes the blob 'fake_adversarial'")
 
 
 def test_a_net_that_caffe_refuses_is_one_line(run: Run, tmp_path: Path) -> None:
@@ -123,8 +133,8 @@ def test_pytorchs_process_needs_numpy_and_nothing_else_of_the_projects() -> None
     ("python", "told"),
     [
         ("/nowhere/python", "--pytorch-python /nowhere/python: No such file"),
-        ("/bin/false", "has not both numpy and torch"),
-        ("/bin/true", "pytorch-nchw: its process died"),
+        ("/bin/false", "is no Python that runs here"),
+        ("/bin/true", "is no Python that runs here"),
     ],
 )
 def test_a_python_that_does_not_run_pytorch_is_one_line(run: Run, python: str, told: str) -> None:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -19,7 +20,8 @@ from statistics import median
 import cv2
 import numpy as np
 
-from colorgan.faces.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP
+from colorgan.errors import UserError
+from colorgan.faces.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP, IMAGE_HEIGHT, IMAGE_WIDTH
 from colorgan.faces.images import ImageReader, open_source
 
 FULL_CELEBA = 202_599
@@ -60,17 +62,32 @@ def build_rates(images: Path, numbers: list[int], size: int, workers: int) -> tu
         command += ["--train-count", str(count - 1), "--test-count", "1"]
         command += ["--size", str(size), "--workers", str(workers)]
         start = time.perf_counter()
-        done = subprocess.run(command, check=True, capture_output=True, text=True)
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        if done.returncode:
+            raise UserError((done.stderr.splitlines() or ["build-lmdb: failed"])[-1])
         whole = count / (time.perf_counter() - start)
     return float(re.findall(r"([\d.]+) images/s", done.stderr)[-1]), whole
+
+
+def check_aligned(images: Path, files: Mapping[int, bytes]) -> None:
+    """UserError where an image, by its number, is damaged or none of aligned CelebA."""
+    for number, data in files.items():
+        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+        if image is None or image.shape[:2] != (IMAGE_HEIGHT, IMAGE_WIDTH):
+            raise UserError(f"{images}: image {number:06d} is not one of aligned CelebA")
 
 
 def take_turns(images: Path, size: int, workers: int, rounds: int) -> None:
     """Have both sides take turns, and print each round and the medians."""
     source = open_source(images)
+    numbers = source.index["number"].tolist()
+    if len(numbers) < 2:
+        raise UserError(
+            f"{images}: holds {len(numbers)} images, but two are needed, to train and to test"
+        )
     with ImageReader(source.containers) as reader:
         files = [reader.read(entry) for entry in source.index.tolist()]
-    numbers = source.index["number"].tolist()
+    check_aligned(images, dict(zip(numbers, files, strict=True)))
     plain, joint, at_work, whole = [], [], [], []
     for _ in range(rounds):
         plain.append(plain_rate(files, size))

@@ -9,13 +9,14 @@ from pathlib import Path
 
 from colorgan.benchmarks.packing import take_turns
 from colorgan.commands.arguments import positive_int
+from colorgan.commands.build_lmdb import face_size
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """What the command takes."""
     add, cores = parser.add_argument, len(os.sched_getaffinity(0))
     add("--images", type=Path, required=True, metavar="DIR_OR_ZIP")
-    add("--size", type=positive_int, default=64, metavar="PIXELS", help="side of a face (64)")
+    add("--size", type=face_size, default=64, metavar="PIXELS", help="side of a face (64)")
     add("--workers", type=positive_int, default=cores, metavar="N", help=f"({cores})")
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each side (5)")
 

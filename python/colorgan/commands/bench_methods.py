@@ -5,6 +5,7 @@ The methods take turns in one process; the first one named is what the others ar
 
 import tempfile
 from argparse import ArgumentParser, Namespace
+from dataclasses import fields
 from pathlib import Path
 
 from colorgan.benchmarks.methods import Method, report, take_turns
@@ -46,6 +47,8 @@ def configuration(experiment: Experiment, data: Path) -> TrainingConfig:
     """What `colorgan train` would make of an experiment's options."""
     parser = CommandParser(prog="colorgan train")
     train.add_arguments(parser)
-    given = vars(parser.parse_args([*experiment.training_words(), "--out", "."]))
-    del given["out"]
+    given = vars(parser.parse_args([*experiment.from_anywhere().training_words(), "--out", "."]))
+    given = {
+        name: given[name] for name in given.keys() & {one.name for one in fields(TrainingConfig)}
+    }
     return configure({**given, "data": str(data)})

@@ -7,13 +7,15 @@ several links.
 
 import tempfile
 from argparse import ArgumentParser, Namespace
+from itertools import pairwise
 from pathlib import Path
 
 from colorgan.benchmarks.scaling.figure import scaling_figure
+from colorgan.benchmarks.scaling.model import Times, machine
 from colorgan.benchmarks.scaling.report import best_psnr, report
 from colorgan.benchmarks.scaling.turns import Measured, measure, read_measured
 from colorgan.commands.arguments import positive_int
-from colorgan.errors import UserError
+from colorgan.errors import UserError, note
 from colorgan.files import make_room, write_json
 from colorgan.measuring.experiments import of_batch_and_rate, read_results
 from colorgan.measuring.figures.canvas import save_png
@@ -29,7 +31,8 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--processes", nargs="+", type=positive_int, default=[1, 2, 4], metavar="N", help="(1 2 4)")
     add("--batch-size", type=positive_int, default=64, metavar="N", help="that they share (64)")
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each case (5)")
-    add("--generator", type=Path, default=GENERATOR_PROTOTXT, metavar="PROTOTXT")
+    net = "to train (the paper's, which alone is known of GPUs)"
+    add("--generator", type=Path, default=GENERATOR_PROTOTXT, metavar="PROTOTXT", help=net)
     told = "measure nothing: take what a run has kept (the project's own figures)"
     add("--kept", nargs="?", type=Path, const=KEPT, metavar="JSON", help=told)
     add("--json", type=Path, metavar="FILE", help="keep every turn's figures")
@@ -45,6 +48,11 @@ def run(options: Namespace) -> None:
     print(report(measured, trained))
     if options.json:
         write_json(options.json, measured, indent=1)
+    if not grows(machine(measured).times):
+        note(
+            "one process did not take longer for more faces, so the model is worth little; "
+            "measure again with nothing else running, more --rounds or a larger --batch-size"
+        )
     if options.figure:
         save_png(options.figure, scaling_figure(measured, best_psnr(trained)))
 
@@ -59,3 +67,9 @@ def measure_now(options: Namespace) -> Measured:
             raise UserError(f"--batch-size {batch}: cannot be shared evenly by {count} processes")
     with tempfile.TemporaryDirectory() as folder:
         return measure(Path(folder), options.generator, batch, counts, options.rounds)
+
+
+def grows(times: Times) -> bool:
+    """Whether each number of faces takes longer than all smaller ones."""
+    seconds = [times[share] for share in sorted(times)]
+    return all(one < more for one, more in pairwise(seconds))

@@ -27,9 +27,8 @@ from colorgan.nets.prototxt import GENERATOR_PROTOTXT
 from colorgan.nets.runtime import check_device
 
 FIND_TORCH = """
-import sys
 from importlib.util import find_spec
-sys.exit(not (find_spec("numpy") and find_spec("torch")))
+print(bool(find_spec("numpy") and find_spec("torch")))
 """
 
 
@@ -77,9 +76,14 @@ def run(options: Namespace) -> None:
             )  # fmt: skip
             results.append(measure(job, match))
         print(f"\n{report(results[-1])}\n", flush=True)
-    if options.json:
-        settings = {k: v.name if isinstance(v, Path) else v for k, v in vars(options).items()}
-        write_json(options.json, {"settings": settings, "results": results}, indent=1)
+        if options.json:  # each time: the next one may take long, or more memory than there is
+            keep(options, results)
+
+
+def keep(options: Namespace, results: list[dict]) -> None:
+    """Write the settings and what was found so far."""
+    settings = {k: v.name if isinstance(v, Path) else v for k, v in vars(options).items()}
+    write_json(options.json, {"settings": settings, "results": results}, indent=1)
 
 
 def check(options: Namespace) -> None:
@@ -103,10 +107,13 @@ def check(options: Namespace) -> None:
 def check_pytorch(python: Path | None) -> None:
     """UserError unless that Python, or this one, has NumPy and PyTorch."""
     try:
-        found = subprocess.run([python or sys.executable, "-c", FIND_TORCH], check=False)
+        asked = [python or sys.executable, "-c", FIND_TORCH]
+        found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()
     except OSError as error:
         raise UserError(f"--pytorch-python {python}: {error.strerror}") from None
-    if found.returncode != 0 and python:
+    if found not in ("True", "False"):
+        raise UserError(f"--pytorch-python {python}: is no Python that runs here")
+    if found == "False" and python:
         raise UserError(f"--pytorch-python {python}: has not both numpy and torch: install them")
-    if found.returncode != 0:
+    if found == "False":
         raise UserError("PyTorch is not installed: pip install -r requirements-bench.txt")

@@ -19,7 +19,8 @@ from colorgan.faces.workers import work_along
 from colorgan.processes import all_processes
 
 
-def _face_size(text: str) -> int:
+def face_size(text: str) -> int:
+    """The side in pixels of packed faces."""
     told = f"a whole number from 1 to {CROP_SIDE}, the side of the crop"
     return number(text, int, lambda value: 1 <= value <= CROP_SIDE, told)
 
@@ -77,7 +78,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add(
         "--size",
-        type=_face_size,
+        type=face_size,
         default=64,
         metavar="PIXELS",
         help="side of a face (default: %(default)s)",

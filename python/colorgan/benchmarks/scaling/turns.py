@@ -122,13 +122,24 @@ def turn_of(program: str, processes: int, job: Path, iterations: int = 1) -> Tur
 
 
 def read_measured(path: Path) -> Measured:
-    """What was kept as JSON, field by field; UserError where it cannot be read."""
+    """What was kept as JSON, field by field; UserError where it is not whole."""
     kept = read_json(path)
     try:
         points = [
             Point(p["processes"], p["share"], [Turn(**turn) for turn in p["turns"]])
             for p in kept["points"]
         ]
-        return Measured(kept["cores"], kept["batch_size"], points)
-    except (KeyError, TypeError):
+        measured = Measured(kept["cores"], kept["batch_size"], points)
+        if not _is_whole(measured):
+            raise ValueError
+    except (KeyError, StopIteration, TypeError, ValueError):
         raise UserError(f"{path}: is not what colorgan bench-scale keeps") from None
+    return measured
+
+
+def _is_whole(measured: Measured) -> bool:
+    """Whether there is all that the model is made from; errors as of any wrong data, where not."""
+    batch = measured.batch_size
+    needed = [measured.point(*case) for case in ((1, batch), (1, batch // 2), (2, batch // 2))]
+    times = [point.best.iteration for point in (*needed, *measured.points)]
+    return min(measured.cores, batch - 1, *times, needed[-1].alone()) > 0

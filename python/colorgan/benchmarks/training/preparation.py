@@ -12,13 +12,14 @@ from google.protobuf.message import Message
 from colorgan.benchmarks.training.job import SEED, Job
 from colorgan.faces.batches import batch_of
 from colorgan.nets import prototxt
-from colorgan.nets.prototxt import PAPERS_SOLVERS
+from colorgan.nets.prototxt import ADVERSARIAL_BLOB, PAPERS_SOLVERS
 from colorgan.nets.runtime import load_caffe
 
 # How often an iteration goes through a net. In training: forward, backward to the gradients of the
 # weights, and to those of the maps; D so on real and on generated faces, and for G without weights.
 TRAINING_PASSES = {"generator": 3, "discriminator": 3 + 3 + 2}
 FORWARD_PASSES = {"generator": 1, "discriminator": 0}
+MOST_MAPS = 2**31 - 1  # that a prototxt's field has room for; Caffe refuses as many
 
 
 def prepare_job(
@@ -33,20 +34,26 @@ def prepare_job(
 ) -> Job:
     """Write the nets, their solvers, their first weights and random faces to `folder`.
 
-    Faces have `size` pixels a side; G's counts of maps are multiplied by `width`.
+    Faces have `size` pixels a side; G's counts of maps are multiplied by `width`. UserError where
+    Caffe refuses a net, or where G has no place for D's gradient though it is to be trained.
     """
+    needed = {
+        **prototxt.BLOBS,
+        "generator": (*prototxt.BLOBS["generator"], *([] if forward else [ADVERSARIAL_BLOB])),
+    }
     caffe, plain = load_caffe(), partial(MessageToDict, preserving_proto_field_name=True)
     sources = {"generator": generator, "discriminator": prototxt.DISCRIMINATOR_PROTOTXT}
     layers, solvers, weights, flop = {}, {}, {}, {}
     for seed, (name, source) in enumerate(sources.items(), SEED):
-        net = prototxt.read_net(source, prototxt.BLOBS[name])
+        net = prototxt.read_net(source, needed[name])
         fit(net, batch_size, size, width if name == "generator" else 1)
         prototxt.write_prototxt(folder / f"{name}.prototxt", net, source.name)
         solver_path = folder / f"{name}_solver.prototxt"
         solver = prototxt.read_solver(PAPERS_SOLVERS[name])
         solver.net = str(folder / f"{name}.prototxt")
         prototxt.write_prototxt(solver_path, solver, PAPERS_SOLVERS[name].name)
-        prototxt.try_building(solver_path)
+        told = f"{source} at batch size {batch_size}, faces of {size} pixels"
+        prototxt.try_building(solver_path, told=told)
         caffe.set_random_seed(seed)
         built = caffe.Net(solver.net, caffe.TRAIN)
         weights |= first_weights(name, net, built)
@@ -74,7 +81,7 @@ def fit(net: Message, batch_size: int, size: int, width: float) -> None:
                 shape.dim[2:] = [size] * len(shape.dim[2:])  # a label has none
     for layer in [layer for layer in net.layer if layer.type == "Convolution"][:-1]:
         maps = layer.convolution_param.num_output
-        layer.convolution_param.num_output = max(1, round(maps * width))
+        layer.convolution_param.num_output = min(max(1, round(maps * width)), MOST_MAPS)
 
 
 def first_weights(name: str, net: Message, built: Any) -> dict[str, np.ndarray]:
