@@ -20,6 +20,7 @@ from colorgan.measuring.demands import (
     table,
 )
 from colorgan.training.runfolder import kept_snapshots
+from conftest import ROOT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -87,6 +88,22 @@ def test_faces_of_another_size_are_refused(trained: Path) -> None:
     faces = np.zeros((1, 3, 32, 32), np.uint8)
     with pytest.raises(UserError, match="for faces of 64 pixels, not 32"):
         list(read_demands(trained, kept_snapshots(trained), faces))
+
+
+@pytest.mark.parametrize(
+    ("net", "told"),
+    [("critic", "has no cross-entropy"), ("discriminator_patch", "gives a face several scores")],
+)
+def test_a_net_whose_score_says_something_else_is_refused(net: str, told: str) -> None:
+    with pytest.raises(UserError, match=told):
+        Judge(ROOT / f"prototxt/{net}.prototxt", np.zeros((1, 3, 64, 64), np.uint8))
+
+
+def test_noise_is_made_for_as_many_faces_as_are_judged() -> None:
+    faces = np.zeros((65, 3, 64, 64), np.uint8)  # the net has noise for 64
+    judge = Judge(ROOT / "prototxt/discriminator_noisy.prototxt", faces)
+    slope, score = judge.slope_and_score(faces / np.float32(255), gray_from_bgr(faces))
+    assert slope.shape == faces.shape and score.shape == (65,)
 
 
 def test_what_cannot_be_told_of_is_one_line(run: Run, faces: Path, tmp_path: Path) -> None:

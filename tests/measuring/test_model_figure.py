@@ -70,6 +70,14 @@ def test_the_drawing_of_the_discriminator_has_the_sizes_that_caffe_computes():
     assert drawing.losses[0].startswith(f"{adversarial_weight(net):g} x ")
 
 
+def test_noise_and_labels_are_no_part_of_the_drawing():
+    papers = net_drawing(read_net(ROOT / "prototxt/discriminator.prototxt"))
+    for name in ("discriminator_noisy", "critic"):
+        drawing = net_drawing(read_net(ROOT / f"prototxt/{name}.prototxt"))
+        assert drawing.blocks[1:] == papers.blocks[1:]
+    assert drawing.losses == (f"100 x {LOSS_NAMES['signed_score']}",)
+
+
 def test_the_model_figure_is_drawn_from_the_nets_it_is_given():
     discriminator = read_net(ROOT / "prototxt/discriminator.prototxt")
     pictures = [model_figure(read_net(path), discriminator, "note") for path in GENERATORS]

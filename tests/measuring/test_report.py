@@ -180,13 +180,36 @@ def test_notes_are_shown_as_text(sources):
     assert "&lt;b&gt;drawn&lt;/b&gt;" in render(sources, notes=("<b>drawn</b>",))
 
 
-def test_a_run_with_l2_alone_gets_its_own_rows_and_settings(sources, evaluate_outputs, tmp_path):
+@pytest.fixture
+def l2(sources, evaluate_outputs, tmp_path) -> RunSources:
+    """A run with L2 alone and its evaluation."""
+    shutil.copytree(sources[0], tmp_path / "l2 run")
+    (tmp_path / "l2 run/config.json").write_text(json.dumps({**CONFIG, "mode": "l2"}))
     evaluate_outputs(tmp_path / "l2", error=0, first=0)
-    page = Page(render(sources, RunSources(sources[0], tmp_path / "l2")))
+    return RunSources(tmp_path / "l2 run", tmp_path / "l2")
+
+
+def test_a_run_with_l2_alone_gets_its_own_rows_and_settings(sources, l2):
+    page = Page(render(sources, l2))
     model, l2 = page.row("Model"), page.row("L2 alone")
     assert model[0] != l2[0]
     assert page.row("L2 alone, input's luminance kept") != l2
     assert page.row("batch size") == [("8", False)] * 2
+
+
+def test_an_evaluation_of_another_runs_weights_is_not_reported(sources, l2):
+    with pytest.raises(UserError, match="was not trained on L2 alone"):
+        render(sources, RunSources(sources[0], l2.evaluation))
+    snapshot = l2.run / "snapshots/iter_00000040"
+    snapshot.mkdir(parents=True)
+    measured = json.loads((l2.evaluation / "metrics.json").read_text())["weights_sha256"]
+    for digest in (measured, "of other weights"):
+        state = {"sha256": {"generator.caffemodel": digest}}
+        (snapshot / "state.json").write_text(json.dumps(state))
+        if digest == measured:
+            render(sources, l2)
+    with pytest.raises(UserError, match="measured other weights than any snapshot's"):
+        render(sources, l2)
 
 
 @pytest.fixture
@@ -218,11 +241,11 @@ def test_without_released_weights_none_are_spoken_of(sources):
 
 
 def test_measurements_on_different_faces_are_not_put_into_one_table(
-    sources, released, evaluate_outputs, tmp_path
+    sources, released, evaluate_outputs, l2
 ):
-    evaluate_outputs(tmp_path / "l2", error=0, first=2)
+    evaluate_outputs(l2.evaluation, error=0, first=2)
     with pytest.raises(UserError, match="different faces"):
-        render(sources, RunSources(sources[0], tmp_path / "l2"))
+        render(sources, l2)
     evaluate_outputs(released / "evaluation", error=0, first=2)
     with pytest.raises(UserError, match="Released: paper were measured on different faces"):
         render(sources, released={"paper": released})

@@ -89,6 +89,22 @@ def test_nets_without_a_fitting_side_are_refused(run, side: str, tmp_path: Path)
     assert "is not NAME=WEIGHTS@SIDE" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    "nets",
+    [
+        (f"a={BEST_WEIGHTS}@64", f"a={BEST_WEIGHTS}@64"),
+        (f"a={BEST_WEIGHTS}@64", "a=other.caffemodel@32"),
+        (f"original={BEST_WEIGHTS}@64",),
+    ],
+)
+def test_names_that_results_could_not_tell_apart_are_refused(
+    run, nets: tuple[str, ...], tmp_path: Path
+) -> None:
+    done = run("measure-resolution", *nets, "--data", tmp_path, "--out", tmp_path / "out.json")
+    assert done.returncode == 2
+    assert "is taken; choose another" in done.stderr.splitlines()[-1]
+
+
 def test_faces_that_are_no_whole_crops_are_refused(run, faces: Path, tmp_path: Path) -> None:
     words = (f"best={BEST_WEIGHTS}@64", "--data", faces, "--out", tmp_path / "out.json")
     done = run("measure-resolution", *words)

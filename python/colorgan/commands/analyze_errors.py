@@ -55,7 +55,8 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     """Read everything, measure the faces, write, and print the tables."""
     numbers, metrics = read_per_image(options.evaluation)
-    make_room(options.out)
+    for path in (options.out, options.out.with_suffix(".png")):
+        make_room(path)
     train, test = open_splits(options.data)
     with train, test:
         faces = test.faces(indices_of(test, numbers))

@@ -111,6 +111,15 @@ def add_test_face_arguments(parser: ArgumentParser) -> None:
     add("--count", type=positive_int, metavar="N", help="take at most N test faces (all)")
 
 
+def told_apart(option: str, names: Sequence[str], taken: Sequence[str] = ()) -> None:
+    """UserError where two names that an option gives are the same, or one is `taken`."""
+    seen = set(taken)
+    for name in names:
+        if name in seen:
+            raise UserError(f"{option}: the name {name!r} is taken; choose another")
+        seen.add(name)
+
+
 def add_coloring_arguments(parser: ArgumentParser) -> None:
     """Add what the commands that colour photos share: `weights`, `device`, `max_megapixels`."""
     add = parser.add_argument

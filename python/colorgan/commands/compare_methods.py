@@ -31,7 +31,8 @@ def run(options: Namespace) -> None:
     use_device(None)
     generator = DeployedGenerator(BEST_WEIGHTS)
     source = provenance(generator, options.data, options.skip)
-    make_room(options.out)
+    for path in (options.out, options.out.with_suffix(".png")):
+        make_room(path)
     train, test = open_splits(options.data)
     with train, test:
         indices = measured_indices(test, options.skip, options.count)

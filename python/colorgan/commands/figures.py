@@ -8,15 +8,16 @@ from colorgan.commands.arguments import (
     named_path,
     natural_int,
     positive_int,
+    told_apart,
 )
-from colorgan.errors import UserError
+from colorgan.errors import UserError, note
 from colorgan.faces.database import FaceDatabase
 from colorgan.files import make_folder
 from colorgan.measuring.evaluation import measured_indices
 from colorgan.measuring.figures.canvas import save_png
-from colorgan.measuring.figures.curves import training_curves
+from colorgan.measuring.figures.curves import curves_figure
 from colorgan.measuring.log import read_log
-from colorgan.measuring.paper_figures import KINDS, draw_comparison, draw_faces, draw_model
+from colorgan.measuring.paper_figures import FIGURES, KINDS, draw_comparison, draw_faces, draw_model
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.runtime import use_device
 
@@ -46,6 +47,8 @@ def run(options: Namespace) -> None:
     """Check what may be wrong, then draw each figure and print its path."""
     if options.l2_run and not options.run:
         raise UserError("--l2-run is drawn beside --run: give both")
+    names = [name for name, _ in options.beside]
+    told_apart("--beside", names, taken=(options.weights.stem, "gray", "original"))
     use_device(options.gpu)
     generator = DeployedGenerator(options.weights)
     l2_generator = options.l2_weights and DeployedGenerator(options.l2_weights)
@@ -62,9 +65,14 @@ def run(options: Namespace) -> None:
             pictures["comparison.png"] = draw_comparison(
                 generators, test, indices, len(KINDS) * options.columns
             )
+    if log:
+        pictures["curves.png"] = curves_figure(log, l2_log)
     for name, picture in pictures.items():
         save_png(options.out / name, picture)
         print(options.out / name)
-    if log:
-        training_curves(log, options.out / "curves.png", l2_log)
-        print(options.out / "curves.png")
+    for name in FIGURES.keys() - pictures:
+        if (options.out / name).exists():
+            note(
+                f"{options.out / name}: was there before and is not drawn anew; "
+                "remove it if it is of another model"
+            )

@@ -8,10 +8,11 @@ The faces are CelebA's whole crops, packed by colorgan build-lmdb --size 178.
 
 import re
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from colorgan.commands.arguments import add_test_face_arguments, positive_int
+from colorgan.commands.arguments import add_test_face_arguments, number, told_apart
 from colorgan.errors import UserError
 from colorgan.faces.celeba import CROP_SIDE
 from colorgan.faces.database import FaceDatabase
@@ -20,6 +21,8 @@ from colorgan.measuring.evaluation import measured_indices, versions
 from colorgan.measuring.resolution import measure_resolution, table, ways_of
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.runtime import use_device
+
+LEAST_SIDE = 8  # pixels
 
 
 class SizedNet(NamedTuple):
@@ -32,9 +35,9 @@ class SizedNet(NamedTuple):
 
 def _sized_net(text: str) -> SizedNet:
     match = re.fullmatch(r"([^=]+)=(.+)@(\d{1,3})", text)
-    if not match or not 8 <= int(match[3]) <= CROP_SIDE:
+    if not match or not LEAST_SIDE <= int(match[3]) <= CROP_SIDE:
         raise ArgumentTypeError(
-            f"{text!r} is not NAME=WEIGHTS@SIDE, of a side from 8 to {CROP_SIDE}"
+            f"{text!r} is not NAME=WEIGHTS@SIDE, of a side from {LEAST_SIDE} to {CROP_SIDE}"
         )
     return SizedNet(match[1], Path(match[2]), int(match[3]))
 
@@ -54,15 +57,29 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         "--widths",
         nargs="+",
-        type=positive_int,
+        type=_width,
         default=[CROP_SIDE],
         metavar="PIXELS",
         help=f"of the faces in their photos ({CROP_SIDE})",
     )
 
 
+def _width(text: str) -> int:
+    told = f"a whole number from {LEAST_SIDE} to {CROP_SIDE}, the side of the crop"
+    return number(text, int, lambda value: LEAST_SIDE <= value <= CROP_SIDE, told)
+
+
+def check_names(nets: Sequence[SizedNet]) -> None:
+    """UserError where the results could not tell two nets apart, or one from the originals."""
+    originals = [f"original@{net.side}" for net in nets]
+    told_apart("NAME=WEIGHTS@SIDE", [f"{net.name}@{net.side}" for net in nets], originals)
+    weights = {net.weights: net.name for net in nets}
+    told_apart("NAME=WEIGHTS@SIDE", list(weights.values()))
+
+
 def run(options: Namespace) -> None:
     """Check what may be wrong, measure, write, and print the table."""
+    check_names(options.nets)
     use_device(None)
     nets = [(net.name, DeployedGenerator(net.weights), net.side) for net in options.nets]
     with FaceDatabase(options.data / "test_lmdb") as test:

@@ -3,7 +3,7 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from colorgan.commands.arguments import named_path
+from colorgan.commands.arguments import named_path, told_apart
 from colorgan.errors import UserError
 from colorgan.files import make_room, write_whole
 from colorgan.measuring.report import RunSources, render_report
@@ -35,6 +35,7 @@ def run(options: Namespace) -> None:
     """Read everything, write the report, print its path."""
     if (options.l2_run is None) != (options.l2_evaluation is None):
         raise UserError("--l2-run and --l2-evaluation belong together: give both or none")
+    told_apart("--released", [name for name, _ in options.released])
     model = RunSources(options.run, options.evaluation)
     l2 = options.l2_run and RunSources(options.l2_run, options.l2_evaluation)
     released = dict(options.released)

@@ -10,7 +10,6 @@ import numpy as np
 from scipy.special import expit
 
 from colorgan.errors import UserError
-from colorgan.files import read_json
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.markdown import markdown_table
 from colorgan.nets.deployed import DeployedGenerator, check_weights, read_weights
@@ -94,7 +93,8 @@ def table(demands: Iterable[Demand]) -> str:
 def read_demands(run: Path, snapshots: Sequence[Path], faces: np.ndarray) -> Iterator[Demand]:
     """Let a run's snapshots colour and judge faces, uint8 `(n, 3, h, w)`, BGR.
 
-    UserError where the run has no D or no snapshots, or its nets are for faces of another size.
+    UserError where the run has no D or no snapshots, or its nets are for faces of another size, or
+    where it has a critic, or a D that gives a face several scores.
     """
     if not snapshots or not all((one / "discriminator.caffemodel").exists() for one in snapshots):
         raise UserError(f"{run}: holds no snapshots of G and D")
@@ -104,27 +104,35 @@ def read_demands(run: Path, snapshots: Sequence[Path], faces: np.ndarray) -> Ite
         fake = DeployedGenerator(snapshot / "generator.caffemodel").colorize(gray)
         judge.load(snapshot / "discriminator.caffemodel")
         error = fake - faces / np.float32(255)
-        state = read_json(snapshot / "state.json", "iteration")
-        yield Demand(state["iteration"], fake, error, *judge.slope_and_score(fake, gray))
+        iteration = int(snapshot.name.removeprefix("iter_"))
+        yield Demand(iteration, fake, error, *judge.slope_and_score(fake, gray))
 
 
 class Judge:
     """D without its loss: a net that scores as many faces as it is made for."""
 
     def __init__(self, prototxt: Path, faces: np.ndarray) -> None:
-        """Build the net; UserError where it is not for faces like these, uint8 `(n, 3, h, w)`."""
+        """Build the net; UserError where it cannot judge faces like these, uint8 `(n, 3, h, w)`."""
         net = read_net(prototxt, BLOBS["discriminator"])
+        if not any(layer.type == "SigmoidCrossEntropyLoss" for layer in net.layer):
+            raise UserError(
+                f"{prototxt}: has no cross-entropy, so it is no D; a critic has no such table"
+            )
         count, *_, side = faces.shape
         if face_size_of(net) != side:
             raise UserError(f"{prototxt}: for faces of {face_size_of(net)} pixels, not {side}")
         set_batch_size(net, count)
         kept = [layer for layer in net.layer if not layer.loss_weight and layer.name != "label"]
+        for shape in [shape for layer in kept for shape in layer.dummy_data_param.shape]:
+            shape.dim[0] = max(shape.dim[0], count)  # noise for all
         del net.layer[:]
         net.layer.extend(kept)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "discriminator.prototxt"
             write_prototxt(path, net, "D without its loss")
             self._net = load_caffe().Net(str(path), load_caffe().TEST)
+        if self._net.blobs["score"].count != count:
+            raise UserError(f"{prototxt}: gives a face several scores; here a D with one is needed")
 
     def load(self, weights: Path) -> None:
         """Load D's weights; UserError where they do not fit this net."""

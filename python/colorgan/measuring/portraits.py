@@ -4,6 +4,7 @@ The photographs are NASA's of Eileen Collins, which scikit-image ships, and the 
 Hopper, which matplotlib ships. They are read from the installed packages.
 """
 
+import io
 from pathlib import Path
 
 import cv2
@@ -12,6 +13,7 @@ import skimage.data
 from matplotlib import get_data_path
 from matplotlib.figure import Figure
 
+from colorgan.files import write_whole
 from colorgan.photos.colorizer import Colorizer
 
 SHOWN_WIDTH, DPI = 400, 100
@@ -31,8 +33,8 @@ def versions(colorizer: Colorizer, original: np.ndarray) -> list[np.ndarray]:
     return [cv2.merge([gray] * 3), *colored, original]
 
 
-def draw(rows: list[list[np.ndarray]], path: Path) -> None:
-    """Write a grid of pictures with captions above the first row."""
+def draw(rows: list[list[np.ndarray]]) -> bytes:
+    """A grid of pictures with captions above the first row, as a JPEG."""
     heights = [row[0].shape[0] / row[0].shape[1] for row in rows]
     columns, width = len(CAPTIONS), SHOWN_WIDTH / DPI
     figure = Figure((columns * width, sum(heights) * width + 0.3), dpi=DPI, layout="constrained")
@@ -44,10 +46,12 @@ def draw(rows: list[list[np.ndarray]], path: Path) -> None:
             cell.set_axis_off()
     for cell, caption in zip(axes[0], CAPTIONS, strict=True):
         cell.set_title(caption, fontsize=11)
-    figure.savefig(path, pil_kwargs={"quality": 90})
+    picture = io.BytesIO()
+    figure.savefig(picture, format="jpeg", pil_kwargs={"quality": 90})
+    return picture.getvalue()
 
 
 def show_portraits(path: Path) -> None:
     """Colour both and draw them to a JPEG."""
     colorizer = Colorizer()
-    draw([versions(colorizer, original) for original in photographs()], path)
+    write_whole(path, draw([versions(colorizer, original) for original in photographs()]))

@@ -94,11 +94,14 @@ def render_report(
     `data` is the folder of `colorgan build-lmdb`, `figures` that of `colorgan figures`; `released`
     are the names of released weights and a folder for each, with evaluation/ and figures/ in it;
     `notes` are said beside those that follow from the numbers. UserError where a source is missing
-    or damaged, or the evaluations measured different faces or other data.
+    or damaged, `l2` has a D, or the evaluations measured different faces, other data or other
+    weights than the runs'.
     """
     runs = [read_run("Model", model)]
     if l2:
         runs.append(read_run("L2 alone", l2))
+        if runs[-1].config.get("mode") != "l2":
+            raise UserError(f"{l2.run}: was not trained on L2 alone, so --l2-run is another")
     others = [read_released(name, folder) for name, folder in released.items()]
     evaluations = {measured.name: measured.evaluation for measured in (*runs, *others)}
     check_same_faces(evaluations)
@@ -128,12 +131,22 @@ def render_report(
 
 
 def read_run(name: str, sources: RunSources) -> RunRecord:
-    """Read a run's configuration, log and evaluation."""
+    """Read a run's configuration, log and evaluation; UserError for that of another run."""
+    evaluation = read_evaluation(sources.evaluation)
+    states = sorted((sources.run / "snapshots").glob("iter_*/state.json"))
+    measurable = [
+        digest for path in states for digest in read_json(path, "sha256")["sha256"].values()
+    ]
+    if states and evaluation["weights_sha256"] not in measurable:
+        raise UserError(
+            f"{sources.evaluation}: measured other weights than any snapshot's of {sources.run}; "
+            "evaluate that run's"
+        )
     return RunRecord(
         name,
         read_json(sources.run / "config.json", "batch_size", "validation_faces"),
         read_log(sources.run / "log.jsonl"),
-        read_evaluation(sources.evaluation),
+        evaluation,
     )
 
 

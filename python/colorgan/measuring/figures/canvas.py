@@ -12,6 +12,7 @@ from colorgan.files import write_whole
 STYLE = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
+    "text.parse_math": False,  # names that people give may have a $
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
     "axes.titley": 1.0,  # matplotlib would look for ticks above the axes, and draw them for that

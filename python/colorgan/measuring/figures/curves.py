@@ -86,6 +86,7 @@ def curves_figure(records: list[dict], l2_records: list[dict] | None = None) -> 
             axes = figure.add_subplot(rows, columns, position)
             _draw_panel(axes, runs, lines)
             axes.set_title(title)
+            axes.locator_params(axis="x", integer=True)  # before a logarithmic y, which has none
             if logarithmic:
                 axes.set_yscale("log")
                 axes.yaxis.set_major_formatter(PlainLogFormatter())

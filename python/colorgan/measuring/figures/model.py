@@ -13,12 +13,13 @@ from matplotlib.patches import FancyArrowPatch, Polygon, Rectangle
 from colorgan.measuring.figures.canvas import BLUE, GRAY, ORANGE, STYLE, drawn
 from colorgan.nets.prototxt import deploy_form
 
-# How the model's drawing calls the losses: by their layers' names, or by their types.
+# How the model's drawing calls the losses: by their layers' names or inputs, or by their types.
 LOSS_NAMES = {
     "chroma": "cross-entropy of\nits chroma bins",
     "hue": "cross-entropy of\nits hue bins",
     "classes": "cross-entropy of\nits colour classes",
     "l1": "L1 distance to the\noriginal face X",
+    "signed_score": "mean score,\nthat of X negative",
     "EuclideanLoss": "L2 loss to the\noriginal face X",
     "Reduction": "distance to the\noriginal face X",
     "SigmoidCrossEntropyLoss": "cross-entropy\nof its Sigmoid",
@@ -53,11 +54,18 @@ def net_drawing(net: Message) -> NetDrawing:
 
     A block begins at the first Input layer, each (De)Convolution and InnerProduct, whose counts
     and map sizes follow from the prototxt's numbers; the layers behind it belong to its block.
-    What comes to a Concat from farther back is not drawn.
+    What comes to a Concat from farther back is not drawn, nor what is made from D's label.
     """
     blocks: list[Block] = []
     sizes: dict[str, int] = {}  # of the blobs so far
+    labels = {"label"}
     for layer in deploy_form(net).layer:
+        if labels & {*layer.bottom}:
+            labels.update(layer.top)
+            continue
+        if layer.type == "DummyData":  # noise
+            sizes.update(dict.fromkeys(layer.top, 0))
+            continue
         size = sizes[layer.bottom[0]] if layer.bottom else layer.input_param.shape[0].dim[-1]
         if layer.type == "Input":
             if not blocks:
@@ -108,7 +116,8 @@ def _loss_weight(layer: Message) -> float:
 
 
 def _loss_text(layer: Message) -> str:
-    name = LOSS_NAMES.get(layer.name) or LOSS_NAMES.get(layer.type, layer.type)
+    keys = (layer.name, *layer.bottom, layer.type)
+    name = next((LOSS_NAMES[key] for key in keys if key in LOSS_NAMES), layer.type)
     weight = _loss_weight(layer)
     return name if weight == 1 else f"{weight:g} x {name}"
 
