@@ -60,7 +60,7 @@ def test_a_file_has_the_rights_that_others_have(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
-    with pytest.raises(UserError, match="cannot write .*folder"):
+    with pytest.raises(UserError, match="folder: a folder"):
         write_whole(tmp_path / "folder", b"content")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
 
@@ -73,6 +73,18 @@ def test_where_no_file_can_be_written_is_told_before_the_work(tmp_path: Path) ->
     for path in (tmp_path / "new", tmp_path / "file" / "inside", tmp_path / ("n" * 300)):
         with pytest.raises(UserError, match="new|file|nnn"):
             make_room(path)
+
+
+def test_only_a_regular_file_is_replaced_and_only_one_of_its_kind(tmp_path: Path) -> None:
+    pipe, log = tmp_path / "pipe.json", tmp_path / "log.jsonl"
+    os.mkfifo(pipe)
+    for write in (make_room, lambda path: write_whole(path, b"content")):
+        with pytest.raises(UserError, match="pipe.json: not a regular file"):
+            write(pipe)
+    assert pipe.is_fifo()
+    with pytest.raises(UserError, match="log.jsonl: must end in .jpg or .jpeg"):
+        make_room(log, ".jpg", ".jpeg")
+    make_room(tmp_path / "x.jpeg", ".jpg", ".jpeg")
 
 
 def test_what_is_held_is_free_again_when_it_is_closed(tmp_path: Path) -> None:

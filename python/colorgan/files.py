@@ -98,20 +98,30 @@ def make_folder(path: Path) -> Path:
     return path
 
 
-def make_room(path: Path) -> None:
+def make_room(path: Path, *endings: str) -> None:
     """See that a file can be written there, and make its folder; UserError where it cannot.
 
-    Called before long work, as `make_folder` is.
+    Called before long work, as `make_folder` is. `endings`, where given, are those that the name
+    may have, so that a slip does not replace a file of another kind.
     """
+    if endings and path.suffix.lower() not in endings:
+        raise UserError(f"{path}: must end in {' or '.join(endings)}")
     make_folder(path.parent)
+    _check_replaceable(path)
+
+
+def _check_replaceable(path: Path) -> None:
+    """UserError unless a file may take the place of what is there, if anything is."""
     try:
-        is_folder = stat.S_ISDIR(path.stat().st_mode)
+        mode = path.stat().st_mode
     except FileNotFoundError:
         return
     except OSError as error:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
-    if is_folder:
+    if stat.S_ISDIR(mode):
         raise UserError(f"{path}: a folder; name a file")
+    if not stat.S_ISREG(mode):  # renaming would put a file in the place of /dev/null
+        raise UserError(f"{path}: not a regular file; name another")
 
 
 def refuse_to_overwrite(source: Path, target: Path) -> None:
@@ -134,6 +144,7 @@ def write_whole(path: Path, content: bytes) -> None:
 
     Several processes may write it at once: the last one's content stays.
     """
+    _check_replaceable(path)
     # A name of its own for each writer, and short: the file's own may be as long as names may be.
     beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:

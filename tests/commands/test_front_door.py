@@ -80,8 +80,8 @@ def test_a_command_that_there_is_not_ends_in_one_line() -> None:
         ("demo --weights -x", "-x: "),
         ("train --lambda -1", "argument --lambda: -1 is not a positive number"),
         ("evaluate --skip -1", "argument --skip: -1 is not 0 or more"),
-        ("compare-methods --data x --out -y", "argument --out: -y must end in .json"),
-        ("show-photos --out a.bmp", "--out must end in .jpg"),
+        ("compare-methods --data x --out -y", "-y: must end in .json"),
+        ("show-photos --out a.bmp", "a.bmp: must end in .jpg or .jpeg"),
         ("measure-resolution x=x@64 --data x --out x --widths 3", "3 is not a whole number from 8"),
         ("bench-lmdb --images x --size 179", "argument --size: 179 is not a whole number from 1"),
         ("build-lmdb --size 200", "argument --size: 200 is not a whole number from 1 to 178"),
@@ -100,30 +100,30 @@ def test_a_command_line_that_is_wrong_ends_in_one_line(words: str, told: str) ->
 @pytest.mark.parametrize(
     "words",
     [
-        "analyze-training --run x --data",
-        "bench-colorize --json",
-        "build-lmdb --any-photos --out OUT --images",
-        "build-lmdb --images x --out OUT --partition",
-        "colorize",
-        "colorize x.jpg --reference",
-        "compare-methods --out OUT.json --data",
-        "demo --weights",
-        "experiments --experiments",
-        "experiments small --runs",
-        "experiments --table --results",
-        "experiments small --figure",
-        "make-sample-faces --out",
-        "measure-detection --images x --out",
-        "measure-palette --out OUT --data",
-        "release-weights x=run --out",
-        "show-photos --out",
-        "train --out OUT --data",
+        "analyze-training --run x --data LONG",
+        "bench-colorize --json LONG.json",
+        "build-lmdb --any-photos --out OUT --images LONG",
+        "build-lmdb --images x --out OUT --partition LONG",
+        "colorize LONG",
+        "colorize x.jpg --reference LONG",
+        "compare-methods --out OUT.json --data LONG",
+        "demo --weights LONG",
+        "experiments --experiments LONG",
+        "experiments small --runs LONG",
+        "experiments --table --results LONG",
+        "experiments small --figure LONG.png",
+        "make-sample-faces --out LONG",
+        "measure-detection --images x --out LONG.json",
+        "measure-palette --out OUT.json --data LONG",
+        "release-weights x=run --out LONG",
+        "show-photos --out LONG.jpg",
+        "train --out OUT --data LONG",
     ],
 )
 def test_a_path_that_the_system_refuses_ends_in_one_line(words: str, tmp_path: Path) -> None:
     """A name that is too long: it refuses that to root, too."""
-    words = words.replace("OUT", str(tmp_path / "out"))
-    done = run_program(*words.split(), tmp_path / ("n" * 300))
+    words = words.replace("OUT", str(tmp_path / "out")).replace("LONG", str(tmp_path / ("n" * 300)))
+    done = run_program(*words.split())
     assert (done.returncode, done.stdout) == (2, "")
     told = [line for line in done.stderr.splitlines() if "not coloured" not in line]
     assert len(told) == 1 and "nnn" in told[0]

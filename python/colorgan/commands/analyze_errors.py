@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from colorgan.commands.arguments import json_path
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase, open_splits
 from colorgan.faces.detector import FaceDetector
@@ -49,14 +48,15 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="CelebA's list_landmarks_align_celeba.txt or .csv, or a folder or zip that holds it "
         "(default: a detector's estimates)",
     )
-    add("--out", type=json_path, required=True, help="the JSON file; its figure is a PNG beside it")
+    add("--out", type=Path, required=True, help="the JSON file; its figure is a PNG beside it")
 
 
 def run(options: Namespace) -> None:
     """Read everything, measure the faces, write, and print the tables."""
     numbers, metrics = read_per_image(options.evaluation)
-    for path in (options.out, options.out.with_suffix(".png")):
-        make_room(path)
+    figure = options.out.with_suffix(".png")
+    make_room(options.out, ".json")
+    make_room(figure)
     train, test = open_splits(options.data)
     with train, test:
         faces = test.faces(indices_of(test, numbers))
@@ -85,7 +85,7 @@ def run(options: Namespace) -> None:
         "versions": versions(),
     }
     write_json(options.out, result)
-    draw_errors(result["attributes"], options.out.with_suffix(".png"))
+    draw_errors(result["attributes"], figure)
     print_tables(result)
     print(options.out)
 

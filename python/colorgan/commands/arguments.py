@@ -90,13 +90,6 @@ def named_path(text: str) -> tuple[str, Path]:
     return name, Path(path)
 
 
-def json_path(text: str) -> Path:
-    """A JSON file; a picture of the same name goes beside it."""
-    if not text.endswith(".json"):
-        raise ArgumentTypeError(f"{text} must end in .json")
-    return Path(text)
-
-
 def add_test_face_arguments(parser: ArgumentParser) -> None:
     """Add what commands that measure on test faces share: `data`, `skip`, `count`."""
     add = parser.add_argument

@@ -23,7 +23,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     """Take turns, print the medians, keep all."""
     if options.json:
-        make_room(options.json)
+        make_room(options.json, ".json")
     figures: dict[str, list] = {"strokes": paint_strokes(options.rounds)}
     print(report_strokes(figures["strokes"]))
     if not options.strokes_only:

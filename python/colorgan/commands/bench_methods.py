@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     """Build all, let them take turns, print the table."""
     if options.json:
-        make_room(options.json)
+        make_room(options.json, ".json")
     experiments = chosen(read_experiments(options.experiments), options.names)
     with FaceDatabase(options.data / "train_lmdb") as faces, tempfile.TemporaryDirectory() as place:
         methods = {}

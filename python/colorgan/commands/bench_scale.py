@@ -41,8 +41,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Measure or read, print the tables, keep and draw what is asked for."""
-    for path in filter(None, (options.json, options.figure)):
-        make_room(path)
+    if options.json:
+        make_room(options.json, ".json")
+    if options.figure:
+        make_room(options.figure, ".png")
     measured = read_measured(options.kept) if options.kept else measure_now(options)
     trained = of_batch_and_rate(read_results())
     print(report(measured, trained))

@@ -60,7 +60,7 @@ def run(options: Namespace) -> None:
     """Measure each batch size and print what was found."""
     check(options)
     if options.json:
-        make_room(options.json)
+        make_room(options.json, ".json")
     for library in ("OMP", "OPENBLAS"):
         os.environ[f"{library}_NUM_THREADS"] = str(options.threads)  # the children's libraries'
     match = Match(

@@ -4,10 +4,11 @@ colorgan compare-methods --data data/celeba --skip 1044 --out data/results/metho
 """
 
 from argparse import ArgumentParser, Namespace
+from pathlib import Path
 
 from tqdm import tqdm
 
-from colorgan.commands.arguments import add_test_face_arguments, json_path
+from colorgan.commands.arguments import add_test_face_arguments
 from colorgan.faces.database import open_splits
 from colorgan.files import make_room, write_json
 from colorgan.measuring.evaluation import measured_indices, provenance
@@ -23,22 +24,23 @@ def add_arguments(parser: ArgumentParser) -> None:
     """What the command takes."""
     add_test_face_arguments(parser)
     figure = "the JSON file; its figure is a PNG beside it"
-    parser.add_argument("--out", type=json_path, required=True, help=figure)
+    parser.add_argument("--out", type=Path, required=True, help=figure)
 
 
 def run(options: Namespace) -> None:
     """Check everything that may be wrong, measure, write, and print the table."""
+    figure = options.out.with_suffix(".png")
+    make_room(options.out, ".json")
+    make_room(figure)
     use_device(None)
     generator = DeployedGenerator(BEST_WEIGHTS)
     source = provenance(generator, options.data, options.skip)
-    for path in (options.out, options.out.with_suffix(".png")):
-        make_room(path)
     train, test = open_splits(options.data)
     with train, test:
         indices = measured_indices(test, options.skip, options.count)
         faces = tqdm(subjects(test, train, indices), total=len(indices), unit="face", disable=None)
         result = source | compare_methods(generator, faces)
     write_json(options.out, result)
-    save_png(options.out.with_suffix(".png"), methods_figure(result))
+    save_png(figure, methods_figure(result))
     print(table(result))
     print(options.out)

@@ -102,7 +102,7 @@ def draw_named(options: Namespace, experiments: dict[str, Experiment]) -> None:
     """Draw what the named weights make of faces that no training looked at."""
     if not options.names:
         raise UserError("--figure draws the experiments that are named: name at least one")
-    make_room(options.figure)
+    make_room(options.figure, ".png")
     weights = {name: weights_of(name, options.runs) for name in options.names}
     skipped = max(one.options.get("validation-faces", 0) for one in experiments.values())
     save_png(options.figure, drawn(weights, options.data, skipped))

@@ -30,7 +30,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Measure, print a table, keep all as JSON."""
-    make_room(options.out)
+    make_room(options.out, ".json")
     colorizer = Colorizer(options.weights)
     counts = options.faces, options.point_faces
     result = measure_detection(options.images, *counts, options.sides, colorizer)

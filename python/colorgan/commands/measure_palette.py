@@ -22,7 +22,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Measure and write the colours."""
-    make_room(options.out)
+    make_room(options.out, ".json")
     steps = measure_palette(options.data / "train_lmdb", options.faces)
     lines = ",\n".join(f"  {json.dumps(colors)}" for colors in steps)
     write_whole(options.out, f"[\n{lines}\n]\n".encode())

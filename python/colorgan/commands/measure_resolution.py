@@ -85,7 +85,7 @@ def run(options: Namespace) -> None:
     with FaceDatabase(options.data / "test_lmdb") as test:
         if test.size != CROP_SIDE:
             raise UserError(f"{test.path}: faces of {test.size} pixels; pack them with --size 178")
-        make_room(options.out)
+        make_room(options.out, ".json")
         indices = measured_indices(test, options.skip, options.count)
         rows = [
             row

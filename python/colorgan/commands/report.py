@@ -40,6 +40,6 @@ def run(options: Namespace) -> None:
     l2 = options.l2_run and RunSources(options.l2_run, options.l2_evaluation)
     released = dict(options.released)
     text = render_report(model, l2, options.data, options.figures, released, options.note)
-    make_room(options.out)
+    make_room(options.out, ".html")
     write_whole(options.out, text.encode())
     print(options.out)

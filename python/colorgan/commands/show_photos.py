@@ -7,7 +7,6 @@ Hopper, which matplotlib ships. They are read from the installed packages.
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from colorgan.errors import UserError
 from colorgan.files import make_room
 from colorgan.measuring.portraits import show_portraits
 
@@ -19,8 +18,6 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 def run(options: Namespace) -> None:
     """Colour both and draw them."""
-    make_room(options.out)
-    if options.out.suffix.lower() not in (".jpg", ".jpeg"):
-        raise UserError("--out must end in .jpg")
+    make_room(options.out, ".jpg", ".jpeg")
     show_portraits(options.out)
     print(options.out)
