@@ -7,8 +7,13 @@ from colorgan.measuring.dynamics import curve, medians, oscillation, pull
 from colorgan.measuring.experiments import Result
 from colorgan.measuring.markdown import markdown_table
 
-# The paper's G, and the same half as wide.
-PAPERS_GENERATORS = ("prototxt/generator.prototxt", "prototxt/generator_small.prototxt")
+# The paper's G as we read it, the same half as wide, and that with the larger kernels which the
+# text allows as well.
+PAPERS_GENERATORS = (
+    "prototxt/generator.prototxt",
+    "prototxt/generator_small.prototxt",
+    "prototxt/generator_small_kernel5.prototxt",
+)
 
 HEADINGS = (
     "",
