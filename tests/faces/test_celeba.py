@@ -6,7 +6,8 @@ import cv2
 import numpy as np
 import pytest
 
-from colorgan.faces.celeba import FaceDecoder, UnusableImageError
+from colorgan.errors import UserError
+from colorgan.faces.celeba import FaceDecoder, UnusableImageError, aligned_image
 
 
 def picture(seed: int, width: int = 178, height: int = 218) -> np.ndarray:
@@ -93,3 +94,11 @@ def test_the_decoder_gives_standard_error_back(capfd: pytest.CaptureFixture) -> 
         decode(damaged_in_the_middle())
     os.write(2, b"here again")
     assert capfd.readouterr().err == "here again"
+
+
+def test_an_aligned_image_is_decoded_whole_and_any_other_is_named() -> None:
+    data = encoded(picture(3), ".png")
+    assert np.array_equal(aligned_image(data, "image 3"), picture(3))
+    for other in (b"", b"no image", encoded(picture(3, width=177))):
+        with pytest.raises(UserError, match="^image 4 is not one of aligned CelebA$"):
+            aligned_image(other, "image 4")

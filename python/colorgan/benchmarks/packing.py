@@ -12,7 +12,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from multiprocessing import get_context
 from pathlib import Path
 from statistics import median
@@ -21,7 +20,7 @@ import cv2
 import numpy as np
 
 from colorgan.errors import UserError
-from colorgan.faces.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP, IMAGE_HEIGHT, IMAGE_WIDTH
+from colorgan.faces.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP, aligned_image
 from colorgan.faces.images import ImageReader, open_source
 
 FULL_CELEBA = 202_599
@@ -69,14 +68,6 @@ def build_rates(images: Path, numbers: list[int], size: int, workers: int) -> tu
     return float(re.findall(r"([\d.]+) images/s", done.stderr)[-1]), whole
 
 
-def check_aligned(images: Path, files: Mapping[int, bytes]) -> None:
-    """UserError where an image, by its number, is damaged or none of aligned CelebA."""
-    for number, data in files.items():
-        image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-        if image is None or image.shape[:2] != (IMAGE_HEIGHT, IMAGE_WIDTH):
-            raise UserError(f"{images}: image {number:06d} is not one of aligned CelebA")
-
-
 def take_turns(images: Path, size: int, workers: int, rounds: int) -> None:
     """Have both sides take turns, and print each round and the medians."""
     source = open_source(images)
@@ -87,7 +78,8 @@ def take_turns(images: Path, size: int, workers: int, rounds: int) -> None:
         )
     with ImageReader(source.containers) as reader:
         files = [reader.read(entry) for entry in source.index.tolist()]
-    check_aligned(images, dict(zip(numbers, files, strict=True)))
+    for number, data in zip(numbers, files, strict=True):
+        aligned_image(data, f"{images}: image {number:06d}")
     plain, joint, at_work, whole = [], [], [], []
     for _ in range(rounds):
         plain.append(plain_rate(files, size))

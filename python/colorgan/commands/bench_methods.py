@@ -47,8 +47,7 @@ def configuration(experiment: Experiment, data: Path) -> TrainingConfig:
     """What `colorgan train` would make of an experiment's options."""
     parser = CommandParser(prog="colorgan train")
     train.add_arguments(parser)
-    given = vars(parser.parse_args([*experiment.from_anywhere().training_words(), "--out", "."]))
-    given = {
-        name: given[name] for name in given.keys() & {one.name for one in fields(TrainingConfig)}
-    }
+    options = parser.parse_args([*experiment.from_anywhere().training_words(), "--out", "."])
+    names = {field.name for field in fields(TrainingConfig)}
+    given = {name: value for name, value in vars(options).items() if name in names}
     return configure({**given, "data": str(data)})

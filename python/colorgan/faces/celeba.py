@@ -15,6 +15,8 @@ from typing import Self
 import cv2
 import numpy as np
 
+from colorgan.errors import UserError
+
 IMAGE_WIDTH, IMAGE_HEIGHT = 178, 218
 CROP_SIDE = 178
 CROP_LEFT, CROP_TOP = (IMAGE_WIDTH - CROP_SIDE) // 2, (IMAGE_HEIGHT - CROP_SIDE) // 2
@@ -35,6 +37,17 @@ def image_number(name: str) -> int | None:
     """Return the number that an image's file name stands for, or None for other files."""
     match = _IMAGE_NAME.fullmatch(name)
     return int(match[1]) if match else None
+
+
+def aligned_image(data: bytes, name: str) -> np.ndarray:
+    """Decode an image of aligned CelebA: uint8 BGR `(218, 178, 3)`.
+
+    UserError, which calls it `name`, for bytes that are no such image.
+    """
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
+    if image is None or image.shape[:2] != (IMAGE_HEIGHT, IMAGE_WIDTH):
+        raise UserError(f"{name} is not one of aligned CelebA")
+    return image
 
 
 class FaceDecoder:

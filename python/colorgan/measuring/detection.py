@@ -27,7 +27,7 @@ from tqdm import tqdm
 
 from colorgan.errors import UserError
 from colorgan.faces.aging import AGINGS, Aging
-from colorgan.faces.celeba import IMAGE_HEIGHT, IMAGE_WIDTH
+from colorgan.faces.celeba import aligned_image
 from colorgan.faces.detector import FaceDetector
 from colorgan.faces.images import ImageReader, open_source
 from colorgan.faces.yunet import yunet_file
@@ -224,11 +224,7 @@ def color_images(path: Path, count: int) -> Iterator[np.ndarray]:
     chosen = np.random.default_rng(SEED).permutation(len(source.index))[:count]
     with ImageReader(source.containers) as reader:
         for entry in source.index[chosen].tolist():
-            data = np.frombuffer(reader.read(entry), np.uint8)
-            image = cv2.imdecode(data, cv2.IMREAD_COLOR)
-            if image is None or image.shape[:2] != (IMAGE_HEIGHT, IMAGE_WIDTH):
-                raise UserError(f"{path}: image {entry[0]:06d} is not one of aligned CelebA")
-            yield image
+            yield aligned_image(reader.read(entry), f"{path}: image {entry[0]:06d}")
 
 
 def gray_images(path: Path, count: int) -> Iterator[np.ndarray]:
