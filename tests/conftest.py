@@ -18,10 +18,10 @@ import skimage.data
 
 from browser import Chromium, running_chromium
 from colorgan.errors import UserError
-from colorgan.faces.downloads import PARTITION, find_lists
+from colorgan.faces.celeba.downloads import PARTITION, find_lists
 from colorgan.luminance import chroma_of, in_unit_range
 from colorgan.nets.runtime import use_device
-from colorgan.photos.colorizer import Colorizer
+from colorgan.photos.coloring.colorizer import Colorizer
 from programs import run_program
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -10,8 +10,8 @@ import imageio_ffmpeg
 import numpy as np
 
 from colorgan.phases import PhaseTimes
-from colorgan.photos.colorizer import Colorizer
-from colorgan.photos.video import ColoredVideo, colorize_video
+from colorgan.photos.coloring.colorizer import Colorizer
+from colorgan.photos.films.video import ColoredVideo, colorize_video
 
 RATE = 25
 FACE = np.float64([111, 65])  # the middle of the astronaut's face

@@ -22,8 +22,8 @@ import tifffile
 from PIL import Image
 
 from colorgan.errors import UserError
-from colorgan.photos.encoding import WRITABLE_SUFFIXES, encode_picture
-from colorgan.photos.pictures import Picture, read_picture
+from colorgan.photos.pictures.encoding import WRITABLE_SUFFIXES, encode_picture
+from colorgan.photos.pictures.reading import Picture, read_picture
 
 MUTANTS = 7000
 MAX_PIXELS = 1_000_000

@@ -22,7 +22,7 @@ __all__ = ["Colorizer", "__version__"]
 def __getattr__(name: str) -> object:
     """Import `Colorizer` when it is asked for: most modules do without what it needs."""
     if name == "Colorizer":
-        from colorgan.photos.colorizer import Colorizer
+        from colorgan.photos.coloring.colorizer import Colorizer
 
         return Colorizer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

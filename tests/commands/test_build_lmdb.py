@@ -18,10 +18,10 @@ import numpy as np
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.faces import staging
+from colorgan.faces.celeba.images import ImageReader, open_source
 from colorgan.faces.database import FaceDatabase
-from colorgan.faces.dataset import BuildOptions, build_dataset
-from colorgan.faces.images import ImageReader, open_source
+from colorgan.faces.packing import staging
+from colorgan.faces.packing.dataset import BuildOptions, build_dataset
 from programs import alive, below, wait_until
 
 BUILD = Path(__file__).resolve().parents[1] / "build-lmdb"

@@ -10,9 +10,9 @@ import pytest
 from scipy.stats import spearmanr
 
 from colorgan.errors import UserError
+from colorgan.faces.celeba.landmarks import POINTS, yaw
 from colorgan.faces.database import FaceDatabase
-from colorgan.faces.detector import FaceDetector
-from colorgan.faces.landmarks import POINTS, yaw
+from colorgan.faces.finding.detector import FaceDetector
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring import analysis
 from colorgan.measuring.metrics import ciede2000, learn_baselines

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from colorgan.faces.aging import AGINGS
-from colorgan.faces.landmarks import CELEBA_POINTS
-from colorgan.faces.similarity import nearest_similarity, warped
+from colorgan.faces.celeba.landmarks import CELEBA_POINTS
+from colorgan.faces.finding.similarity import nearest_similarity, warped
 from colorgan.measuring.detection import (
     OURS,
     SEED,

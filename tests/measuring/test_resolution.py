@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from colorgan.faces.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP
+from colorgan.faces.celeba.aligned import CROP_LEFT, CROP_SIDE, CROP_TOP
 from colorgan.faces.database import Face, FaceDatabase, FaceWriter
 from colorgan.faces.drawn.portrait import draw_face
 from colorgan.measuring.resolution import Photo, Way, measured, painted, photos, table

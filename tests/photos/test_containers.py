@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from colorgan.photos.containers import VIDEO_SUFFIXES, is_video
-from colorgan.photos.ffmpeg import contents_of
-from colorgan.photos.frames import open_frames
+from colorgan.photos.films.ffmpeg import contents_of
+from colorgan.photos.films.frames import open_frames
 from films import clip_of, ffmpeg, write_video
 
 X264 = ("-c:v", "libx264")

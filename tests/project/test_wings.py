@@ -1,6 +1,7 @@
 """The package's wings import one way, and tests stand where what they test does."""
 
 import ast
+import graphlib
 import importlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -23,14 +24,33 @@ ALLOWED = {
     "commands": {"nets", "faces", "photos", "measuring", "training", "benchmarks"},
 }
 
+# The folders inside of a wing, and which others of the wing each may import.
+WITHIN = {
+    "faces": {
+        "celeba": set(),
+        "finding": {"celeba"},
+        "packing": {"celeba", "finding"},
+        "drawn": set(),
+    },
+    "photos": {
+        "coloring": set(),
+        "pictures": set(),
+        "films": {"coloring"},
+        "page": {"coloring", "pictures"},
+    },
+    "measuring": {"figures": set()},
+    "benchmarks": {"training": set(), "scaling": {"training"}},
+}
+
 
 def imported(file: Path) -> Iterator[tuple[str, ast.stmt]]:
     """The modules of this package that a file imports anywhere, as "wing.module"."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("colorgan"):
             inside = node.module.removeprefix("colorgan").lstrip(".")
+            is_folder = PACKAGE.joinpath(*inside.split(".")).is_dir()
             for alias in node.names:
-                yield (inside or alias.name), node
+                yield (f"{inside}.{alias.name}".lstrip(".") if is_folder else inside), node
         elif isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.name.startswith("colorgan"):
@@ -53,6 +73,33 @@ def test_a_wing_imports_only_what_it_may(wing: str) -> None:
     for file in files_of(wing):
         for module, node in imported(file):
             assert module.partition(".")[0] in allowed, f"{file}:{node.lineno} imports {module}"
+
+
+@pytest.mark.parametrize("wing", ALLOWED)
+def test_every_folder_of_a_wing_is_listed(wing: str) -> None:
+    inside = {path.parent.name for path in (PACKAGE / wing).glob("*/__init__.py")}
+    assert inside == set(WITHIN.get(wing, ()))
+
+
+@pytest.mark.parametrize("folder", [f"{wing}.{name}" for wing in WITHIN for name in WITHIN[wing]])
+def test_a_folder_imports_only_those_of_its_wing_that_it_may(folder: str) -> None:
+    wing, _, name = folder.partition(".")
+    other = {f"{wing}.{each}" for each in set(WITHIN[wing]) - WITHIN[wing][name] - {name}}
+    for file in (PACKAGE / wing / name).rglob("*.py"):
+        for module, node in imported(file):
+            found = ".".join(module.split(".")[:2])
+            assert found not in other, f"{file}:{node.lineno} imports {module}"
+
+
+def test_no_module_imports_itself_by_a_detour() -> None:
+    files = {
+        ".".join(file.relative_to(PACKAGE).with_suffix("").parts): file
+        for wing in ALLOWED
+        for file in files_of(wing)
+        if file.name != "__init__.py"
+    }
+    arrows = {name: {module for module, _ in imported(file)} for name, file in files.items()}
+    graphlib.TopologicalSorter(arrows).prepare()  # raises CycleError, which names the modules
 
 
 def test_what_all_share_imports_no_wing() -> None:

@@ -25,12 +25,12 @@ import skimage.data
 from colorgan.nets.deployed import to_uint8
 from colorgan.nets.generators import BEST_WEIGHTS, open_generator
 from colorgan.phases import timed
-from colorgan.photos.colorizer import Colorizer
-from colorgan.photos.encoding import encode_picture
-from colorgan.photos.hints import Hints
-from colorgan.photos.painting import shrunk
-from colorgan.photos.sitting import Sitting
-from colorgan.photos.strokes import StrokeSpreader
+from colorgan.photos.coloring.colorizer import Colorizer
+from colorgan.photos.coloring.hints import Hints
+from colorgan.photos.coloring.painting import shrunk
+from colorgan.photos.coloring.sitting import Sitting
+from colorgan.photos.coloring.strokes import StrokeSpreader
+from colorgan.photos.pictures.encoding import encode_picture
 
 DEVICES = ("caffe", "opencv")
 LARGE = 4000, 3000

@@ -20,8 +20,8 @@ import cv2
 import numpy as np
 
 from colorgan.errors import UserError
-from colorgan.faces.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP, aligned_image
-from colorgan.faces.images import ImageReader, open_source
+from colorgan.faces.celeba.aligned import CROP_LEFT, CROP_SIDE, CROP_TOP, aligned_image
+from colorgan.faces.celeba.images import ImageReader, open_source
 
 FULL_CELEBA = 202_599
 

@@ -11,10 +11,10 @@ import numpy as np
 from tqdm import tqdm
 
 from colorgan.errors import UserError
+from colorgan.faces.celeba.downloads import landmark_list
+from colorgan.faces.celeba.landmarks import read_landmarks
 from colorgan.faces.database import FaceDatabase, open_splits
-from colorgan.faces.detector import FaceDetector
-from colorgan.faces.downloads import landmark_list
-from colorgan.faces.landmarks import read_landmarks
+from colorgan.faces.finding.detector import FaceDetector
 from colorgan.files import make_room, sha256, write_json
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.analysis import (

@@ -12,9 +12,9 @@ from pathlib import Path
 
 from colorgan.commands.arguments import number, positive_int
 from colorgan.errors import UserError
-from colorgan.faces.celeba import CROP_SIDE
-from colorgan.faces.dataset import BuildOptions, build_dataset
-from colorgan.faces.downloads import partition_lists
+from colorgan.faces.celeba.aligned import CROP_SIDE
+from colorgan.faces.celeba.downloads import partition_lists
+from colorgan.faces.packing.dataset import BuildOptions, build_dataset
 from colorgan.faces.workers import work_along
 from colorgan.processes import all_processes
 
@@ -134,9 +134,9 @@ def build(options: Namespace) -> None:
 
 def _album_summary(options: BuildOptions) -> str:
     """Build the data set of photos. What reads them is imported late: CelebA does without it."""
-    from colorgan.faces.albums import PhotoReader, build_album
-    from colorgan.photos.formats import READABLE_SUFFIXES
-    from colorgan.photos.pictures import read_color
+    from colorgan.faces.packing.albums import PhotoReader, build_album
+    from colorgan.photos.pictures.formats import READABLE_SUFFIXES
+    from colorgan.photos.pictures.reading import read_color
 
     photos = PhotoReader(READABLE_SUFFIXES, partial(read_color, max_pixels=100_000_000))
     return build_album(options, photos).summary()

@@ -14,11 +14,11 @@ import numpy as np
 from colorgan.commands.arguments import add_coloring_arguments, percentage
 from colorgan.errors import UserError, counted
 from colorgan.phases import PhaseTimes
-from colorgan.photos.colorizer import Colorizer
-from colorgan.photos.hints import Point
+from colorgan.photos.coloring.colorizer import Colorizer
+from colorgan.photos.coloring.hints import Point
+from colorgan.photos.coloring.reference import COLORLESS, is_colorless
 from colorgan.photos.jobs import Job, Plan, plan_jobs
-from colorgan.photos.pictures import read_color, read_strokes
-from colorgan.photos.reference import COLORLESS, is_colorless
+from colorgan.photos.pictures.reading import read_color, read_strokes
 from colorgan.photos.results import Wishes
 from colorgan.photos.runner import THERE_ALREADY, JobRunner, help_with, note
 from colorgan.processes import all_processes

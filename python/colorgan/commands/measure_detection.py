@@ -14,7 +14,7 @@ from pathlib import Path
 from colorgan.commands.arguments import positive_int
 from colorgan.files import make_room, write_json
 from colorgan.measuring.detection import SIDES, measure_detection
-from colorgan.photos.colorizer import Colorizer
+from colorgan.photos.coloring.colorizer import Colorizer
 
 
 def add_arguments(parser: ArgumentParser) -> None:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from colorgan.commands.arguments import add_test_face_arguments, number, told_apart
 from colorgan.errors import UserError
-from colorgan.faces.celeba import CROP_SIDE
+from colorgan.faces.celeba.aligned import CROP_SIDE
 from colorgan.faces.database import FaceDatabase
 from colorgan.files import make_room, sha256, write_json
 from colorgan.measuring.evaluation import measured_indices, versions

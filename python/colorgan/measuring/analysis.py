@@ -20,8 +20,8 @@ from matplotlib.lines import Line2D
 from scipy.stats import spearmanr
 
 from colorgan.errors import UserError
-from colorgan.faces.detector import FaceDetector
-from colorgan.faces.landmarks import yaw
+from colorgan.faces.celeba.landmarks import yaw
+from colorgan.faces.finding.detector import FaceDetector
 from colorgan.files import write_whole
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.evaluation import PER_IMAGE_FILE

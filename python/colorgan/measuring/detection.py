@@ -27,10 +27,10 @@ from tqdm import tqdm
 
 from colorgan.errors import UserError
 from colorgan.faces.aging import AGINGS, Aging
-from colorgan.faces.celeba import aligned_image
-from colorgan.faces.detector import FaceDetector
-from colorgan.faces.images import ImageReader, open_source
-from colorgan.faces.yunet import yunet_file
+from colorgan.faces.celeba.aligned import aligned_image
+from colorgan.faces.celeba.images import ImageReader, open_source
+from colorgan.faces.finding.detector import FaceDetector
+from colorgan.faces.finding.yunet import yunet_file
 from colorgan.luminance import chroma_of, in_unit_range
 from colorgan.measuring.detection_frames import (
     AS_IT_IS,
@@ -44,8 +44,8 @@ from colorgan.measuring.detection_frames import (
     places,
     tiles_of,
 )
-from colorgan.photos.colorizer import Colorizer
-from colorgan.photos.painting import paint
+from colorgan.photos.coloring.colorizer import Colorizer
+from colorgan.photos.coloring.painting import paint
 
 SEED = 1
 FOUND = 0.5  # eye distances that eyes may be off

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 import skimage.data
 
-from colorgan.faces.celeba import IMAGE_HEIGHT, IMAGE_WIDTH
-from colorgan.faces.similarity import nearest_similarity, transformed
+from colorgan.faces.celeba.aligned import IMAGE_HEIGHT, IMAGE_WIDTH
+from colorgan.faces.finding.similarity import nearest_similarity, transformed
 
 EYES = np.array([(69.5, 111.5), (108, 111.5)])  # where CelebA's alignment puts them
 FACE_MIDDLE = np.array([88.75, 128])

@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from colorgan.faces.celeba import CROP_LEFT, CROP_SIDE, CROP_TOP
+from colorgan.faces.celeba.aligned import CROP_LEFT, CROP_SIDE, CROP_TOP
 from colorgan.faces.drawn.portrait import draw_face
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.metrics import measure

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from skimage.color import deltaE_ciede2000
 
-from colorgan.faces.alignment import points_in_crop
 from colorgan.faces.database import FaceDatabase
+from colorgan.faces.finding.alignment import points_in_crop
 from colorgan.luminance import chroma_of, gray_from_bgr, in_unit_range, with_chroma
 from colorgan.measuring.evaluation import mean_and_error
 from colorgan.measuring.figures.faces import FaceGroup, face_figure
@@ -20,8 +20,8 @@ from colorgan.measuring.markdown import markdown_table
 from colorgan.measuring.metrics import ciede2000, colorfulness, lab_from_bgr, psnr
 from colorgan.nets.generators import Generator
 from colorgan.phases import timed
-from colorgan.photos.reference import Reference
-from colorgan.photos.strokes import StrokeSpreader
+from colorgan.photos.coloring.reference import Reference
+from colorgan.photos.coloring.strokes import StrokeSpreader
 
 POINTS = (0, 1, 3, 10, 30, 100)
 SEED = 2004

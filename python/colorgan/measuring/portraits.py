@@ -14,7 +14,7 @@ from matplotlib import get_data_path
 from matplotlib.figure import Figure
 
 from colorgan.files import write_whole
-from colorgan.photos.colorizer import Colorizer
+from colorgan.photos.coloring.colorizer import Colorizer
 
 SHOWN_WIDTH, DPI = 400, 100
 CAPTIONS = ("gray", "faces coloured", "with --whole", "original")

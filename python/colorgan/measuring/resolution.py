@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from colorgan.faces.alignment import cut_crop, cut_face, face_similarity, points_in_crop
 from colorgan.faces.database import FaceDatabase
+from colorgan.faces.finding.alignment import cut_crop, cut_face, face_similarity, points_in_crop
 from colorgan.luminance import chroma_of, in_unit_range, stretched
 from colorgan.measuring.evaluation import mean_and_error
 from colorgan.measuring.markdown import markdown_table
@@ -20,8 +20,8 @@ from colorgan.measuring.methods import color_edges
 from colorgan.measuring.metrics import colorfulness
 from colorgan.nets.generators import Generator
 from colorgan.phases import timed
-from colorgan.photos.heads import oval_opacity
-from colorgan.photos.painting import Layer, even_layer, paint, refined_layer
+from colorgan.photos.coloring.heads import oval_opacity
+from colorgan.photos.coloring.painting import Layer, even_layer, paint, refined_layer
 
 FACES_A_BATCH = 16
 

@@ -13,8 +13,8 @@ from pathlib import Path
 from colorgan.errors import UserError
 from colorgan.files import ending_of, files_below, is_hidden, refuse_to_overwrite, shortened
 from colorgan.photos.containers import VIDEO_SUFFIXES, WRITABLE_VIDEO_SUFFIXES, is_video
-from colorgan.photos.encoding import WRITABLE_SUFFIXES
-from colorgan.photos.formats import READABLE_SUFFIXES
+from colorgan.photos.pictures.encoding import WRITABLE_SUFFIXES
+from colorgan.photos.pictures.formats import READABLE_SUFFIXES
 
 MARK = "_colorized"
 """What is added to a source's name for its result; folders and patterns pass by such names."""

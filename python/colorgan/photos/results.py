@@ -14,11 +14,11 @@ import cv2
 import numpy as np
 
 from colorgan.errors import UserError
-from colorgan.photos.encoding import encode_picture, write_picture
-from colorgan.photos.hints import Point
+from colorgan.photos.coloring.hints import Point
+from colorgan.photos.coloring.reference import Reference
 from colorgan.photos.jobs import MARK, Job
-from colorgan.photos.pictures import Picture
-from colorgan.photos.reference import Reference
+from colorgan.photos.pictures.encoding import encode_picture, write_picture
+from colorgan.photos.pictures.reading import Picture
 
 
 @dataclass(frozen=True)

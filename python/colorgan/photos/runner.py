@@ -14,14 +14,14 @@ from colorgan import errors
 from colorgan.errors import UserError
 from colorgan.files import make_folder
 from colorgan.phases import PhaseTimes
-from colorgan.photos.colorizer import Colorizer
-from colorgan.photos.hints import Hints
+from colorgan.photos.coloring.colorizer import Colorizer
+from colorgan.photos.coloring.hints import Hints
+from colorgan.photos.coloring.sitting import Sitting
+from colorgan.photos.films.sound import Sound
+from colorgan.photos.films.video import colorize_video
 from colorgan.photos.jobs import Job
-from colorgan.photos.pictures import Picture, largest_file, read_picture
+from colorgan.photos.pictures.reading import Picture, largest_file, read_picture
 from colorgan.photos.results import Results, Wishes
-from colorgan.photos.sitting import Sitting
-from colorgan.photos.sound import Sound
-from colorgan.photos.video import colorize_video
 from colorgan.processes import all_processes
 from colorgan.sharing import SharedTasks, sharing
 

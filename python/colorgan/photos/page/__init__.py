@@ -1,1 +1,4 @@
-"""The page in the browser that colours photographs, served from this machine."""
+"""The page on which anyone colours photos in a browser, and the small server behind it.
+
+May import `coloring` and `pictures`.
+"""

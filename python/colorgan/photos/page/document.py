@@ -9,7 +9,7 @@ import re
 from pathlib import Path
 from string import Template
 
-from colorgan.photos.formats import READABLE_SUFFIXES
+from colorgan.photos.pictures.formats import READABLE_SUFFIXES
 
 _FOLDER = Path(__file__).with_name("browser")
 _PALETTE = Path(__file__).with_name("palette.json")  # of `colorgan measure-palette`

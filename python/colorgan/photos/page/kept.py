@@ -4,9 +4,9 @@ import asyncio
 import secrets
 from dataclasses import dataclass
 
-from colorgan.photos.pictures import Picture
-from colorgan.photos.reference import Reference
-from colorgan.photos.sitting import Sitting
+from colorgan.photos.coloring.reference import Reference
+from colorgan.photos.coloring.sitting import Sitting
+from colorgan.photos.pictures.reading import Picture
 
 KEPT = 4  # photos at a time
 KEPT_SECONDS = 600  # for which a photo is kept after it was last asked for

@@ -15,13 +15,13 @@ import cv2
 import numpy as np
 
 from colorgan.errors import UserError
-from colorgan.photos.colorizer import Colorizer
-from colorgan.photos.encoding import encode_picture
-from colorgan.photos.hints import Hints
+from colorgan.photos.coloring.colorizer import Colorizer
+from colorgan.photos.coloring.hints import Hints
+from colorgan.photos.coloring.reference import COLORLESS, Reference, is_colorless
+from colorgan.photos.coloring.sitting import Sitting
 from colorgan.photos.page.kept import KeptPhoto, KeptPhotos
-from colorgan.photos.pictures import read_color, read_picture, read_strokes
-from colorgan.photos.reference import COLORLESS, Reference, is_colorless
-from colorgan.photos.sitting import Sitting
+from colorgan.photos.pictures.encoding import encode_picture
+from colorgan.photos.pictures.reading import read_color, read_picture, read_strokes
 
 WAITING = 4  # photos that may wait while another is coloured
 

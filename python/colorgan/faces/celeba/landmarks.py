@@ -1,0 +1,90 @@
+"""Five points of a face: where CelebA has them, its list of them, and the turn that they show.
+
+The points are the left eye, the right eye, the tip of the nose, the left and the right corner of
+the mouth; left and right are the viewer's, as in CelebA's list.
+"""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from colorgan.errors import UserError
+from colorgan.faces.celeba.aligned import image_number
+from colorgan.faces.celeba.lists import check_count, fields_of, read_list
+
+POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
+
+CELEBA_POINTS = np.float32(
+    [[70.10, 112.12], [108.04, 112.60], [88.00, 134.89], [72.43, 152.83], [104.21, 153.30]]
+)
+"""Where `FaceDetector` finds the five points in CelebA's aligned images, on the average: `(5, 2)`.
+
+In pixels of 178 x 218; measured by `colorgan measure-detection` when photos were searched in fewer
+sizes. Today's means, in data/results/detection.json, are within 0.4 pixels of these.
+"""
+
+_COLUMNS = [f"{point}_{axis}" for point in POINTS for axis in "xy"]
+
+
+def read_landmarks(path: Path) -> dict[int, np.ndarray]:
+    """Read CelebA's `list_landmarks_align_celeba`: image number to float64 points `(5, 2)`.
+
+    Points are (x, y) in pixels of the aligned image of 178 x 218. Its authors' text begins with the
+    count of images; Kaggle's CSV does not. Then come the columns' names, and `000001.jpg` and ten
+    coordinates a line. Raises `UserError` for a file that cannot be read, an odd line, an image
+    listed twice, or a count that is not that of the lines.
+    """
+    listed = read_list(path, "list of landmarks")
+    names = [name for name in listed.columns if name != "image_id"]
+    if not names and listed.count is None:
+        raise UserError(
+            f"{path}, line 1: expected the count of images, or the column names; "
+            "is it the aligned list?"
+        )
+    if names != _COLUMNS:
+        at = 1 if listed.count is None else 2
+        raise UserError(f"{path}, line {at}: expected the column names {' '.join(_COLUMNS)}")
+    found: dict[int, np.ndarray] = {}
+    for at, line in listed.rows:
+        number, points = _landmark_row(path, at, line)
+        if number in found:
+            raise UserError(f"{path}, line {at}: lists image {number:06d} a second time")
+        found[number] = points
+    check_count(path, listed, len(found))
+    return found
+
+
+def _landmark_row(path: Path, line_number: int, line: str) -> tuple[int, np.ndarray]:
+    name, *fields = fields_of(line)
+    number = image_number(name)
+    try:
+        values = [float(field) for field in fields]
+    except ValueError:
+        values = []
+    if number is None or len(values) != len(_COLUMNS) or not all(map(math.isfinite, values)):
+        raise UserError(
+            f"{path}, line {line_number}: expected '000001.jpg' and {len(_COLUMNS)} numbers, "
+            f"not {line[:40]!r}"
+        )
+    return number, np.array(values).reshape(len(POINTS), 2)
+
+
+def yaw(points: np.ndarray) -> np.ndarray:
+    """How far heads are turned to the side, from points `(..., 5, 2)`: `(...)`, 0 from the front.
+
+    The signed distance of the nose's tip from the line through the midpoints of the eyes and of the
+    mouth, in units of the distance between these midpoints. Positive where the nose points to the
+    viewer's right; NaN where the midpoints fall together.
+
+    As the nose stands out from the face, its distance grows with the sine of the angle up to the
+    profile, and the distance of the midpoints hardly changes. The distance between the eyes, a unit
+    more usual, shrinks to nothing there, and with it the direction of their axis is lost. Shifting,
+    scaling and rolling the image change nothing; mirroring it changes the sign alone.
+    """
+    eyes = points[..., 0:2, :].mean(axis=-2)
+    down = points[..., 3:5, :].mean(axis=-2) - eyes
+    nose = points[..., 2, :] - eyes
+    across = down[..., 1] * nose[..., 0] - down[..., 0] * nose[..., 1]
+    square = np.square(down).sum(axis=-1)
+    return np.divide(across, square, out=np.full(square.shape, np.nan), where=square > 0)

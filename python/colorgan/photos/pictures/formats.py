@@ -1,0 +1,276 @@
+"""The formats that are read, and which library decodes what.
+
+Pillow reads the header, which decides whether anything is decoded at all; it decodes the pixels,
+too, but for what OpenCV does better: JPEG (in half the time) and levels of more than 8 bits, where
+Pillow keeps 8 of a colour's. HEIC is decoded by pi-heif: pillow-heif without the encoder, in 4 MB
+in place of 26.
+
+Not read, each with a line that says what to do:
+- TIFF's rarer kinds. tifffile 2026.3.3 with imagecodecs 2026.3.6 reads all of 25 odd ones, of which
+  16 are read here; it takes 81 MB more, for what scanners seldom write.
+- PDF. pypdfium2 (4 MB to fetch) would draw a scan anew, and of many pages the first is all that one
+  result can hold. Programs that save a PDF's pages as pictures take them as they are.
+- Cameras' raw photographs, which are to be developed first: what Pillow finds in many of them is a
+  small preview.
+"""
+
+import io
+import struct
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import cv2
+import numpy as np
+import pi_heif
+
+# The plug-ins that Pillow would look for among all of its own, those of EPS and others as well.
+from PIL import (  # noqa: F401
+    AvifImagePlugin,
+    ExifTags,
+    IcoImagePlugin,
+    Image,
+    Jpeg2KImagePlugin,
+    PcxImagePlugin,
+    PsdImagePlugin,
+    TgaImagePlugin,
+    TiffImagePlugin,
+    WebPImagePlugin,
+)
+
+from colorgan.errors import UserError
+from colorgan.photos.containers import begins_as_video
+from colorgan.photos.pictures.exif import SIGNATURES
+from colorgan.photos.pictures.metadata import (
+    Blocks,
+    blocks_of,
+    blocks_of_heif,
+    blocks_of_jpeg_2000,
+    blocks_of_tiff,
+)
+from colorgan.photos.pictures.tiff import RAW, TiffHeader, TooLargeError, at_full_range
+
+READABLE_SUFFIXES = (
+    *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"),
+    *(".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf", ".psd"),
+    *(".tga", ".pcx", ".ico", ".pbm", ".pgm", ".ppm", ".pnm"),
+)
+"""Endings of the files, in lower case, that a folder is searched for; `decode` itself looks at the
+content alone."""
+
+_FORMATS = (
+    *("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM"),
+    *("AVIF", "JPEG2000", "PSD", "ICO", "PCX", "TGA"),
+)
+_CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000, in a file or bare
+_SIGNATURES = (
+    *(b"\xff\xd8\xff", b"\x89PNG", b"II", b"MM", b"RIFF", b"BM", b"GIF8", b"P", b"8BPS"),
+    *(b"\0\0\0\x0cjP  ", _CODESTREAM, b"\0\0\1\0", b"\n\5\1"),
+)
+_HEIF_BRANDS = {b"heic", b"heix", b"hevc", b"hevx", b"heim", b"heis", b"mif1", b"msf1"}
+_SUFFIXES = {
+    **{"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "WEBP": ".webp"},
+    **{"HEIF": ".jpg", "AVIF": ".jpg", "JPEG2000": ".jpg"},
+}
+_NOT_READ = (
+    (b"%PDF", "a PDF, which is not read: save its pages as pictures first"),
+    (b"PK\3\4", "a zip archive or a document, which is not read: take the pictures out of it"),
+    (b"\xff\x0a", "a JPEG XL, which is not read: save it as a PNG"),
+    (b"\0\0\0\x0cJXL ", "a JPEG XL, which is not read: save it as a PNG"),
+    *((start, RAW) for start in (b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb")),
+)
+_COUNTED_FRAMES = 1000
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """The first picture of a file, as its library has it."""
+
+    pixels: np.ndarray
+    """Gray `(h, w)`, or gray and alpha, BGR, BGRA `(h, w, 2 to 4)`; uint8 or uint16."""
+    orientation: int
+    """How `pixels` are to be turned yet, as in EXIF."""
+    frames: int
+    suffix: str
+    blocks: Blocks
+    bits: int | None = None
+    """Of the file's levels, which `pixels` have in their full range; None where it does not say."""
+
+
+def decode(content: bytes, max_pixels: int) -> Decoded:
+    """Decode the first frame; any exception at all where the content is damaged."""
+    if content.startswith(SIGNATURES):
+        header = TiffHeader.read(content)
+        header.check(max_pixels)
+        if header.is_raw(content):
+            raise UserError(RAW)
+        if header.has_unread_planes() or header.is_signed():
+            raise ValueError("planes or levels that no library here reads")
+        if header.is_deep():
+            pixels, blocks = header.deep_pixels(content), blocks_of_tiff(content)
+            return Decoded(pixels, 1, header.pages, ".tif", blocks, header.bits)
+    if _brands(content) & _HEIF_BRANDS:
+        return _decode_heif(content, max_pixels)
+    with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+        is_tiff = image.format == "TIFF"
+        if image.format == "TGA" and not _is_whole_tga(content):
+            raise ValueError("no TGA, but bytes that could begin one")
+        frames, bits = _frame_count(image), _bits_of_deep_color(content, image)
+        by_opencv = bits is not None or _is_plain_jpeg(image)
+        pixels = _opencv_pixels(content, image) if by_opencv else _pillow_pixels(image)
+        blocks = blocks_of_tiff(content) if is_tiff else _blocks(image, content)
+        # Both libraries turn TIFFs themselves, and only these.
+        orientation = 1 if is_tiff else _orientation(image)
+        if bits is not None:
+            pixels = at_full_range(pixels, bits)
+        suffix = _suffix(image.format, pixels)
+        return Decoded(pixels, orientation, frames, suffix, blocks, bits)
+
+
+def _decode_heif(content: bytes, max_pixels: int) -> Decoded:
+    """Decode a HEIC by libheif, which turns it as the file says; what EXIF says of that is old."""
+    file = pi_heif.open_heif(content, False, bgr_mode=True, hdr_to_16bit=False)
+    if file.size[0] * file.size[1] > max_pixels:
+        raise TooLargeError
+    pixels, bits = np.array(file), file.info["bit_depth"]
+    if bits > 8:
+        pixels = at_full_range(pixels, bits)
+    return Decoded(pixels, 1, len(file), _suffix("HEIF", pixels), blocks_of_heif(file.info), bits)
+
+
+def _suffix(format_name: str | None, pixels: np.ndarray) -> str:
+    """The writable ending nearest to a format's; a JPEG's where that holds the pixels."""
+    suffix = _SUFFIXES.get(format_name, ".png")
+    opaque = pixels.ndim == 2 or pixels.shape[2] == 3
+    return suffix if suffix != ".jpg" or (opaque and pixels.dtype == np.uint8) else ".png"
+
+
+def _is_plain_jpeg(image: Image.Image) -> bool:
+    return image.format in ("JPEG", "MPO") and image.mode in ("L", "RGB")
+
+
+def _frame_count(image: Image.Image) -> int:
+    """Frames or pages of the file; of TIFF, whose pages must be read for it, a limited number."""
+    if image.format == "MPO" or not getattr(image, "is_animated", False):
+        return 1
+    if image.format != "TIFF":
+        return image.n_frames
+    count = 1
+    with suppress(Exception):  # after the last page, or at a damaged one, which is not used anyway
+        while count < _COUNTED_FRAMES:
+            image.seek(count)
+            count += 1
+    image.seek(0)
+    return count
+
+
+def _bits_of_deep_color(content: bytes, image: Image.Image) -> int | None:
+    """Bits of a sample, where Pillow would keep only 8 of them; None where it keeps all."""
+    if image.format == "JPEG2000":  # gray as well, in whose levels Pillow has gaps
+        bits = (content[content.index(_CODESTREAM) + 42] & 127) + 1
+        return bits if bits > 8 and image.mode != "LA" else None
+    if image.format == "AVIF":  # told by the head of its stream
+        flags = content[content.index(b"av1C") + 6]
+        return 12 if flags & 0x20 else 10 if flags & 0x40 else None
+    if image.mode not in ("RGB", "RGBX", "RGBA"):
+        return None
+    if image.format == "PNG":
+        return 16 if content[24] == 16 else None  # IHDR is always first
+    if image.format == "TIFF":
+        deep = set(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, ())) == {16}
+        return 16 if deep else None
+    return 16 if image.format == "PPM" and image.tile[0].args[-1] == 65535 else None
+
+
+def _opencv_pixels(content: bytes, image: Image.Image) -> np.ndarray:
+    pixels = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED)
+    if pixels is None or pixels.shape[1::-1] != image.size:
+        raise ValueError("OpenCV cannot decode it")
+    return pixels[..., :3] if image.mode == "RGBX" else pixels
+
+
+_DECODED_AS = {
+    **{"1": "L", "L": "L", "LA": "LA", "La": "LA", "RGB": "RGB", "RGBX": "RGB", "RGBA": "RGBA"},
+    **{"RGBa": "RGBA", "P": "RGB", "PA": "RGBA", "CMYK": "RGB"},
+}
+_WITH_ALPHA = {"L": "LA", "LA": "LA", "RGB": "RGBA", "RGBA": "RGBA"}
+
+
+def _pillow_pixels(image: Image.Image) -> np.ndarray:
+    """Decode Pillow's image; `UserError` for pixels that have no gray levels in a known range."""
+    image.load()
+    if image.mode.startswith("I;16") or (image.format == "PPM" and image.mode == "I"):
+        gray = np.array(image).astype(np.uint16)
+        clear = image.info.get("transparency")
+        return gray if clear is None else np.dstack([gray, 65535 * (gray != clear)]).astype("u2")
+    if image.mode not in _DECODED_AS:
+        kind = {"I": "32-bit or signed", "F": "floating-point"}.get(image.mode, image.mode)
+        raise UserError(f"{kind} pixels; save it as gray or RGB of 8 or 16 bits")
+    mode = _DECODED_AS[image.mode]
+    if image.has_transparency_data:
+        mode = _WITH_ALPHA[mode]
+    pixels = np.array(image if image.mode == mode else image.convert(mode))
+    swap = {"RGB": cv2.COLOR_RGB2BGR, "RGBA": cv2.COLOR_RGBA2BGRA}.get(mode)
+    return pixels if swap is None else cv2.cvtColor(pixels, swap, dst=pixels)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation, 1)
+    except Exception:  # damaged EXIF data spoil no pixel
+        return 1
+
+
+def _blocks(image: Image.Image, content: bytes) -> Blocks:
+    try:
+        if image.format == "JPEG2000":
+            return blocks_of_jpeg_2000(content)
+        if image.format == "AVIF":  # Pillow writes its EXIF data anew, and not all letters
+            return replace(blocks_of(image), exif=pi_heif.open_heif(content).info.get("exif"))
+        return blocks_of(image)
+    except Exception:  # of a PNG's texts, say, which Pillow reads only now
+        return Blocks()
+
+
+def _brands(content: bytes) -> set[bytes]:
+    """What a file of MPEG's kind says it is: HEIC, AVIF, a raw photograph, a video."""
+    if content[4:8] != b"ftyp":
+        return set()
+    end = min(int.from_bytes(content[:4]), 256)
+    brands = {content[at : at + 4] for at in range(8, end, 4)}
+    return set() if brands & {b"avif", b"avis"} else brands
+
+
+def _is_whole_tga(content: bytes) -> bool:
+    """Whether a file that nothing else knows is a TGA, which has no signature but at the end."""
+    if content[-18:-1] == b"TRUEVISION-XFILE.":
+        return True
+    name, has_map, kind = content[:3]
+    (entries, entry_bits), (width, height, bits) = (
+        struct.unpack_from("<HB", content, 5), struct.unpack_from("<HHB", content, 12),
+    )  # fmt: skip
+    known = (kind in (1, 9)) == bool(has_map) and bits in (8, 15, 16, 24, 32)
+    packed = kind > 8
+    room = len(content) - 18 - name - has_map * entries * ((entry_bits + 7) // 8)
+    return known and room >= (width * height * ((bits + 7) // 8) // (128 if packed else 1))
+
+
+# ----------------------------------------------------------------------------- what is not read
+
+
+def is_known(content: bytes) -> bool:
+    """Whether a file begins as one of a format that is read."""
+    is_heif_or_avif = content[4:8] == b"ftyp" and content[8:12] in {*_HEIF_BRANDS, b"avif", b"avis"}
+    return content.startswith(_SIGNATURES) or is_heif_or_avif
+
+
+def why_not_read(content: bytes) -> str | None:
+    """What to do with a file that cannot be decoded, where more is known than that."""
+    kind = next((kind for start, kind in _NOT_READ if content.startswith(start)), None)
+    if kind is None and b"crx " in _brands(content):
+        kind = RAW
+    if kind is None and content.startswith(SIGNATURES):
+        with suppress(Exception):
+            return TiffHeader.read(content).why_not_read()
+    if kind is None and begins_as_video(content):
+        kind = "a film, which only `colorgan colorize FILM` colours"
+    return kind
