@@ -4,12 +4,15 @@ import errno
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from colorgan.streams import lost_output, make_safe
 
 # What a full or failing disk answers a write, without the file's name.
 _OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
+# In the text of OpenCV's error where memory runs out; `code` is that of the last error of all.
+_OPENCV_LACKS_MEMORY = "(-4:Insufficient memory)"
 
 
 class UserError(Exception):
@@ -68,9 +71,25 @@ def _problem_in(error: BaseException) -> str | None:
     if isinstance(error, UnicodeEncodeError):  # Caffe's files, and others, hold names as UTF-8
         near = error.object[max(error.start - 99, 0) : error.end + 9]
         return f"error: {near!r}: rename it; its bytes are not UTF-8"
-    if isinstance(error, MemoryError):
+    if lacks_memory(error):
         return f"error: not enough memory ({error or 'ask for less'})"
     return None
+
+
+@contextmanager
+def enough_memory_for(name: str) -> Iterator[None]:
+    """Raise `UserError` where memory runs out over a picture or film: `name` is what to call it."""
+    try:
+        yield
+    except Exception as error:
+        if not lacks_memory(error):
+            raise
+        raise UserError(f"{name}: too large for this computer's memory; scale it down") from None
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether memory ran out: an error of Python's or NumPy's, or of OpenCV's."""
+    return isinstance(error, MemoryError) or _OPENCV_LACKS_MEMORY in str(error)
 
 
 def _end(number: int, _frame: object) -> None:

@@ -99,6 +99,30 @@ def test_hundreds_of_damaged_files_are_each_one_line_and_the_rest_is_colored(
         assert line.startswith("colorgan colorize: "), line
 
 
+def test_what_is_too_large_for_the_memory_is_one_line_and_the_rest_is_colored(
+    tmp_path: Path, old: Path
+) -> None:
+    wall = tmp_path / "wall.png"
+    Image.new("1", (32000, 32000)).save(wall)
+    little_memory = (
+        "import resource, sys\n"
+        "from pathlib import Path\n"
+        "from colorgan import Colorizer\n"
+        "from colorgan.commands.front_door import main\n"
+        "Colorizer(device='opencv')\n"
+        "taken = int(Path('/proc/self/statm').read_text().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (taken + 500 * 2**20,) * 2)\n"
+        "sys.exit(main(sys.argv[1:]))"
+    )
+    options = ["--device", "opencv", "--max-megapixels", 2000, "-o", tmp_path / "out"]
+    done = run_python("-c", little_memory, PROGRAM, wall, old, *options)
+    assert done.returncode == 2
+    first, *rest = done.stderr.splitlines()
+    assert first.endswith(f"error: {wall}: too large for this computer's memory; scale it down")
+    assert "1 not coloured, 1 coloured" in rest[-1]
+    assert (tmp_path / "out" / "old_colorized.png").exists()
+
+
 def test_color_input_is_said_to_be_grayed_first(run: Run, tmp_path: Path) -> None:
     done = run(PROGRAM, HOPPER, "-o", tmp_path / "hopper.png")
     assert done.returncode == 0, done.stderr

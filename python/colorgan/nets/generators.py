@@ -11,7 +11,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from colorgan.errors import UserError
+from colorgan.errors import UserError, lacks_memory
 from colorgan.nets.released import check_released
 from colorgan.nets.use import use_of
 from colorgan.places import PROTOTXT, WEIGHTS
@@ -78,7 +78,9 @@ class OpenCVGenerator:
             # OpenCV's fused layers give wrong results once the size of the images has changed.
             self._net.enableFusion(False)
             fake = self.colorize(np.zeros((1, 64, 64), np.uint8))
-        except cv2.error:
+        except cv2.error as error:
+            if lacks_memory(error):
+                raise
             raise UserError(f"{weights}: damaged, or not weights of {deploy.name}") from None
         if not np.isfinite(fake).all():
             raise UserError(f"{weights}: holds non-finite weights")

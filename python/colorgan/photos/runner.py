@@ -11,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from colorgan import errors
-from colorgan.errors import UserError
+from colorgan.errors import UserError, enough_memory_for
 from colorgan.files import make_folder
 from colorgan.phases import PhaseTimes
 from colorgan.photos.coloring.colorizer import Colorizer
@@ -91,7 +91,8 @@ class JobRunner:
 
     def _attempt(self, job: Job) -> str:
         try:
-            return self._do(job)
+            with enough_memory_for(job.name):
+                return self._do(job)
         except UserError as error:
             return _refusal(error)
 

@@ -15,7 +15,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from colorgan.errors import UserError
+from colorgan.errors import UserError, lacks_memory
 
 IMAGE_WIDTH, IMAGE_HEIGHT = 178, 218
 CROP_SIDE = 178
@@ -103,6 +103,8 @@ class FaceDecoder:
         try:
             image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_ANYCOLOR)
         except cv2.error as error:
+            if lacks_memory(error):
+                raise
             raise UnusableImageError("corrupt", f"OpenCV: {error.err}") from None
         messages = self._new_messages()
         if image is None:

@@ -14,7 +14,7 @@ from typing import Self, TypeVar
 import cv2
 import numpy as np
 
-from colorgan.errors import UserError
+from colorgan.errors import UserError, enough_memory_for
 from colorgan.photos.coloring.colorizer import Colorizer
 from colorgan.photos.coloring.hints import Hints
 from colorgan.photos.coloring.reference import COLORLESS, Reference, is_colorless
@@ -139,7 +139,7 @@ class Workshop:
         """What comes of some work in the thread, after what came before."""
         ending = BusyError("The program is being ended.")
         try:
-            job = self._worker.submit(work, *given)
+            job = self._worker.submit(_within_memory, work, *given)
         except RuntimeError:  # what submit raises from the shutdown on
             raise ending from None
         (done,), _ = await asyncio.wait([asyncio.wrap_future(job)])
@@ -179,6 +179,11 @@ class Workshop:
         if color is None or is_colorless(color):
             raise UserError(f"This file {COLORLESS}")
         return self._colorizer.reference_of(color)
+
+
+def _within_memory(work: Callable[..., _Result], *given: object) -> _Result:
+    with enough_memory_for("This file"):
+        return work(*given)
 
 
 def _result(photo: KeptPhoto, colored: np.ndarray) -> ColoredPhoto:

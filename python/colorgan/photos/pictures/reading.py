@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from PIL import Image
 
-from colorgan.errors import UserError
+from colorgan.errors import UserError, enough_memory_for, lacks_memory
 from colorgan.luminance import eight_bits
 from colorgan.photos.pictures.formats import Decoded, decode, is_known, why_not_read
 from colorgan.photos.pictures.metadata import QUARTER_TURNS, Metadata
@@ -128,7 +128,7 @@ def _read(source: Path | bytes, name: str, max_pixels: int) -> tuple[Decoded, in
     _refuse_large(len(content), name, max_pixels)
     if not content:
         raise UserError(f"{name}: empty; copy it again")
-    with _tamed_libraries(max_pixels):
+    with _tamed_libraries(max_pixels), enough_memory_for(name):
         return _decode_or_refuse(content, name, max_pixels), modified
 
 
@@ -179,9 +179,9 @@ def _decode_or_refuse(content: bytes, name: str, max_pixels: int) -> Decoded:
         raise UserError(
             f"{name}: more than {max_pixels / 1e6:g} megapixels; scale it down, or raise the limit"
         ) from None
-    except MemoryError:
-        raise UserError(f"{name}: too large for this computer's memory; scale it down") from None
     except Exception as error:  # the libraries raise whatever a damaged file makes them stumble on
+        if lacks_memory(error):
+            raise
         problem = why_not_read(content)
         if problem is None and is_known(content):
             problem = "damaged, truncated or of an unknown kind: copy it again, or save it as a PNG"
