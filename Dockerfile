@@ -12,7 +12,7 @@
 
 ARG DEBIAN=debian:bookworm-slim
 # CUDA 12.9 is the last that compiles for GTX 10xx (sm_61), and cuDNN 9.10 the last that knows these cards; with a
-# later one of either, the image is for GTX 16xx and later, which the programs tell owners of older cards. NVIDIA
+# later one of either, the image is for GTX 16xx and later, and the programs say so on older cards. NVIDIA
 # makes no CUDA images of Debian: toolkit and cuDNN are copied out of Ubuntu's, whose glibc is older than Debian
 # 12's, so that compiler, Python and Caffe's libraries are the CPU image's.
 ARG CUDA=nvidia/cuda:12.9.1-cudnn-devel-ubuntu22.04
@@ -68,7 +68,7 @@ WORKDIR /opt/colorgan
 COPY . .
 RUN chmod -R u=rwX,go=rX .
 
-# ---- What set-up reads, and no more, so that other changes do not build Caffe anew ----
+# ---- Only what set-up reads, so that other changes do not rebuild Caffe ----
 FROM ${DEBIAN} AS setup
 WORKDIR /opt/colorgan
 COPY LICENSE pyproject.toml setup.py requirements*.txt ./

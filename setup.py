@@ -17,7 +17,7 @@ class BuildWithNets(build_py):
     """Builds the package, and copies what it carries into it."""
 
     def run(self) -> None:
-        """Build anew: a module that was removed since the last time must not come along."""
+        """Build from scratch: a module that was removed since the last time must not come along."""
         package = Path(self.build_lib) / "colorgan"
         if not self.editable_mode:
             shutil.rmtree(package, ignore_errors=True)

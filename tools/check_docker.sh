@@ -102,7 +102,7 @@ check_stops() {
     --generator /opt/colorgan/prototxt/generator_small.prototxt --iterations 1000000
   check_stop USR1 138 openmpi mpirun.openmpi -n 2 colorgan train --data /runs/data/sample --out /runs/openmpi \
     --batch-size 4 --generator /opt/colorgan/prototxt/generator_small.prototxt --iterations 1000000
-  check_owner "$runs" # of those containers that were told of no --user
+  check_owner "$runs" # for the containers without --user
 }
 
 check_pipe() {

@@ -56,17 +56,17 @@ build_for_card() {
 # Runs part $1 for at most $2 seconds, with what follows; its output goes to a file, its end to the page.
 failed=0
 part() {
-  local name=$1 limit=$2 begun=$SECONDS code=0 told
+  local name=$1 limit=$2 begun=$SECONDS code=0 outcome
   shift 2
   say "$name ..."
   timeout --kill-after=10 "$limit" "$@" > "$out/$name.log" 2>&1 || code=$?
   case $code in
-    0) told=passed ;;
-    124 | 137) told="stopped after its $limit s" ;;
-    *) told="failed with code $code" ;;
+    0) outcome=passed ;;
+    124 | 137) outcome="stopped after its $limit s" ;;
+    *) outcome="failed with code $code" ;;
   esac
   ((code == 0)) || failed=1
-  printf '%s: %s (%s s; %s)\n' "$name" "$told" $((SECONDS - begun)) "$out/$name.log" | tee -a "$out/page.txt"
+  printf '%s: %s (%s s; %s)\n' "$name" "$outcome" $((SECONDS - begun)) "$out/$name.log" | tee -a "$out/page.txt"
 }
 
 # Puts the lines of file $1 that match $2, the last 60 at most, on the page.

@@ -60,7 +60,7 @@ venv_is_sound() {
   [[ $("$venv/bin/python" -c 'import pip, sys; print(sys.base_prefix)' 2> /dev/null) == /usr ]]
 }
 
-# Installs with .venv's pip; a failure is told by pip's own last error line.
+# Installs with .venv's pip; if that fails, pip's own last error line is shown.
 pip_install() {
   local output
   output=$("$venv/bin/python" -m pip --disable-pip-version-check install "$@" 2>&1) \
