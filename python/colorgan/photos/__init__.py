@@ -1,4 +1,4 @@
-"""Colours photographs and videos of any size, for people: on the command line and on a page.
+"""Colours photographs and videos of any size, on the command line and on a page in the browser.
 
-May import `nets` and `faces`. What is here works without Caffe, from pip packages alone.
+May import `nets` and `faces`. All of it works without Caffe, with pip packages alone.
 """

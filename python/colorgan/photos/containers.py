@@ -1,4 +1,4 @@
-"""The files that videos come in and are written as, in ffmpeg's words."""
+"""The file formats of videos that are read and written, by ffmpeg's names."""
 
 import stat
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ VIDEO_SUFFIXES = frozenset(
     + [".m1v", ".m2v", ".mpv", ".mjpeg", ".mjpg", ".h264", ".264", ".avc", ".h265", ".265"]
     + [".hevc", ".h266", ".266", ".vvc", ".obu", ".vc1", ".y4m"]
 )
-"""Of files that are taken for videos; the last two lines are of streams without a container."""
+"""Suffixes that are taken for videos; the last two lines are for streams without a container."""
 
 READABLE_FORMATS = (
     *("asf", "avi", "dv", "flv", "gxf", "ivf", "matroska", "mov", "mpeg", "mpegts", "mxf", "nut"),
     *("ogg", "rm", "wtv", "h264", "hevc", "m4v", "mjpeg", "mpegvideo", "obu", "vc1", "vvc"),
     "yuv4mpegpipe",
 )
-"""What ffmpeg may take a file for: none that names other files, as playlists do."""
+"""The formats that ffmpeg may read; playlists and others that name other files are left out."""
 
 _SIGNATURES = (
     *((4, kind) for kind in (b"ftyp", b"moov", b"mdat", b"wide", b"free", b"skip")),  # QuickTime
@@ -36,14 +36,14 @@ _SIGNATURES = (
     *((0, b"\x00\x00\x00\x01" + kind) for kind in (b"\x67", b"\x27", b"\x09")),  # H.264
     (0, b"\x00\x00\x00\x01\x40\x01"),  # H.265
 )
-"""Bytes at the beginning of videos, each behind its place."""
+"""Bytes at the beginning of videos, each after its offset."""
 _OF_PICTURES = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"mif1", b"msf1", b"avif", b"avis")
-_PACKET = 188  # bytes of a transport stream; in camcorders' files each has a time of 4 before it
+_PACKET = 188  # bytes; in camcorders' files, a time of 4 bytes comes before each packet
 _SYNC = 0x47
 
 
 def is_video(path: Path) -> bool:
-    """Whether a file is taken for a video: by its name, or else by how its content begins."""
+    """Whether a file is taken for a video, by its suffix, or else by how its content begins."""
     if path.suffix.lower() in VIDEO_SUFFIXES:
         return True
     try:
@@ -51,13 +51,13 @@ def is_video(path: Path) -> bool:
             return False
         with path.open("rb") as file:
             head = file.read(3 * _PACKET)
-    except OSError:  # whoever reads the file for its content will say so
+    except OSError:  # reading the picture will report this
         return False
     return begins_as_video(head)
 
 
 def begins_as_video(content: bytes) -> bool:
-    """Whether the content of a file begins as a video's does."""
+    """Whether the content of a file begins like a video's."""
     head = content[: 3 * _PACKET]
     brand = head[8:12]
     if head[4:8] == b"ftyp" and (len(brand) < 4 or brand in (*_OF_PICTURES, b"crx ")):
@@ -69,33 +69,33 @@ def begins_as_video(content: bytes) -> bool:
 def _is_transport_stream(head: bytes) -> bool:
     steps = ((0, _PACKET), (4, _PACKET + 4))
     syncs = (head[first : first + 2 * step + 1 : step] for first, step in steps)
-    return bytes([_SYNC] * 3) in syncs  # fewer may be any file that begins with a G, as GIFs do
+    return bytes([_SYNC] * 3) in syncs  # one may be any file that begins with a G, such as a GIF
 
 
 @dataclass(frozen=True)
 class Container:
-    """What a file of some suffix is made of."""
+    """How to write a video with a certain suffix."""
 
     muxer: str
     sounds: frozenset[str] | None
-    """Codecs of sound that its usual players play; None for any that ffmpeg puts into it."""
+    """Codecs of sound that its usual players play; None for any that ffmpeg can put into it."""
     sound: str
     """The encoder for all other sound."""
     encoder: tuple[str, ...]
     worst: int
-    """On the encoder's scale of quality, on which less is better."""
+    """The worst value on the encoder's scale of quality, where less is better."""
 
     def plays(self, codec: str) -> bool:
-        """Whether sound of a codec, by ffmpeg's name for it, need not be encoded again."""
+        """Whether sound of this codec, by ffmpeg's name for it, can be copied."""
         return self.sounds is None or codec in self.sounds
 
 
-# Measured on 100 grainy frames of 1280 x 720: x264 takes 0.6 of its default's time at "faster", and
-# is at 44.4 dB of the source instead of 46.3; VP9 takes a twelfth of its default's in real time.
+# Measured on 100 grainy frames of 1280 x 720: at "faster", x264 takes 0.6 of its default's time and
+# has 44.4 dB PSNR instead of 46.3; with "realtime", VP9 takes a twelfth of its default's time.
 _X264 = ("libx264", "-preset", "faster")
 _VP9 = ("libvpx-vp9", "-b:v", "0", "-deadline", "realtime", "-cpu-used", "6", "-row-mt", "1")
-# In MP4 browsers play these. QuickTime plays more in its own files, and what an old camera or an
-# editor wrote, uncompressed, stays as it is there. ffmpeg would put more into both.
+# Browsers play these in MP4. QuickTime plays more in its own files, so that uncompressed sound from
+# an old camera or an editor stays as it is. ffmpeg could write more codecs into both.
 _IN_MP4 = frozenset(["aac", "mp3", "opus", "flac"])
 _IN_MOV = frozenset(
     ["aac", "mp3", "alac", "ac3", "eac3", "pcm_u8", "pcm_s8", "pcm_mulaw", "pcm_alaw"]
@@ -108,5 +108,5 @@ CONTAINERS = {
     ".mp4": Container("mp4", _IN_MP4, "aac", _X264, 51),
     ".webm": Container("webm", _IN_WEBM, "libopus", _VP9, 63),
 }
-"""By the endings, in lower case, that videos can be written with."""
+"""By the suffixes, in lower case, that videos can be written with."""
 WRITABLE_VIDEO_SUFFIXES = tuple(sorted(CONTAINERS))

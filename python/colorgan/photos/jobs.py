@@ -1,4 +1,4 @@
-"""Which pictures and videos a user means, and where the result of each goes."""
+"""Finds the pictures and videos that a user means, and names the result of each."""
 
 import glob
 import os
@@ -17,10 +17,10 @@ from colorgan.photos.pictures.encoding import WRITABLE_SUFFIXES
 from colorgan.photos.pictures.formats import READABLE_SUFFIXES
 
 MARK = "_colorized"
-"""What is added to a source's name for its result; folders and patterns pass by such names."""
+"""Added to a source's name for its result; such files in folders and patterns are skipped."""
 
 STANDARD = "-"
-"""In place of a path: standard input, or standard output."""
+"""Stands for standard input, or standard output, instead of a path."""
 
 
 @dataclass(frozen=True)
@@ -34,35 +34,35 @@ class Job:
 
     @property
     def name(self) -> str:
-        """How messages call the source."""
+        """What messages call the source."""
         return "standard input" if self.source is None else str(self.source)
 
     @property
     def is_video(self) -> bool:
-        """By the source's name, or else by its content."""
+        """Whether the source is a video, by its suffix, or else by its content."""
         return self.source is not None and is_video(self.source)
 
 
 @dataclass
 class Plan:
-    """What a command line comes to."""
+    """What the inputs of a command line amount to."""
 
     jobs: list[Job]
     errors: list[UserError]
-    """For what cannot be a job."""
+    """For inputs that cannot be jobs."""
     passed_by: Counter[str]
-    """Files of folders and patterns that are neither pictures nor videos, by their endings, and
-    named results, as MARK."""
+    """Files of folders and patterns that are neither pictures nor videos, by their suffixes, and
+    results that were named as inputs, as MARK."""
 
 
 def plan_jobs(inputs: Iterable[str], out: Path | None, suffix: str) -> Plan:
-    """Turn what stands on the command line into jobs.
+    """Turn the inputs of a command line into jobs.
 
-    An input is a file, a folder (all pictures and videos below it, links followed, hidden ones left
-    out), a pattern as of a shell, or "-" for standard input. A result of an earlier run is one if
-    only such are named. Results of pictures get `suffix`. They lie beside their sources; or in the
-    folder `out`, which keeps the structure of folders; or, for a single input, are the file `out`.
-    No two have the same name, nor names that differ by case alone.
+    An input is a file, a folder (all pictures and videos below it; links are followed, and hidden
+    files left out), a shell pattern, or "-" for standard input. Results of earlier runs are skipped
+    unless nothing else is named. Results of pictures get `suffix`. They go next to their sources,
+    or into the folder `out` with the structure of folders kept, or, for a single input, into the
+    file `out`. No two get the same name, or names that only differ in case.
     """
     search = _Search()
     found = search.all_sources(inputs)
@@ -82,12 +82,12 @@ def plan_jobs(inputs: Iterable[str], out: Path | None, suffix: str) -> Plan:
 
 
 def _as_one(target: Path | None) -> str:
-    """The same for all names that some file system takes for one: of a Mac, Windows, a stick."""
+    """The same for all names that a file system of a Mac, Windows or a stick takes for one."""
     return unicodedata.normalize("NFC", str(target)).casefold()
 
 
 def _is_file_name(out: Path | None) -> bool:
-    """Whether `out` names a file; UserError for one of a format that is read and not written."""
+    """Whether `out` names a file; UserError for a format that is read but not written."""
     if out is None or os.path.isdir(out):
         return False
     suffix, writable = out.suffix.lower(), {*WRITABLE_SUFFIXES, *WRITABLE_VIDEO_SUFFIXES}
@@ -97,12 +97,12 @@ def _is_file_name(out: Path | None) -> bool:
 
 
 class _Search:
-    """Looks for the files that inputs mean.
+    """Finds the files that inputs mean.
 
     Attributes:
-        errors: what is out of reach.
-        passed_by: files of folders and patterns that are neither pictures nor videos, and named
-            results.
+        errors: about what cannot be reached.
+        passed_by: files of folders and patterns that are neither pictures nor videos, and results
+            that were named as inputs.
     """
 
     def __init__(self) -> None:
@@ -123,13 +123,13 @@ class _Search:
         results = {source for source in found if source is not None and _is_result(source)}
         if len(results) == len(found):
             return found
-        self.passed_by |= results  # of an earlier run, by a shell's pattern
+        self.passed_by |= results  # of an earlier run, which a shell pattern matched
         return {source: below for source, below in found.items() if source not in results}
 
     def _sources(self, text: str) -> Iterator[tuple[Path | None, Path]]:
         """The files that an input means, each with its path below the folder that was named.
 
-        OSError where the input itself cannot be read.
+        OSError if the input itself cannot be read.
         """
         path = Path(text)
         if text == STANDARD:
@@ -156,7 +156,7 @@ class _Search:
             raise UserError(f"{text}: no such file or folder")
 
     def refuse(self, path: object, error: OSError) -> None:
-        """Tell later of what is out of reach."""
+        """Keep an error about what cannot be reached."""
         self.errors.append(UserError(f"{path}: cannot be read ({error.strerror})"))
 
     def _folder_sources(self, folder: Path) -> Iterator[tuple[Path, Path]]:
@@ -170,16 +170,16 @@ class _Search:
         for path in map(Path, files_below(folder, wanted, refuse)):
             yield path, path.relative_to(folder)
         if path is None:
-            raise UserError(f"{folder}: holds no picture or video")
+            raise UserError(f"{folder}: contains no picture or video")
 
     def _is_source(self, path: Path) -> bool:
-        """Whether a file is one to colour, by its name; one out of reach is an error."""
+        """Whether a file is one to colour, by its name; one that cannot be reached is an error."""
         if _is_result(path):
             return False
         is_named = path.suffix.lower() in {*READABLE_SUFFIXES, *VIDEO_SUFFIXES}
         try:
             mode = path.stat().st_mode
-        except OSError as error:  # a link to nowhere; a folder that may be listed and not entered
+        except OSError as error:  # a broken link, or a folder that may be listed but not entered
             if is_named:
                 self.refuse(path, error)
             return False
@@ -202,10 +202,10 @@ def _folder_of(pattern: Path) -> Path:
 def _targets(
     source: Path | None, below: Path, out: Path | None, suffix: str
 ) -> Iterator[Path | None]:
-    """What a result may be called, the best name first: later ones for where that is taken.
+    """Possible paths for a result, best first; the others are for when that is taken.
 
-    By the source's name; with its ending, which tells a.png from a.jpg; with its folder, which
-    tells 1/a.png from 2/a.png; with a number.
+    They use the source's name; its suffix as well, which distinguishes a.png from a.jpg; its
+    folder, which distinguishes 1/a.png from 2/a.png; or a number.
     """
     if source is None and out is None:
         yield None

@@ -1,7 +1,7 @@
-"""The files that jobs result in: what is wished of them, which are there already, and writing them.
+"""The results of jobs: what they are to be like, which exist already, and how they are written.
 
-Several processes may share the jobs of a run. A result that one of them has made, and was killed
-before it could tell of it, counts as made by the process that does the job again.
+Several processes may share the jobs of a run. If one makes a result and is killed before it can
+report that, the process that does the job again counts the result as its own.
 """
 
 import os
@@ -23,41 +23,41 @@ from colorgan.photos.pictures.reading import Picture
 
 @dataclass(frozen=True)
 class Wishes:
-    """What the results are to be."""
+    """What the results are to be like."""
 
     whole: bool
     """Colour what is outside of faces, too."""
     grid: bool
-    """Gray and coloured picture side by side."""
+    """Put the gray and the coloured picture side by side."""
     faces_only: bool
-    """Each face alone, 64 x 64, in a file of its own."""
+    """Write only the faces, 64 x 64, each to a file of its own."""
     suffix: str
-    """Format of pictures that go to standard output: ".png"."""
+    """Format of pictures that go to standard output, such as ".png"."""
     quality: int | None
-    """1 to 100; None for each format's own."""
+    """1 to 100; None for the format's default."""
     overwrite: bool
-    """Replace results that are there already."""
+    """Replace results that exist already."""
     max_pixels: int
     """Refuse larger pictures and frames."""
     strokes: np.ndarray | None = None
-    """Colours painted over the one photo there is, BGRA; see `Hints.of_picture`."""
+    """Colours painted over the one photo of the run, BGRA; see `Hints.of_picture`."""
     points: tuple[Point, ...] = ()
-    """Colours at places of the one photo there is."""
+    """Colours at places of the one photo of the run."""
     reference: Reference | None = None
-    """A photo whose colours others get outside of faces."""
+    """A photo whose colours are used outside of faces."""
 
     @property
     def beyond_faces(self) -> bool:
         """Whether there is something to colour in a photo without a face."""
-        said = self.strokes is not None or self.points
-        return self.whole or self.reference is not None or bool(said)
+        hinted = self.strokes is not None or self.points
+        return self.whole or self.reference is not None or bool(hinted)
 
 
 class Results:
-    """Writes results, unless they are there already and are not to be replaced.
+    """Writes results, unless they exist already and are not to be replaced.
 
     Attributes:
-        before: those that were there before the run began; None for all that are there now.
+        before: those that existed before the run began; None for all that exist now.
     """
 
     def __init__(self, wishes: Wishes) -> None:
@@ -65,22 +65,23 @@ class Results:
         self.before: set[Path] | None = None
 
     def of(self, jobs: Iterable[Job]) -> set[Path]:
-        """The results of jobs that are there and stay, by which it is known what was done."""
+        """The results of jobs that exist and are to stay, which show what has been done."""
         places = {place for job in jobs for place in (job.target, self._last_of(job))}
         return {place for place in places if self.is_there(place)}
 
     def were_made(self, job: Job) -> bool:
-        """Whether all that a job results in was there before the run began."""
+        """Whether all results of a job existed before the run began."""
         return self._is_of_before(self._last_of(job))
 
     def is_there(self, target: Path) -> bool:
-        """Whether a result is there and stays, whoever has made it."""
+        """Whether a result exists and is to stay, whoever has made it."""
         return os.path.lexists(target) and not self._wishes.overwrite
 
     def write(self, colored: np.ndarray, picture: Picture, target: Path | None) -> bool:
-        """Write a picture, BGR `(h, w, 3)`; False if it was there before the run began.
+        """Write a picture, BGR `(h, w, 3)`; False if it existed before the run began.
 
-        `picture` is its source, and None stands for standard output. UserError where it cannot be.
+        `picture` is its source. Without a target it goes to standard output. UserError if it cannot
+        be written.
         """
         if target is not None and self.is_there(target):
             return not self._is_of_before(target)
@@ -97,12 +98,12 @@ class Results:
     def write_faces(
         self, colored: np.ndarray, crops: np.ndarray, picture: Picture, target: Path
     ) -> list[Path]:
-        """Write each face alone, BGR `(k, 64, 64, 3)`; returns the files that were made.
+        """Write each face, BGR `(k, 64, 64, 3)`, to a file of its own; returns the new files.
 
-        `crops`, `(k, 64, 64)`, are the faces in gray, cut out of `picture`.
+        `crops`, `(k, 64, 64)`, are the same faces in gray, cut out of `picture`.
         """
         metadata, made = picture.metadata.of_a_part(), []
-        for number in range(len(crops), 0, -1):  # the first one last: see _last_of
+        for number in range(len(crops), 0, -1):  # the first one comes last, see _last_of
             alone = replace(picture, gray=crops[number - 1], alpha=None, metadata=metadata)
             place = _face_target(target, number)
             if self.write(colored[number - 1], alone, place):
@@ -110,7 +111,7 @@ class Results:
         return made
 
     def _last_of(self, job: Job) -> Path:
-        """The file that a job writes last: if that is there, all of its are."""
+        """The file that a job writes last; if it exists, so do the job's others."""
         return _face_target(job.target, 1) if self._wishes.faces_only else job.target
 
     def _is_of_before(self, target: Path) -> bool:
@@ -118,14 +119,14 @@ class Results:
 
 
 def _face_target(target: Path, number: int) -> Path:
-    """Where a face alone goes: its name ends as all results' do, by which folders pass by it."""
+    """The path for a single face; its name ends like all results', so that folders skip it."""
     stem = target.stem.removesuffix(MARK)
     mark = target.stem.removeprefix(stem)
     return target.with_name(f"{stem}_face{number}{mark}{target.suffix}")
 
 
 def _send(content: bytes) -> None:
-    """Write a picture to standard output; UserError where it does not arrive."""
+    """Write a picture to standard output; UserError if that fails."""
     sys.stdout.flush()
     try:
         with open(sys.stdout.fileno(), "wb", closefd=False) as output:

@@ -1,4 +1,4 @@
-"""Does the jobs of `colorgan colorize`: reads, colours, writes, counts what came of them."""
+"""Does the jobs of `colorgan colorize`: reads, colours and writes pictures, and counts outcomes."""
 
 import io
 import sys
@@ -33,11 +33,11 @@ THERE_ALREADY, NOT_COLORED = "there already", "not coloured"
 class JobRunner:
     """Does jobs one after the other with one Colorizer.
 
-    Paths of results go to standard output, all else that there is to say to standard error. Several
-    processes may share the jobs, see `help_with`: the first one tells, in their order, of all.
+    Paths of results go to standard output, and all other messages to standard error. Several
+    processes may share the jobs, see `help_with`; the first one reports on all, in order.
 
     Attributes:
-        outcomes: how many jobs came to what.
+        outcomes: how many jobs had which outcome.
         times: seconds in each phase of the work.
     """
 
@@ -49,44 +49,44 @@ class JobRunner:
         self.outcomes: Counter[str] = Counter()
 
     def run(self, jobs: list[Job]) -> None:
-        """Do all jobs; what is wrong with one is told and keeps no other from being done."""
+        """Do all jobs; if one fails, report that and go on with the others."""
         together = all_processes().size > 1 and len(jobs) > 0
         outcomes = self._do_together(jobs) if together else map(self._attempt, jobs)
         disable = None if len(jobs) > 1 else True
         self.outcomes.update(tqdm(outcomes, total=len(jobs), unit="file", disable=disable))
 
     def refuse(self, error: UserError) -> None:
-        """Tell of something that cannot be coloured."""
+        """Report something that cannot be coloured, and count it."""
         self.outcomes[_refusal(error)] += 1
 
     def exit_code(self) -> int:
-        """2 if something could not be coloured, else 1 if some picture held no face, else 0."""
+        """2 if something could not be coloured, else 1 if a picture had no face, else 0."""
         return 2 if self.outcomes[NOT_COLORED] else 1 if self.outcomes[NO_FACE] else 0
 
     def _do_together(self, jobs: list[Job]) -> Iterator[str]:
-        """Share the jobs with the other processes; tell of each, and give what became of it."""
+        """Share the jobs with the other processes; report on each, and yield its outcome."""
         before = all_processes().first(lambda: self._results.of(jobs))
         with _sharing(jobs) as tasks:
-            for outcome, printed, told in tasks.answers(self.silently(jobs, before)):
-                tqdm.write(printed, end="")
-                tqdm.write(told, file=sys.stderr, end="")
+            for outcome, paths, notes in tasks.answers(self.silently(jobs, before)):
+                tqdm.write(paths, end="")
+                tqdm.write(notes, file=sys.stderr, end="")
                 yield outcome
 
     def silently(self, jobs: list[Job], before: set[Path]) -> Callable[[int], tuple[str, str, str]]:
-        """Does a job by its number: what becomes of it, what it prints on both streams.
+        """A function that does a job by number; returns its outcome, and what both streams got.
 
-        Of the results, `before` were there before the processes began, see `results`.
+        `before` are the results that existed before the processes began, see `results`.
         """
         self._results.before = before
         return lambda at: self._do_silently(jobs[at])
 
     def _do_silently(self, job: Job) -> tuple[str, str, str]:
-        printed, told = io.StringIO(), io.StringIO()
+        paths, notes = io.StringIO(), io.StringIO()
         try:
-            with redirect_stdout(printed), redirect_stderr(told):
-                return self._attempt(job), printed.getvalue(), told.getvalue()
+            with redirect_stdout(paths), redirect_stderr(notes):
+                return self._attempt(job), paths.getvalue(), notes.getvalue()
         except BaseException:
-            sys.stderr.write(told.getvalue())
+            sys.stderr.write(notes.getvalue())
             raise
 
     def _attempt(self, job: Job) -> str:
@@ -97,7 +97,7 @@ class JobRunner:
             return _refusal(error)
 
     def _do(self, job: Job) -> str:
-        """Colour a picture or a video; returns what became of it."""
+        """Colour a picture or a video; returns the outcome."""
         if job.target is not None:
             if self._results.were_made(job):
                 return THERE_ALREADY
@@ -110,7 +110,7 @@ class JobRunner:
         with phase("find faces"):
             sitting = Sitting(self._colorizer, picture.gray)
         if not sitting.has_faces and (wishes.faces_only or not wishes.beyond_faces):
-            note(f"{job.name}: no face found, nothing written (--whole colours all of a picture)")
+            note(f"{job.name}: no face found, nothing written (--whole colours the whole picture)")
             return NO_FACE
         if len(sitting.faces) > 1:
             note(f"{job.name}: {len(sitting.faces):,} faces")
@@ -130,7 +130,7 @@ class JobRunner:
         return COLORED
 
     def _hints_for(self, gray: np.ndarray, name: str) -> Hints | None:
-        """What is said of a photo's colours, if anything; UserError where that does not fit it."""
+        """The hints for a photo, if there are any; UserError if they do not fit it."""
         strokes, points = self._wishes.strokes, self._wishes.points
         several = []
         try:
@@ -146,23 +146,23 @@ class JobRunner:
     def _read(self, job: Job) -> Picture:
         with self.times.phase("decode"):
             max_pixels = self._wishes.max_pixels
-            # One byte more than is taken, so that an endless pipe is refused, not read.
+            # One byte above the limit, so that an endless pipe is refused rather than read.
             most = largest_file(max_pixels) + 1
             source = sys.stdin.buffer.read(most) if job.source is None else job.source
             picture = read_picture(source, job.name, max_pixels)
         if picture.was_color:
-            note(f"{job.name}: is in colour, which is not used: its gray is coloured")
+            note(f"{job.name}: is in colour; its own colours are ignored, and its gray is coloured")
         if picture.bits:
-            note(f"{job.name}: its levels are of {picture.bits} bits; brought to the full range")
+            note(f"{job.name}: has levels of {picture.bits} bits; stretched to the full range")
         if picture.frames > 1:
-            note(f"{job.name}: holds {picture.frames} pictures; the first is coloured")
+            note(f"{job.name}: holds {picture.frames} pictures; only the first is coloured")
         if picture.metadata.left_out:
             lost = ", ".join(picture.metadata.left_out)
-            note(f"{job.name}: not carried over, being damaged or too large: {lost}")
+            note(f"{job.name}: damaged or too large, and not carried over: {lost}")
         return picture
 
     def _do_faces(self, sitting: Sitting, picture: Picture, target: Path) -> None:
-        """Colour and write each face alone."""
+        """Colour each face, and write it to a file of its own."""
         crops = self._colorizer.cut_faces(picture.gray, sitting.faces)
         with self.times.phase("colour faces"):
             colored = self._colorizer.colorize(crops)
@@ -173,7 +173,10 @@ class JobRunner:
 
     def _do_video(self, job: Job) -> str:
         if job.target is None or self._wishes.grid or self._wishes.faces_only:
-            raise UserError(f"{job.name}: of a video, only a whole video file can be made")
+            raise UserError(
+                f"{job.name}: a video can only become a video file; "
+                "leave out --grid and --faces-only, and do not write to standard output"
+            )
         if self._results.is_there(job.target):  # a killed process has made it
             tqdm.write(str(job.target))
             return COLORED
@@ -197,15 +200,15 @@ class JobRunner:
                 tell=lambda line: note(f"{job.name}: {line}"),
             )
         faces = f"faces in {video.frames_with_faces:,} of {video.frames:,} frames"
-        note(f"{job.name}: {faces}, {video.seconds:.1f} s; sound: {_told(video.sound)}")
+        note(f"{job.name}: {faces}, {video.seconds:.1f} s; sound: {_summary(video.sound)}")
         if video.damaged:
-            note(f"{job.name}: damaged, what could be decoded is coloured")
+            note(f"{job.name}: damaged; as much as could be decoded is coloured")
         tqdm.write(str(job.target))
         return COLORED if video.frames_with_faces or self._wishes.beyond_faces else NO_FACE
 
 
 def help_with(jobs: list[Job], make_runner: Callable[[], JobRunner]) -> None:
-    """Do, in a process that is not the first, some of the jobs that the first one runs."""
+    """Do some of the first process's jobs in another process."""
     if jobs:
         before = all_processes().first(set)
         with _sharing(jobs) as tasks:
@@ -217,18 +220,18 @@ def _sharing(jobs: list[Job]) -> AbstractContextManager[SharedTasks]:
 
 
 def _refusal(error: UserError) -> str:
-    """Tell of something that cannot be coloured, which is what became of it."""
+    """Report something that cannot be coloured; returns that outcome."""
     note(f"error: {error}")
     return NOT_COLORED
 
 
-def _told(tracks: tuple[Sound, ...]) -> str:
-    """What became of a film's sound, with a count where there are several tracks."""
+def _summary(tracks: tuple[Sound, ...]) -> str:
+    """What became of a film's sound, with counts if there are several tracks."""
     if len(tracks) < 2:
         return tracks[0] if tracks else "none"
     return ", ".join(f"{count} {sound}" for sound, count in Counter(tracks).items())
 
 
 def note(line: str) -> None:
-    """Tell what is no result."""
+    """Print a message that is not a result."""
     errors.note(line, "colorgan colorize")

@@ -91,7 +91,7 @@ def test_hints_of_one_photo_are_joined() -> None:
     [
         (np.zeros((64, 96, 4), np.uint8), "holds no stroke"),
         (np.full((64, 96, 4), 255, np.uint8), "opaque all over"),
-        (strokes(96, 64), "64 x 96 pixels are not of the proportions of the photo, 96 x 64"),
+        (strokes(96, 64), "64 x 96 pixels do not have the proportions of the photo, 96 x 64"),
         (strokes(64, 96)[..., :3], r"uint8 \(64, 96, 3\), not"),
         (strokes(64, 96).astype(np.float32), "float32"),
     ],

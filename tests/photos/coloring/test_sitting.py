@@ -109,12 +109,12 @@ def test_an_aligned_face_takes_strokes_over_the_papers_colors(
     [
         (np.zeros((256, 256, 3), np.uint8), r"uint8 \(256, 256, 3\)"),
         (np.zeros((256, 256, 4), np.float32), r"float32 \(256, 256, 4\)"),
-        (np.zeros((256, 128, 4), np.uint8), "128 x 256 pixels are not of the proportions"),
+        (np.zeros((256, 128, 4), np.uint8), "128 x 256 pixels do not have the proportions"),
         (np.zeros((256, 256, 4), np.uint8), "no stroke"),
         ("strokes.png", "got str as hints"),
         (
             Hints(np.zeros((2, 9, 99), np.float32), np.ones((9, 99), bool)),
-            r"\(9, 99\), not of the photo's proportions \(256, 256\)",
+            r"\(9, 99\), not in the photo's proportions \(256, 256\)",
         ),
     ],
     ids=["BGR", "floats", "tall", "empty", "a name", "of another photo"],

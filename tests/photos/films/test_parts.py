@@ -66,16 +66,16 @@ def test_a_film_stopped_twice_is_the_same_to_the_bit(
     expected = colorize(colorizer, film, at_once, whole=whole)
     told = stopped(colorizer, film, target, 9, whole=whole)
     kept = f"6 finished frames are kept in {KEPT}"
-    assert told == [f"stopped; {kept}, and the same command goes on after them"]
+    assert told == [f"stopped; {kept}, and the same command continues from there"]
     assert sorted(os.listdir(tmp_path / KEPT)) == [".lock", "part000000.mp4", "state.npz"]
     told = stopped(colorizer, film, target, 20, whole=whole)
-    assert told[0] == "goes on after the 6 frames that an earlier run has finished"
+    assert told[0] == "continues after the 6 frames that an earlier run finished"
     told, counts = [], []
     result = colorize(
         colorizer, film, target, whole=whole, tell=told.append,
         progress=lambda done, expected: counts.append(done),
     )  # fmt: skip
-    assert told == ["goes on after the 18 frames that an earlier run has finished"]
+    assert told == ["continues after the 18 frames that an earlier run finished"]
     assert counts == list(range(1, 23))
     assert result == expected
     assert result.frames == 22
@@ -103,19 +103,19 @@ def test_what_no_longer_fits_is_removed_and_begun_anew(
 ) -> None:
     old, target = tmp_path / "old.mp4", tmp_path / "new.mp4"
     old.write_bytes(film.read_bytes())
-    begins_anew = "begun anew; what an earlier run had finished is removed"
+    starts_over = "started over; what an earlier run had finished is removed"
     stopped(colorizer, old, target, 9)
     reference = colorizer.reference_of(truth)
     for options in ({"quality": 50}, {"whole": True}, {"reference": reference}, {"anew": True}):
-        assert stopped(colorizer, old, target, 8, **options)[0] == begins_anew
-    assert stopped(colorizer, old, target, 8)[0].startswith("goes on")
+        assert stopped(colorizer, old, target, 8, **options)[0] == starts_over
+    assert stopped(colorizer, old, target, 8)[0].startswith("continues")
     os.utime(old, (1, 1))
-    assert stopped(colorizer, old, target, 8)[0] == begins_anew
+    assert stopped(colorizer, old, target, 8)[0] == starts_over
     (tmp_path / KEPT / "part000000.mp4").unlink()
-    assert stopped(colorizer, old, target, 8)[0] == begins_anew
+    assert stopped(colorizer, old, target, 8)[0] == starts_over
     for content in (b"damaged", b""):
         (tmp_path / KEPT / "state.npz").write_bytes(content)
-        assert stopped(colorizer, old, target, 8)[0] == begins_anew
+        assert stopped(colorizer, old, target, 8)[0] == starts_over
     assert len(list(tmp_path.iterdir())) == 2, "one folder for a result"
 
 
@@ -186,6 +186,6 @@ def test_a_killed_film_goes_on(colorizer: Colorizer, tmp_path: Path, film: Path)
     assert program.returncode == -signal.SIGKILL
     assert len(os.listdir(tmp_path / KEPT)) == 5, "lock, two parts, one not finished, state"
     assert colorize(colorizer, film, target, tell=told.append).frames == 22
-    assert told == ["goes on after the 12 frames that an earlier run has finished"]
+    assert told == ["continues after the 12 frames that an earlier run finished"]
     assert os.listdir(tmp_path) == ["new.mp4"]
     assert "Audio: aac" in probe(target)

@@ -157,8 +157,8 @@ def test_broken_inputs_are_one_line_and_leave_nothing(
     (tmp_path / "folder.mp4").mkdir()
     os.mkfifo(tmp_path / "pipe.mp4")
     assert_refused(colorizer, tmp_path / "missing.mp4", target, "No such file")
-    assert_refused(colorizer, tmp_path / "folder.mp4", target, "no regular file")
-    assert_refused(colorizer, tmp_path / "pipe.mp4", target, "no regular file")
+    assert_refused(colorizer, tmp_path / "folder.mp4", target, "not a regular file")
+    assert_refused(colorizer, tmp_path / "pipe.mp4", target, "not a regular file")
     assert target.read_bytes() == b"dear to someone"
 
 
@@ -174,7 +174,7 @@ def test_targets_that_cannot_be_are_told(colorizer: Colorizer, tmp_path: Path, g
 def test_frames_of_too_many_pixels_are_refused(
     colorizer: Colorizer, tmp_path: Path, good: Path
 ) -> None:
-    with pytest.raises(UserError, match=r"good\.mp4: frames of more than 0\.08 megapixels"):
+    with pytest.raises(UserError, match=r"good\.mp4: its frames have more than 0\.08 megapixels"):
         colorize(colorizer, good, tmp_path / "new.mp4", max_pixels=80_000)
     assert list(tmp_path.iterdir()) == [good]
 

@@ -81,7 +81,7 @@ def test_what_is_forgotten_or_was_never_kept_is_said_to_be_gone(
     for path in (f"/photos/{name}", "/photos/0", f"/photos/{name}/reference"):
         answer = post(server, strokes, path)
         assert answer.status == 410
-        assert "kept no longer" in answer.error
+        assert "no longer kept" in answer.error
 
 
 def test_names_tell_nothing_of_each_other(server: Server, faceless: np.ndarray) -> None:
@@ -104,7 +104,7 @@ def test_what_is_no_picture_for_it_is_refused_and_the_photo_kept(
 def test_strokes_of_other_proportions_are_refused(server: Server, name: str) -> None:
     answer = post(server, encoded(np.zeros((192, 152, 4), np.uint8)), f"/photos/{name}")
     assert answer.status == 415
-    assert "152 x 192 pixels are not of the proportions of the photo, 192 x 152" in answer.error
+    assert "152 x 192 pixels do not have the proportions of the photo, 192 x 152" in answer.error
 
 
 def test_all_that_guards_the_page_guards_kept_photos(

@@ -190,7 +190,7 @@ def test_a_mistake_of_the_program_is_told_in_one_line_and_its_traceback_in_the_t
     ):
         status, content = answer_to(connected)
     assert status == 500
-    assert "the terminal that runs this program says what" in json.loads(content)["error"]
+    assert "see the terminal in which this program runs" in json.loads(content)["error"]
     (record,) = caplog.records
     assert record.levelno == logging.ERROR
     assert "ZeroDivisionError: a bug" in caplog.text
@@ -215,7 +215,7 @@ def test_at_the_end_the_photo_in_work_is_answered_and_those_that_wait_are_refuse
             time.sleep(0.2)  # from its place to the queue
             server.stop()
             status, content = answer_to(waiting)
-            assert (status, b"is being ended" in content) == (503, True)
+            assert (status, b"is being stopped" in content) == (503, True)
         go_on.set()
         assert answer_to(in_work) == (200, b"a picture")
 

@@ -206,7 +206,9 @@ def test_a_photo_waits_while_those_of_others_are_in_work(
         other.sendall(head.encode())
     until(lambda: post(server, b"no picture").status == 503)
     browser.choose(path)
-    browser.wait_until("/in work; this one/.test(document.querySelector('.status').innerText)")
+    browser.wait_until(
+        "/being coloured; this one/.test(document.querySelector('.status').innerText)"
+    )
     for other in others:
         other.close()
     browser.wait_until("document.querySelector('main').dataset.state === 'done'")
@@ -223,10 +225,7 @@ def test_a_file_over_the_limit_is_told_of_without_being_sent(
     browser.choose(*paths)
     browser.wait_until("document.querySelectorAll('.errors li').length === 2")
     large, empty = text(browser, ".errors").splitlines()
-    assert (
-        large
-        == f"large.tif is larger than {LIMIT_MB} MB, the most that is taken (--max-upload-mb)."
-    )
+    assert large == f"large.tif is larger than {LIMIT_MB} MB, the limit set by --max-upload-mb."
     assert empty.startswith("empty.jpg is empty")
 
 

@@ -197,8 +197,8 @@ def test_what_are_no_strokes_is_said(painting: Browser, tmp_path: Path) -> None:
     tall.write_bytes(encoded(np.full((64, 32, 4), 255, np.uint8)))
     text.write_text("Dear Mr. Daguerre")
     for path, told in (
-        (empty, "empty.png: holds no stroke, all of it is transparent."),
-        (tall, "tall.png: its 32 x 64 pixels are not of the photo's proportions, 256 x 256."),
+        (empty, "empty.png: holds no stroke; all of it is transparent."),
+        (tall, "tall.png: its 32 x 64 pixels do not have the photo's proportions, 256 x 256."),
         (text, "text.png: is not a picture that can be read."),
     ):
         painting.choose(path, selector="#strokes")
@@ -252,7 +252,7 @@ def test_a_photo_without_a_face_is_painted(
     assert painting.run("document.querySelector('.download').hidden")
     paint(painting, place)
     assert is_blue(painting, place)
-    assert said(painting, ".status") == "No face was found; it has your strokes."
+    assert said(painting, ".status") == "No face was found; the photo has your strokes."
     assert not painting.run("document.querySelector('.download').hidden")
 
 

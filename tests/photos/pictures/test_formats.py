@@ -198,7 +198,7 @@ def test_a_tiff_packed_as_none_here_unpacks_names_the_packing(number: int, name:
     whole = bytearray(content.getvalue())
     struct.pack_into("<H", whole, entry + 8, number)
     text = refusal(bytes(whole))
-    assert f"packed by {name}" in text
+    assert f"compressed by {name}" in text
     assert "damaged" not in text
 
 

@@ -382,7 +382,7 @@ def test_a_file_too_large_for_its_limit_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "sparse.tif"
     with path.open("wb") as file:
         file.truncate(10**11)
-    assert "too large a file" in refusal(path)
+    assert "MB is too large for a picture" in refusal(path)
 
 
 # ----------------------------------------------------------------------------- no pictures

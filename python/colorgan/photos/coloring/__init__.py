@@ -1,4 +1,4 @@
-"""Where a gray photo's colours come from, and how they are laid over it.
+"""Finds colours for a gray photo, and lays them over it.
 
 Imports nothing else of `photos`.
 """

@@ -9,7 +9,7 @@ from colorgan.photos.coloring.sitting import Sitting
 
 
 class Colorizer(LayerMaker):
-    """Finds faces in gray photographs and colours them. Not to be shared by threads.
+    """Finds faces in gray photographs and colours them. Threads must not share one.
 
     >>> colored = Colorizer().colorize(cv2.imread("old.jpg", cv2.IMREAD_GRAYSCALE))
     """
@@ -21,27 +21,27 @@ class Colorizer(LayerMaker):
         hints: Hints | np.ndarray | None = None,
         reference: np.ndarray | None = None,
     ) -> np.ndarray:
-        """Colour one photo `(h, w)` or several of a size `(n, h, w)`, uint8 or uint16.
+        """Colour one photo `(h, w)` or several of one size `(n, h, w)`, uint8 or uint16.
 
-        Returns BGR, as OpenCV has it, of the same type: `(h, w, 3)` or `(n, h, w, 3)`. Where no
-        face is found the photo stays gray, unless `whole` asks to colour what is outside of faces,
-        too, or there is a `reference`: another photo, BGR `(h, w, 3)`, uint8 or uint16, whose
-        colours what is outside of faces gets. `hints` are strokes over one photo, whose colours
-        spread up to edges and win over all else: `Hints`, or BGRA `(h, w, 4)`, see
+        Returns BGR of the same type, `(h, w, 3)` or `(n, h, w, 3)`. A photo without faces stays
+        gray, unless `whole` is set, which colours everything outside of faces, too, or there is a
+        `reference`. That is another photo, BGR `(h, w, 3)`, uint8 or uint16, and everything outside
+        of faces takes its colours. `hints` are strokes over a single photo; their colours spread
+        up to edges and override all others. They are `Hints`, or BGRA `(h, w, 4)` as for
         `Hints.of_picture`.
 
-        Photos of 64 x 64 are faces in the paper's format, already aligned: each is coloured as it
-        stands. Raises ValueError for anything else.
+        Photos of 64 x 64 are taken for faces in the paper's format, already aligned, and coloured
+        as they stand. Raises ValueError for anything else.
         """
         _check_gray(gray)
-        said = None if hints is None else _hints_for(gray, hints)
+        strokes = None if hints is None else _hints_for(gray, hints)
         example = None if reference is None else self.reference_of(reference)
-        if said is None and self.is_aligned(gray):
+        if strokes is None and self.is_aligned(gray):
             colored = self._colorize_aligned(gray.reshape(-1, FACE_SIDE, FACE_SIDE))
             return colored.reshape(*gray.shape, 3)
         if gray.ndim == 3:
             return np.stack([Sitting(self, one).colorize(whole, None, example) for one in gray])
-        return Sitting(self, gray).colorize(whole, said, example)
+        return Sitting(self, gray).colorize(whole, strokes, example)
 
     def _colorize_aligned(self, faces: np.ndarray) -> np.ndarray:
         chroma = self.predict_aligned(faces)
@@ -49,18 +49,18 @@ class Colorizer(LayerMaker):
 
 
 def _check_gray(gray: object) -> None:
-    """ValueError, which names shape and type, unless this is a gray photo or several of them."""
+    """ValueError with the shape and type, unless this is one gray photo or several."""
     if not isinstance(gray, np.ndarray):
         raise ValueError(f"got {type(gray).__name__}, not a NumPy array of gray levels")
     found = f"got {gray.dtype} {gray.shape}, not uint8 or uint16 (h, w) or (n, h, w)"
     if gray.ndim == 3 and gray.shape[-1] <= 4:  # channels: no photo is that narrow
-        raise ValueError(f"{found}; take its gray image, as by cv2.cvtColor")
+        raise ValueError(f"{found}; convert it to gray first, for example with cv2.cvtColor")
     if gray.dtype not in (np.uint8, np.uint16) or gray.ndim not in (2, 3) or not gray.size:
         raise ValueError(found)
 
 
 def _hints_for(gray: np.ndarray, hints: object) -> Hints:
-    """Hints for one photo; ValueError, which names shape and type, for anything else."""
+    """Hints for one photo; ValueError with the shape and type for anything else."""
     if gray.ndim == 3:
         raise ValueError(f"got hints for {gray.dtype} {gray.shape}, not for one photo (h, w)")
     if isinstance(hints, Hints):

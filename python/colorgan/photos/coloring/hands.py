@@ -1,7 +1,7 @@
 """Lays the colour of a face's skin on the hands of the same person, and on bare forearms.
 
-What surely is hand, along its bones, is told by its points; what surely is not lies far from them.
-In between, and along the forearm, the photo's own edges decide, see `smoothness`.
+Pixels along the bones between a hand's points surely are hand, and those far from them surely are
+not. In between, and along the forearm, the photo's own edges decide, see `smoothness`.
 """
 
 from collections.abc import Sequence
@@ -16,18 +16,18 @@ from colorgan.photos.coloring.heads import in_heads
 from colorgan.photos.coloring.painting import Layer, rising, trimmed
 from colorgan.photos.coloring.smoothness import SmoothField
 
-# The part of the photo that is looked at: its side, in palms (from the wrist to where the middle
-# finger begins), and the share of it that is above the wrist.
+# The view, the part of the photo that is searched: its side in palms (a palm is from the wrist to
+# the root of the middle finger), and the share of it above the wrist.
 SIDE, WRIST = 5.6, 0.46
-GRID = 135  # pixels a side at which edges are looked for
+GRID = 135  # pixels a side of the grid on which edges are searched for
 
-# In palms. Numbers that differ by half give the same error on photographs in colour.
-SURE, NEAR, FAR = 0.1, 0.25, 0.5  # from the bones: surely hand, not surely, surely not
-ARM, BEND = 2.6, 55  # how far down the forearm goes, and by how many degrees aside
-LEAK, ARM_LEAK = 1e-2, 3e-4  # how much is drawn to "not hand": at FAR, at the forearm's end
-SLEEVE = 0.4  # of palm and thumb, from the wrist on: it may lie below a sleeve
-ODD = 2.5  # median deviations of luminance from a hand's: what is further off lies before it
-FAINT, STRONG = 0.2, 0.6  # less hand than this is none, and more is all
+# In palms. Half as much, or half as much again, gives the same error on photographs in colour.
+SURE, NEAR, FAR = 0.1, 0.25, 0.5  # from the bones: surely hand, no longer surely, surely not
+ARM, BEND = 2.6, 55  # how long the forearm is, and by how many degrees it may bend sideways
+LEAK, ARM_LEAK = 1e-2, 3e-4  # the pull towards "not hand": at FAR, and at the forearm's end
+SLEEVE = 0.4  # share of palm and thumb, from the wrist on, that a sleeve may cover
+ODD = 2.5  # pixels more median deviations than this from a hand's luminance are in front of it
+FAINT, STRONG = 0.2, 0.6  # shares of hand that become opacity 0 and 1
 
 CHEEKS, CHEEK_RADII = (89, 112), (32, 40)  # of the crop: the part of a face that is skin
 
@@ -37,7 +37,7 @@ _FRACTION = 4  # bits of OpenCV's coordinates
 
 
 def skin_tone(chroma: np.ndarray) -> np.ndarray:
-    """The mean chroma `(2,)` of a face's skin, of its chroma over the crop, `(2, h, w)`."""
+    """The mean chroma `(2,)` of a face's skin, given the chroma of its crop, `(2, h, w)`."""
     points = pixel_centers(*chroma.shape[1:]) * (CROP_SIDE / chroma.shape[1])
     is_skin = np.hypot(*np.moveaxis((points - CHEEKS) / CHEEK_RADII, -1, 0)) < 1
     return chroma[:, is_skin].mean(axis=1)
@@ -46,10 +46,10 @@ def skin_tone(chroma: np.ndarray) -> np.ndarray:
 def hand_layer(
     gray: np.ndarray, points: np.ndarray, tone: np.ndarray, faces: Sequence[np.ndarray] = ()
 ) -> Layer:
-    """Lay a chroma `(2,)` on a hand of these points, `(21, 2)` as of `HandDetector`, no further.
+    """Lay a chroma `(2,)` on the hand with these points, `(21, 2)` as `HandDetector` gives them.
 
-    `gray` is the photo, uint8 `(h, w)`; each of `faces` takes points of a face's crop to the
-    photo's. In front of a face the hand has that face's colours already.
+    `gray` is the photo, uint8 `(h, w)`; each of `faces` maps points of a face's crop to the photo.
+    Where the hand is in front of a face it has that face's colours already, and is left out.
     """
     to_photo = _to_photo(points)
     view = cut_crop(gray, to_photo, GRID)
@@ -64,9 +64,9 @@ def hand_layer(
 
 
 def _to_photo(points: np.ndarray) -> np.ndarray:
-    """Takes points of the view, in which the hand points up, to the photo's: `(2, 3)`."""
+    """Maps points of the view, in which the hand points up, to the photo: `(2, 3)`."""
     wrist, index, middle, little = points[[0, 5, 9, 17]]
-    # A palm that is seen from the fingers on looks short, one from the side narrow.
+    # A palm seen from the fingertips looks short, one seen from the side looks narrow.
     palm = max(np.linalg.norm(middle - wrist), 1.15 * np.linalg.norm(little - index), 1.0)
     down_x, down_y = (wrist - middle) / max(np.linalg.norm(wrist - middle), 1e-6)
     turned = palm * SIDE / GRID * np.array([[down_y, down_x], [-down_x, down_y]])
@@ -74,9 +74,9 @@ def _to_photo(points: np.ndarray) -> np.ndarray:
 
 
 def _surely(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What surely is hand and what is not, bool `(GRID, GRID)`, and how strongly the rest leaks.
+    """What surely is hand and what surely is not, bool `(GRID, GRID)`, and the leak of the rest.
 
-    `points` are the hand's in the view.
+    `points` are the hand's points in the view.
     """
     bare = points.copy()
     bare[[0, 1]] += SLEEVE * (points[[9, 2]] - points[[0, 1]])
@@ -92,7 +92,7 @@ def _surely(points: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def _as_bright(view: np.ndarray, hand: np.ndarray) -> np.ndarray:
-    """Which pixels of a view are about as bright as a hand in it, bool `(h, w)`; none of none."""
+    """Which pixels of a view are about as bright as the hand, bool `(h, w)`; none without one."""
     if not hand.any():
         return hand
     off = np.abs(view - np.median(view[hand]))

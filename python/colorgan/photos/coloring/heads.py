@@ -1,10 +1,10 @@
 """Where a face's colours end in a photo: where the head does, or at an oval.
 
-A face's crop holds more than the head: wall, shoulders, the next person. A network tells people
-from what is behind them. What surely is head, a person's from the crown to the chin, is 1, what is
-nobody, far off or another head is 0, and in between, at the neck, the photo's own edges decide, see
-`smoothness`. So hair and neck are coloured beyond the crop as well, in colours that spread from the
-head. In a film that would flicker: an oval of the crop is coloured there.
+A face's crop holds more than the head: wall, shoulders, the next person. A network separates people
+from the background. Pixels that surely are head, a person's from the crown to the chin, are 1.
+Pixels of the background, of another head, or far away are 0. In between, at the neck, the photo's
+own edges decide, see `smoothness`. So hair and neck beyond the crop are coloured too, in colours
+that spread from the head. That would flicker in a film, where an oval of the crop is coloured.
 """
 
 from collections.abc import Sequence
@@ -22,29 +22,29 @@ from colorgan.luminance import in_unit_range
 from colorgan.photos.coloring.painting import Layer, refined_layer, rising, trimmed
 from colorgan.photos.coloring.smoothness import SmoothField
 
-# The part of the photo that is looked at: its first x and y in the crop, and its side in pixels of
-# the crop; edges are looked for at half of that resolution.
+# The view, the part of the photo that is searched: its first x and y in the crop, and its side in
+# pixels of the crop. Edges are searched for at half that resolution.
 LEFT, TOP, SIDE = -46, -36, 270
 GRID = SIDE // 2
 
 # In pixels of the crop, chosen by the chroma's error on CelebA's images, and by looks.
-CENTER, RADII = (89, 90), (46, 72)  # of the oval that is taken for the head where no person is told
-FACE = (30, 45)  # radii of what is head even where no person is seen
-REACH, CHIN = (78, 100), 150  # radii of what is head where a person is seen, down to the chin
+CENTER, RADII = (89, 90), (46, 72)  # of the oval that stands for the head if no person is seen
+FACE = (30, 45)  # radii of the part that is head even where no person is seen
+REACH, CHIN = (78, 100), 150  # radii within which a person is head, down to the chin
 NECK, NECK_END = 16, 165  # half of the neck's width, and how far down it surely goes
-FAR = 1.4  # what surely is not head: further out than this, see `_distance`
-NEAR, OUT = 0.8, 1.1  # G's colours hold up to here, and the head's spread from there on
-SHOULDERS = (150, 40)  # from here on down and to the sides
+FAR = 1.4  # distance, see `_distance`, beyond which nothing is head
+NEAR, OUT = 0.8, 1.1  # G's own colours up to here; from there on, those that spread from the head
+SHOULDERS = (150, 40)  # where they begin, downwards and sideways
 
-# How surely a person is seen where it is one, and where there is nobody.
+# Probabilities of a person above which it surely is one, and below which it is nobody.
 SURELY, NOBODY = 0.9, 0.5
-CLEARLY = 0.98  # how surely a face is a person's where grain hides nothing
-SPECKS = 9  # pixels of the view, up to which a median takes grain and the dots of print away
+CLEARLY = 0.98  # mean probability over a face that no grain hides
+SPECKS = 9  # side, in pixels of the view, of the median that removes grain and dots of print
 
-# Each pixel is drawn to "not head" a little, so that there is an end where no edge makes one.
+# Each pixel is pulled a little towards "not head", so that heads end even where there is no edge.
 LEAK = 5e-7  # from a distance of 1 on
-SHOULDERS_LEAK = 3e-4  # over 20 pixels of the crop
-FAINT, STRONG = 0.1, 0.5  # less head than this is none, and more is all
+SHOULDERS_LEAK = 3e-4  # reached over 20 pixels of the crop
+FAINT, STRONG = 0.1, 0.5  # shares of head that become opacity 0 and 1
 
 
 def head_layer(
@@ -54,11 +54,11 @@ def head_layer(
     others: Sequence[np.ndarray] = (),
     people: PersonSegmenter | None = None,
 ) -> Layer:
-    """Lay a face's chroma, float32 `(2, h, w)` over its crop, on the whole head and no further.
+    """Lay a face's chroma, float32 `(2, h, w)` over its crop, on the head and nothing else.
 
-    `gray` is the photo, uint8 `(h, w)`; `similarity` takes points of the crop to the photo's, and
-    so does each of `others` for other faces, which are not part of this head. Without `people`, or
-    where they see nobody, only an oval surely is head.
+    `gray` is the photo, uint8 `(h, w)`; `similarity` maps points of the crop to the photo, and each
+    of `others` does so for another face, which is not part of this head. Without `people`, or if it
+    sees nobody, only an oval surely is head.
     """
     to_photo = np.c_[similarity[:, :2], transformed(np.array([LEFT, TOP]), similarity)]
     view = cut_crop(gray, to_photo, SIDE)
@@ -95,9 +95,9 @@ def oval_opacity() -> np.ndarray:
 def faces_in(
     similarities: Sequence[np.ndarray], shape: tuple[int, int], photo_shape: tuple[int, int]
 ) -> np.ndarray:
-    """What surely is head in a photo seen at `shape`: int `(h, w)`, each face's number from 1 on.
+    """Which pixels surely are head: int `(h, w)` of `shape`, the face's number from 1 on, or 0.
 
-    0 elsewhere; `similarities` take points of the faces' crops to points of the photo.
+    `similarities` map points of the faces' crops to the photo, whose own shape is `photo_shape`.
     """
     numbers = np.zeros(shape, int)
     to_seen = np.divide(shape, photo_shape)[::-1, np.newaxis]
@@ -111,7 +111,7 @@ def faces_in(
 
 
 def in_heads(points: np.ndarray, similarities: Sequence[np.ndarray]) -> np.ndarray:
-    """Which points `(h, w, 2)` of a photo surely are in the heads of these faces: bool `(h, w)`."""
+    """Which points `(h, w, 2)` of a photo surely are in one of these heads: bool `(h, w)`."""
     inside = np.zeros(points.shape[:2], bool)
     first, last = points.min(axis=(0, 1)), points.max(axis=(0, 1))
     for similarity in similarities:
@@ -135,9 +135,9 @@ def _in_view(chroma: np.ndarray, side: int) -> np.ndarray:
 
 
 def _person(view: np.ndarray, people: PersonSegmenter) -> np.ndarray | None:
-    """How surely each point of a view is a person's, `(GRID, GRID)`; None if not even the face is.
+    """How probable a person is at each point, `(GRID, GRID)`; None if not even in the face.
 
-    A scratch looks like a person's outline, and under grain part of a face, or all, goes unseen.
+    A scratch looks like a person's outline, and grain can hide part of a face, or all of it.
     """
     whole = mended(view)
     person = _seen(whole, people)
@@ -152,7 +152,7 @@ def _seen(view: np.ndarray, people: PersonSegmenter) -> np.ndarray:
 
 
 def _share_of_face(person: np.ndarray) -> float:
-    """How surely the middle of the face is a person's."""
+    """How probable a person is in the middle of the face, on average."""
     return float(person[_face()].mean())
 
 
@@ -162,9 +162,9 @@ def _surely(
     others: Sequence[np.ndarray],
     person: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """What surely is head and what is not, bool `(GRID, GRID)`, and how strongly the rest leaks.
+    """What surely is head and what surely is not, bool `(GRID, GRID)`, and the leak of the rest.
 
-    `shape` is the photo's; `to_photo` takes points of the view there; `person` is of `_person`.
+    `shape` is the photo's; `to_photo` maps points of the view to it; `person` is from `_person`.
     """
     in_crop = _grid()
     in_photo = transformed(in_crop - (LEFT, TOP), to_photo)
@@ -184,7 +184,7 @@ def _surely(
 
 @cache
 def _grid() -> np.ndarray:
-    """Points of the crop at which heads are told: `(GRID, GRID, 2)`, x and y."""
+    """The grid's points in the crop, x and y: `(GRID, GRID, 2)`."""
     return pixel_centers(GRID, GRID) * (SIDE / GRID) + (LEFT, TOP)
 
 
@@ -208,15 +208,15 @@ def _in_oval(points: np.ndarray) -> np.ndarray:
 
 
 def _in_ellipse(points: np.ndarray, radii: tuple[int, int]) -> np.ndarray:
-    """Which points `(..., 2)` of the crop are in an ellipse about the face's middle."""
+    """Which points `(..., 2)` of the crop are in an ellipse around the middle of the face."""
     return np.hypot(*np.moveaxis((points - CENTER) / radii, -1, 0)) < 1
 
 
 def _distance(points: np.ndarray) -> np.ndarray:
     """How far points of the crop are from the face: 1 on a line around head and neck.
 
-    Assumed, by looks: an ellipse over eyes and hair, and below, where neck and shoulders are, a
-    shape that is closer to the crop's corners.
+    The shape was chosen by looks: an ellipse over eyes and hair, and below, at neck and shoulders,
+    a curve that is closer to the crop's corners.
     """
     x, y = np.moveaxis(points, -1, 0)
     across, down = np.abs(x - 89) / 85, np.abs(y - 95)

@@ -1,7 +1,7 @@
-"""What a person says of a photo's colours: strokes painted over it, and single points.
+"""Colours that a person gives for places in a photo: strokes painted over it, and single points.
 
-Of a stroke's colour only the chroma counts: the photo keeps its luminance. One in gray says that
-its place stays gray.
+Only the chroma of a stroke's colour counts, since the photo keeps its luminance. A gray stroke
+keeps its place gray.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,8 +13,8 @@ import numpy as np
 
 from colorgan.luminance import chroma_of, eight_bits, in_unit_range
 
-_POINT_RADIUS = 0.005  # of a point's disc, in longer sides of the photo (assumed)
-_LONGEST = 1024  # pixels of a side of hints: colours are spread at fewer
+_POINT_RADIUS = 0.005  # of a point's disc, as a share of the photo's longer side (assumed)
+_LONGEST = 1024  # most pixels a side; colours are spread at a lower resolution than this
 
 
 @dataclass(frozen=True)
@@ -23,24 +23,24 @@ class Point:
 
     x: int
     y: int
-    """In pixels, from 0 at the left and at the top."""
+    """In pixels from the left and from the top."""
     bgr: tuple[int, int, int]
     """0 to 255 each."""
 
 
 @dataclass(frozen=True)
 class Hints:
-    """Where a person has said a colour, and which: in the photo's own pixels.
+    """Which places of a photo a person has given a colour, and the colour, pixel by pixel.
 
-    Photos of more than 1,024 pixels a side have them in as many, of the same proportions.
+    For a photo of more than 1,024 pixels a side they are scaled down to that.
 
-    ValueError for arrays of other shapes or types, and where no place is said.
+    ValueError for arrays of other shapes or types, and for an empty mask.
     """
 
     chroma: np.ndarray
-    """float32 `(2, h, w)`: Cb and Cr, in [-0.5, 0.5]; of no meaning outside of the mask."""
+    """float32 `(2, h, w)`: Cb and Cr, in [-0.5, 0.5]; meaningless outside of the mask."""
     mask: np.ndarray
-    """bool `(h, w)`: where."""
+    """bool `(h, w)`: the places that were given a colour."""
 
     def __post_init__(self) -> None:
         chroma, mask = self.chroma, self.mask
@@ -55,26 +55,25 @@ class Hints:
         if not mask.any():
             raise ValueError("holds no stroke: all of it is transparent")
         if not (np.abs(chroma[:, mask]) <= 0.5001).all():
-            raise ValueError("got chroma beyond [-0.5, 0.5]")
+            raise ValueError("got chroma outside of [-0.5, 0.5]")
 
     @classmethod
     def of_picture(cls, bgra: np.ndarray, shape: tuple[int, int]) -> Self:
         """Take strokes from a picture of them, for a photo of `shape`, `(h, w)`.
 
-        `bgra` is `(h, w, 4)`, uint8 or uint16, of the photo's size or of its proportions; a stroke
-        is what is opaque by half or more. ValueError for other pictures, and those without a
-        stroke or without a place that is left free.
+        `bgra` is `(h, w, 4)`, uint8 or uint16, with the photo's proportions; pixels at least half
+        opaque are strokes. ValueError for other pictures, and where all of it or none is a stroke.
         """
         if bgra.dtype not in (np.uint8, np.uint16) or bgra.ndim != 3 or bgra.shape[2] != 4:
             raise ValueError(f"got {bgra.dtype} {bgra.shape}, not uint8 or uint16 (h, w, 4), BGRA")
         if not _alike(bgra.shape[:2], shape):
             (height, width), (h, w) = bgra.shape[:2], shape
             raise ValueError(
-                f"{width} x {height} pixels are not of the proportions of the photo, {w} x {h}"
+                f"{width} x {height} pixels do not have the proportions of the photo, {w} x {h}"
             )
         is_stroke = bgra[..., 3] >= np.iinfo(bgra.dtype).max / 2
         if is_stroke.all():
-            raise ValueError("is opaque all over: strokes leave the rest of it transparent")
+            raise ValueError("is opaque all over; leave it transparent where there is no stroke")
         strokes = np.zeros((*is_stroke.shape, 4), np.uint8)
         strokes[is_stroke] = eight_bits(bgra[is_stroke])
         strokes[is_stroke, 3] = 255
@@ -100,12 +99,12 @@ class Hints:
         return cls._of_strokes(strokes)
 
     def fit(self, shape: tuple[int, int]) -> bool:
-        """Whether they are of the proportions of a photo of `shape`."""
+        """Whether they have the proportions of a photo of `shape`."""
         return _alike(self.mask.shape, shape)
 
     @classmethod
     def _of_strokes(cls, bgra: np.ndarray) -> Self:
-        """Take all that is not transparent; what is so in part, edges made smaller, as well."""
+        """Take every pixel that is not fully transparent; edges, scaled down, are so in part."""
         mask = bgra[..., 3] > 0
         levels = in_unit_range(bgra[mask]).T
         chroma = np.zeros((2, *mask.shape), np.float32)
@@ -125,7 +124,7 @@ class Hints:
 
 
 def _alike(shape: tuple[int, int], photo: tuple[int, int]) -> bool:
-    """Whether two shapes have the same proportions, but for the rounding to whole pixels."""
+    """Whether two shapes have the same proportions, apart from rounding to whole pixels."""
     (height, width), (h, w) = shape, photo
     return abs(height * w - width * h) <= max(*shape, *photo)
 

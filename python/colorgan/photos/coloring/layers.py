@@ -1,7 +1,7 @@
-"""What of a photo's colours the networks say: faces found, their chroma, and layers made of it.
+"""Asks the networks for a photo's colours: finds faces, predicts their chroma, makes layers of it.
 
-The generator knows faces of 64 x 64 pixels that stand as CelebA's do. What it makes of a face is
-taken as chroma alone; the detail, to the last bit of luminance, stays the photo's.
+The generator knows faces of 64 x 64 pixels, placed the way CelebA's are. Only the chroma of its
+output is used; the photo keeps its luminance, and so its detail, to the last bit.
 """
 
 from collections.abc import Sequence
@@ -26,18 +26,18 @@ from colorgan.photos.coloring.reference import Reference, check_colored
 
 FACE_SIDE = 64  # pixels of the faces that the released weights were trained on
 FACES_A_BATCH = 8  # the nets' maps take about 10 MB a face, and 16 at once are no quicker
-LARGEST_FRAME = 16 * FACE_SIDE**2  # pixels that G sees at once of a whole photo
+LARGEST_FRAME = 16 * FACE_SIDE**2  # most pixels of a whole photo as G sees it
 
 
 class LayerMaker:
-    """Finds faces in gray photos, and makes layers of their colours. Not for several threads."""
+    """Finds faces in gray photos, and makes layers of their colours. Threads must not share one."""
 
     def __init__(self, weights: Path | None = None, device: str | None = None) -> None:
         """Load the generator and the face detector.
 
         `weights` is a generator's .caffemodel, by default the best that comes with the project;
         `device` is "caffe", "opencv", "gpu" or "gpu:N", by default Caffe where it is installed.
-        UserError where one of them cannot be used.
+        UserError if one of them cannot be used.
         """
         self._weights = weights or BEST_WEIGHTS
         self._generator = open_generator(self._weights, device)
@@ -45,7 +45,7 @@ class LayerMaker:
         self._people = PersonSegmenter()
 
     def identity(self) -> str:
-        """What tells colours that are the same to the bit from others: weights, what runs them."""
+        """Identifies the weights and the engine: with both the same, colours are the same bits."""
         return f"{sha256(self._weights)} {type(self._generator).__name__}"
 
     def is_aligned(self, gray: np.ndarray) -> bool:
@@ -53,7 +53,7 @@ class LayerMaker:
         return gray.shape[-2:] == (FACE_SIDE, FACE_SIDE)
 
     def reference_of(self, bgr: np.ndarray) -> Reference:
-        """Look at a photo whose colours others are to get: BGR `(h, w, 3)`, uint8 or uint16.
+        """Prepare a photo as an example of colours: BGR `(h, w, 3)`, uint8 or uint16.
 
         ValueError for anything else, and for a photo without colour.
         """
@@ -74,19 +74,19 @@ class LayerMaker:
         return np.array(small, gray.dtype).reshape(-1, FACE_SIDE, FACE_SIDE)
 
     def predict_chroma(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        """Cb and Cr that the generator gives to each face: float32 `(k, 2, 64, 64)`.
+        """Cb and Cr that the generator predicts for each face: float32 `(k, 2, 64, 64)`.
 
-        In [-0.5, 0.5], on the aligned face. `gray` is `(h, w)`, `faces` `(k, 5, 2)`. It sees faded
-        and dark faces at full contrast, as those of CelebA are.
+        In [-0.5, 0.5], on the aligned face. `gray` is `(h, w)`, `faces` `(k, 5, 2)`. Faded and dark
+        faces are shown to it at full contrast, which is what CelebA's faces have.
         """
         seen = [stretched(face) for face in eight_bits(self.cut_faces(gray, faces))]
         return self._chroma(np.array(seen, np.uint8).reshape(-1, FACE_SIDE, FACE_SIDE))
 
     def predict_frame(self, gray: np.ndarray, faces: np.ndarray) -> np.ndarray:
-        """Cb and Cr that the generator gives to a whole photo: float32 `(2, h, w)`, small.
+        """Cb and Cr that the generator predicts for a whole photo: float32 `(2, h, w)`, small.
 
-        It sees the photo at the scale at which most of `faces`, `(k, 5, 2)`, are as it knows them;
-        without a face, at that which makes the shorter side 64 pixels, as if it was a portrait.
+        The photo is scaled so that most of `faces`, `(k, 5, 2)`, have the size that G knows.
+        Without a face, the shorter side is 64 pixels, as if the photo were a portrait.
         """
         size = np.array(gray.shape[::-1])
         scales = [scale_of(face_similarity(face)) for face in faces]
@@ -97,10 +97,10 @@ class LayerMaker:
         return self._chroma(stretched(_shrunk(eight_bits(gray), seen))[np.newaxis])[0]
 
     def head_layers(self, gray: np.ndarray, faces: np.ndarray, chroma: np.ndarray) -> list[Layer]:
-        """What lies over a photo: the chroma of faces, as far as their heads reach.
+        """Layers with the chroma of faces, as far as their heads reach.
 
-        `chroma` is that of `predict_chroma`. The smallest face comes first: of faces that overlap
-        the larger is in front.
+        `chroma` is from `predict_chroma`. The smallest face comes first, since of two faces that
+        overlap the larger is in front.
         """
         seen = eight_bits(gray)
         similarities = [face_similarity(face) for face in faces]
@@ -117,10 +117,10 @@ class LayerMaker:
         chroma: np.ndarray,
         opacity: np.ndarray | None = None,
     ) -> list[Layer]:
-        """The same in ovals: for films, as they are quick and do not flicker, and for whole photos.
+        """The same in ovals, for whole photos, and for films, as they are quick and do not flicker.
 
-        Over `frame_layer`, which goes on with the same colours, the edges of heads would be seen,
-        and no error would be less (measured). `opacity`, `(k,)` in [0, 1], fades faces.
+        In a photo that is coloured as a whole, the edges of heads would show, and make no error
+        smaller (measured). `opacity`, `(k,)` in [0, 1], fades faces.
         """
         seen = eight_bits(gray)
         similarities = [face_similarity(face) for face in faces]
@@ -133,13 +133,13 @@ class LayerMaker:
         return layers
 
     def frame_layer(self, gray: np.ndarray, frame: np.ndarray) -> Layer:
-        """What lies over all of a photo: the chroma of `predict_frame`, or another as small."""
+        """A layer over all of a photo, with chroma from `predict_frame` or of a similar size."""
         return photo_layer(gray, frame, CROP_SIDE / FACE_SIDE)
 
     def hand_layers(self, gray: np.ndarray, faces: np.ndarray, chroma: np.ndarray) -> list[Layer]:
-        """What lies over the layers of heads: the hands that are seen, in their skin's tone.
+        """Layers over those of heads: the hands that are seen, in their owner's skin tone.
 
-        Not over `frame_layer`, where that makes no error less (measured).
+        Not used over `frame_layer`, where they make no error smaller (measured).
         """
         seen = eight_bits(gray)
         similarities = [face_similarity(face) for face in faces]
@@ -153,7 +153,7 @@ class LayerMaker:
         return self._chroma(eight_bits(faces))
 
     def _chroma(self, gray: np.ndarray) -> np.ndarray:
-        """Cb and Cr that G gives to gray images, uint8 `(n, h, w)`: float32 `(n, 2, h, w)`."""
+        """Cb and Cr that G predicts for gray images, uint8 `(n, h, w)`: float32 `(n, 2, h, w)`."""
         chroma = np.empty((len(gray), 2, *gray.shape[1:]), np.float32)
         for at in range(0, len(gray), FACES_A_BATCH):
             batch = slice(at, at + FACES_A_BATCH)

@@ -1,10 +1,10 @@
-"""Lays predicted chroma over a photo: refined along the photo's edges, faded out at the layer's.
+"""Lays predicted chroma over a photo: it follows the photo's edges, and fades out at the layer's.
 
-The chroma of a face is a map of 64 x 64; the photo may have a thousand times its pixels. A guided
-filter (He, Sun and Tang 2010, "Guided Image Filtering") ties the two: in every small window chroma
-is taken as a linear function of luminance. Its slopes and offsets are smooth, so they are computed
-at a low resolution and applied to the photo's own luminance at full resolution (He and Sun 2015,
-"Fast Guided Filter").
+The chroma of a face is a map of 64 x 64, and the photo may have a thousand times as many pixels. A
+guided filter (He, Sun and Tang 2010, "Guided Image Filtering") connects the two: in every small
+window, chroma is a linear function of luminance. Its slopes and offsets are smooth, so they are
+computed at a low resolution and applied to the photo's luminance at full resolution (He and Sun
+2015, "Fast Guided Filter").
 """
 
 from collections import deque
@@ -20,15 +20,16 @@ from colorgan.faces.finding.alignment import bounds, scale_of, spread
 from colorgan.faces.finding.similarity import transformed
 from colorgan.luminance import in_unit_range, with_chroma
 
-# Side of the filter's window in pixels of the guide, and what counts as flat in squares of [0, 1]:
-# of the sides 3 to 27 and 1e-4 to 1e-2, those with the least chroma error on 150 CelebA crops.
+# Side of the filter's window in pixels of the guide, and the variance of luminance in [0, 1] below
+# which a window counts as flat. Of 3 to 27 and 1e-4 to 1e-2, these had the least chroma error on
+# 150 CelebA crops.
 WINDOW, EPSILON = 13, 1e-3
 
 LONGEST = 8192
-"""Pixels a side of what is laid over photos, at most: OpenCV warps images of less than 32,768."""
+"""Most pixels a side of what is laid over photos; OpenCV only warps images below 32,768."""
 
-# Pixels painted at a time: so few that a dozen maps of them stay in a core's cache; and wide, as
-# `spread` is quickest along rows.
+# Pixels painted at a time: few enough that a dozen maps of them stay in a core's cache, and wide,
+# since `spread` is quickest along rows.
 _TILE_WIDTH, _TILE_HEIGHT = 2048, 128
 
 
@@ -41,16 +42,16 @@ class Layer:
     opacity: np.ndarray
     """float32 `(h, w)` in [0, 1]."""
     similarity: np.ndarray
-    """`(2, 3)`: takes points of the maps to points of the photo."""
+    """`(2, 3)`: maps points of `maps` to points of the photo."""
 
 
 def refined_layer(
     chroma: np.ndarray, guide: np.ndarray, opacity: np.ndarray, similarity: np.ndarray
 ) -> Layer:
-    """Fit chroma, float32 `(2, h, w)` of a low resolution, to a guide of the same view.
+    """Fit low-resolution chroma, float32 `(2, h, w)`, to a guide of the same view.
 
     `guide` is the photo's luminance there, float32 `(H, W)` in [0, 1]; `opacity` is `(H, W)`, and
-    `similarity` takes points of the guide to points of the photo.
+    `similarity` maps points of the guide to the photo.
     """
     size = guide.shape[::-1]
     enlarged = cv2.resize(chroma.transpose(1, 2, 0), size, interpolation=cv2.INTER_CUBIC)
@@ -59,7 +60,7 @@ def refined_layer(
 
 
 def _no_finer(layer: Layer) -> Layer:
-    """A layer with no smaller pixels than the photo has: crowds are hundreds of small faces."""
+    """A layer with no more pixels than the photo has there: crowds have hundreds of small faces."""
     scale = scale_of(layer.similarity)
     if scale >= 1:
         return layer
@@ -74,7 +75,7 @@ def _no_finer(layer: Layer) -> Layer:
 
 
 def photo_layer(gray: np.ndarray, chroma: np.ndarray, finer: float) -> Layer:
-    """The chroma `(2, h, w)` of a whole photo, laid over all of it; its guide is `finer` times."""
+    """Lay chroma `(2, h, w)` over a whole photo, with a guide of `finer` times its resolution."""
     size, seen = np.array(gray.shape[::-1]), np.array(chroma.shape[:0:-1])
     guide_size = np.maximum(np.rint(seen * finer), 1).astype(int)
     guide = in_unit_range(cv2.resize(gray, guide_size.tolist(), interpolation=cv2.INTER_AREA))
@@ -83,14 +84,14 @@ def photo_layer(gray: np.ndarray, chroma: np.ndarray, finer: float) -> Layer:
 
 
 def even_layer(chroma: np.ndarray) -> Layer:
-    """The chroma `(2, h, w)` of a photo of this very size, as it is."""
+    """Lay chroma `(2, h, w)` of exactly the photo's size over it, unchanged."""
     maps = np.zeros((*chroma.shape[1:], 4), np.float32)
     maps[..., 2:] = chroma.transpose(1, 2, 0)
     return Layer(maps, np.ones(chroma.shape[1:], np.float32), np.eye(2, 3))
 
 
 def trimmed(layer: Layer) -> Layer:
-    """The part of a layer that can be seen: the rest of the photo then need not be painted."""
+    """The visible part of a layer, so that the rest of the photo need not be painted."""
     rows, columns = (np.flatnonzero(layer.opacity.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return layer
@@ -101,7 +102,7 @@ def trimmed(layer: Layer) -> Layer:
 
 
 def guided_filter(guide: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slopes and offsets, `(h, w, c)` each, of `target` as a function of `guide`, `(h, w, 1)`."""
+    """Slopes and offsets, `(h, w, c)` each, of `target` as a function of `guide` `(h, w, 1)`."""
 
     def mean(image: np.ndarray) -> np.ndarray:
         blurred = cv2.blur(image, (WINDOW, WINDOW))
@@ -115,7 +116,7 @@ def guided_filter(guide: np.ndarray, target: np.ndarray) -> tuple[np.ndarray, np
 
 
 def shrunk(photo: np.ndarray, most_pixels: int) -> np.ndarray:
-    """A photo, `(h, w)` or `(h, w, 3)`, at a size whose chroma can be laid over it."""
+    """A photo, `(h, w)` or `(h, w, 3)`, scaled down to `most_pixels` and `LONGEST` a side."""
     height, width = photo.shape[:2]
     shrink = min(1, np.sqrt(most_pixels / (height * width)), LONGEST / max(height, width))
     size = [max(1, int(side * shrink)) for side in (width, height)]
@@ -123,7 +124,7 @@ def shrunk(photo: np.ndarray, most_pixels: int) -> np.ndarray:
 
 
 def rising(values: np.ndarray, start: float, end: float) -> np.ndarray:
-    """0 up to a start, 1 from an end on, and smooth in between: for opacities."""
+    """0 up to `start`, 1 from `end` on, and smooth in between, for opacities."""
     share = np.clip((values - start) / (end - start), 0, 1)
     return share * share * (3 - 2 * share)
 
@@ -131,9 +132,8 @@ def rising(values: np.ndarray, start: float, end: float) -> np.ndarray:
 def paint(gray: np.ndarray, layers: Sequence[Layer], below: np.ndarray | None = None) -> np.ndarray:
     """Colour a photo, `(h, w)` uint8 or uint16, with layers, later ones over earlier ones.
 
-    Returns BGR `(h, w, 3)` of the same type, whose luminance is the photo's to the last bit.
-    `below` is the photo as all layers but the last have coloured it; painting then takes no longer
-    than that one does.
+    Returns BGR `(h, w, 3)` of the same type, with exactly the photo's luminance. `below` is the
+    photo as painted with all layers except the last; then only that layer takes time.
     """
     colored = np.empty((*gray.shape, 3), gray.dtype)
     placed = [
@@ -152,7 +152,7 @@ def paint(gray: np.ndarray, layers: Sequence[Layer], below: np.ndarray | None = 
             first, last = np.min(seen, axis=0)[0], np.max(seen, axis=0)[1]
             _paint_window(gray, colored, [_overlap(*one, first, last) for one in placed])
 
-    # NumPy and OpenCV let other threads run, and each tile is a part of its own.
+    # NumPy and OpenCV let other threads run, and tiles do not overlap.
     with ThreadPoolExecutor(cv2.getNumThreads()) as pool:
         corners = product(range(0, width, _TILE_WIDTH), range(0, height, _TILE_HEIGHT))
         deque(pool.map(paint_tile, corners), maxlen=0)
@@ -160,20 +160,20 @@ def paint(gray: np.ndarray, layers: Sequence[Layer], below: np.ndarray | None = 
 
 
 _Part = tuple[Layer, np.ndarray, np.ndarray]
-"""What a layer covers of a photo: from its first to before its last x and y, int `(2,)` each."""
+"""A layer, and the first and past-last x and y of what it covers in a photo, int `(2,)` each."""
 
 
 def _overlap(
     layer: Layer, first: np.ndarray, last: np.ndarray, begin: np.ndarray, end: np.ndarray
 ) -> _Part:
-    """Of that, what lies from `begin` to before `end`: nothing, if the last is before the first."""
+    """The part between `begin` and `end`; empty if its last x or y is not above its first."""
     return layer, np.maximum(first, begin), np.minimum(last, end)
 
 
 def _seen(
     layer: Layer, first: np.ndarray, last: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:
-    """The first and past-last x and y between which a part of a layer is opaque, if anywhere."""
+    """The first and past-last x and y of where a layer's part is opaque; None if it is nowhere."""
     if not (first < last).all():
         return None
     corners = np.float64([first, (first[0], last[1]), (last[0], first[1]), last])
@@ -184,7 +184,7 @@ def _seen(
     rows, columns = (np.flatnonzero(opaque.any(axis=axis)) for axis in (1, 0))
     if not rows.size:
         return None
-    # Between two pixels of the layer there is some of either.
+    # Points between two pixels of the layer get some of both.
     from_opaque = np.array([[1, 0, left + columns[0] - 1], [0, 1, top + rows[0] - 1], [0, 0, 1]])
     shape = int(np.ptp(rows)) + 3, int(np.ptp(columns)) + 3
     begin, end = bounds(layer.similarity @ from_opaque, shape, (last[1], last[0]))
@@ -193,7 +193,7 @@ def _seen(
 
 
 def _paint_window(gray: np.ndarray, colored: np.ndarray, parts: list[_Part]) -> None:
-    """Colour what the parts of layers cover."""
+    """Colour the pixels that these parts of layers cover."""
     parts = [part for part in parts if (part[1] < part[2]).all()]
     left, top = np.min([first for _, first, _ in parts], axis=0)
     right, bottom = np.max([last for _, _, last in parts], axis=0)

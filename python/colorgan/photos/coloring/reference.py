@@ -1,14 +1,14 @@
-"""Colours a gray photo after a coloured one: each place takes the colours of places like it.
+"""Colours a gray photo like a coloured one: each pixel takes the colours of similar pixels there.
 
-Welsh, Ashikhmin and Mueller 2002, "Transferring Color to Greyscale Images": samples of the
-reference are compared with each pixel by luminance, in units of each picture's own spread around
-its own mean, and by how much luminance varies nearby. Faces are a swatch of their own, as far as
-the heads reach: they are compared with the reference's faces alone, by the place in the face as
-well; the rest is compared with the rest.
+After Welsh, Ashikhmin and Mueller 2002, "Transferring Color to Greyscale Images". Each pixel is
+compared with samples of the reference by luminance, less the picture's mean and in units of its
+standard deviation, and by how much luminance varies nearby. Heads are a swatch of their own: they
+are compared with the reference's faces alone, and by the place in the face as well. The rest is
+compared with the rest.
 
-Hertzmann et al. 2001, "Image Analogies", look for whole neighbourhoods, and prefer those that lie
-in the reference as their neighbours do. That was tried: for 15 times the work it gave colours no
-closer to the truth, on faces and elsewhere (see docs/results.md).
+Hertzmann et al. 2001, "Image Analogies", compare whole neighbourhoods, and prefer those that lie
+next to each other in the reference, too. That was tried: it took 15 times the work, and its colours
+were no closer to the truth, on faces or elsewhere (see docs/results.md).
 """
 
 import hashlib
@@ -33,24 +33,24 @@ from colorgan.luminance import chroma_of, eight_bits, in_unit_range
 from colorgan.photos.coloring.heads import head_layer, oval_opacity
 from colorgan.photos.coloring.painting import Layer, guided_filter, shrunk
 
-_PIXELS = 2**17  # at most, of a photo as it is compared
-_FRAME_PIXELS = 2**14  # at most, of a frame of a film, which takes 30 ms then
-_FACE_SIDE = 64  # pixels of a face as it is compared
-_SAMPLES = 2**13  # of the reference, at most; fewer give the same colours within a few per cent
-_NEAREST = 4  # samples whose mean a pixel takes
-_WINDOW = 5  # side, in pixels, of the neighbourhood whose deviation counts
-_SURROUNDINGS = 4.0  # the deviation of the Gaussian that blurs a pixel's surroundings together
-_PLACE = 1.0  # how much it counts where in a face a pixel is: the face's width, in deviations
-_COARSEST = 0.5  # pixels of a photo to one of the crop: heads are told at that resolution
+_PIXELS = 2**17  # most pixels at which a photo is compared
+_FRAME_PIXELS = 2**14  # most pixels at which a film's frame is compared, which takes 30 ms
+_FACE_SIDE = 64  # pixels a side at which a face is compared
+_SAMPLES = 2**13  # most samples of the reference; fewer give colours within a few per cent
+_NEAREST = 4  # samples that are averaged for a pixel
+_WINDOW = 5  # side, in pixels, of the neighbourhood whose standard deviation is compared
+_SURROUNDINGS = 4.0  # standard deviation, in pixels, of the Gaussian over the surroundings
+_PLACE = 1.0  # weight of the place in a face: the face's width counts as so many deviations
+_COARSEST = 0.5  # photo pixels to one of the crop; below this, heads are ovals
 _SEED = 2002
-_FAINTEST = 0.01  # chroma below this all over is none: JPEG and scanners make as much of gray
+_FAINTEST = 0.01  # if all chroma is below this the photo is gray; JPEG and scanners cause as much
 
 COLORLESS = "has no colour; take a coloured photo"
-"""What is said of a reference that has none."""
+"""The message for a gray reference."""
 
 
 class Reference:
-    """A coloured photo whose colours gray ones are to have.
+    """A coloured photo that serves as the example for gray ones.
 
     >>> reference = Reference(cv2.imread("cousin.jpg"), faces_of_the_cousin)
     >>> chroma = reference.chroma_for(gray, faces)
@@ -62,8 +62,8 @@ class Reference:
         """Take samples of a photo, BGR `(h, w, 3)` uint8 or uint16, with `faces` `(k, 5, 2)`.
 
         `faces` are their five points in pixels of the photo, as `FaceDetector` finds them, and
-        `people` tells how far their heads reach; the same photo gives the same samples. ValueError,
-        of one line, for what is no such photo and for one that has no colour.
+        `people` finds how far their heads reach. The same photo gives the same samples. ValueError,
+        of one line, for anything else and for a photo without colour.
         """
         check_colored(bgr)
         small = shrunk(bgr, _PIXELS)
@@ -79,14 +79,14 @@ class Reference:
         self._faces = _Swatch(crops, _in_face(), placed=True) if crops else None
 
     def identity(self) -> str:
-        """What tells references apart that give films different colours."""
+        """The same for references that give a film the same colours, and different otherwise."""
         return self._rest.identity()
 
     def chroma_for_frame(self, gray: np.ndarray) -> np.ndarray:
-        """Cb and Cr for a frame of a film, gray `(h, w)`, as `chroma_for`, but smaller.
+        """Cb and Cr for a frame of a film, gray `(h, w)`, like `chroma_for` but smaller.
 
-        All of it is compared with what is outside of the reference's heads, so that faces which
-        come and go do not change the rest.
+        The whole frame is compared with what is outside of the reference's heads, so that faces
+        that come and go do not change the rest.
         """
         return self._rest.chroma_for(in_unit_range(shrunk(gray, _FRAME_PIXELS)))
 
@@ -95,9 +95,9 @@ class Reference:
     ) -> np.ndarray:
         """Cb and Cr for a photo, gray `(h, w)` uint8 or uint16, with `faces` `(k, 5, 2)`.
 
-        `layers` are those that colour the faces, the smallest first, where there are any: they tell
-        where the heads are. Returns float32 `(2, H, W)`, of the photo's shape but small, in
-        [-0.5, 0.5]. Where either photo has no face, the whole is compared with the whole.
+        `layers` are those that colour the faces, if there are any, the smallest first; they say
+        where the heads are. Returns float32 `(2, H, W)` in [-0.5, 0.5], the photo scaled down. If
+        either photo has no face, all of one is compared with all of the other.
         """
         small = shrunk(gray, _PIXELS)
         luminance = in_unit_range(small)
@@ -117,9 +117,9 @@ class Reference:
         faces: np.ndarray,
         layers: Sequence[Layer] = (),
     ) -> "list[_Head]":
-        """The heads of `faces` in a photo of `shape`, the largest last, as `layers` lie on them.
+        """The heads of `faces` in a photo of `shape`, the largest last, placed by their `layers`.
 
-        `small` is the photo as it is compared, `(h, w)`; without layers, heads are looked for.
+        `small` is the photo, scaled down, `(h, w)`; without layers, heads are searched for in it.
         """
         to_small = np.divide(small.shape, shape[:2])[::-1, np.newaxis]
         similarities = [face_similarity(face) for face in faces]
@@ -132,7 +132,7 @@ class Reference:
     def _found(
         self, small: np.ndarray, crops: list[np.ndarray], at: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """How opaque one of the heads lies on a small photo, and what takes that there."""
+        """The opacity of one head, and the similarity that maps it to the small photo."""
         if scale_of(crops[at]) <= _COARSEST:
             return oval_opacity(), crops[at]
         nothing = np.zeros((2, _FACE_SIDE, _FACE_SIDE), np.float32)
@@ -143,7 +143,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class _View:
-    """A coloured picture as it is compared: luminance `(h, w)` in [0, 1], chroma `(2, h, w)`."""
+    """A coloured picture for comparison: luminance `(h, w)` in [0, 1], chroma `(2, h, w)`."""
 
     luminance: np.ndarray
     chroma: np.ndarray
@@ -156,17 +156,17 @@ class _View:
 
     @property
     def is_colorless(self) -> bool:
-        """Whether it is in gray, or its colours are too faint to be any."""
+        """Whether it is gray, or its colours are too faint to count."""
         return bool(np.abs(self.chroma).max() < _FAINTEST)
 
 
 class _Swatch:
-    """Samples of pictures, or of that part of each where `mask` `(h, w)` is true."""
+    """Samples of pictures, or of the part of each where `mask` `(h, w)` is true."""
 
     def __init__(
         self, views: Iterable[_View], mask: np.ndarray | None = None, placed: bool = False
     ) -> None:
-        """Sample all `views`; with `placed`, it counts where in a picture a pixel lies."""
+        """Sample all `views`; with `placed`, a pixel's place in its picture is compared, too."""
         self._placed = placed
         features, chroma = [], []
         for view in views:
@@ -182,7 +182,7 @@ class _Swatch:
         return hashlib.sha256(self._tree.data.tobytes() + self._chroma.tobytes()).hexdigest()
 
     def chroma_for(self, luminance: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
-        """Cb and Cr, float32 `(2, h, w)`, of a picture whose part under `mask` is like this one."""
+        """Cb and Cr, float32 `(2, h, w)`, for a picture; the part under `mask` sets its scale."""
         features = _features(luminance, mask, self._placed)
         count = min(_NEAREST, len(self._chroma))
         _, nearest = self._tree.query(features, k=range(1, count + 1), eps=0.5)
@@ -192,13 +192,13 @@ class _Swatch:
 
 
 def _features(luminance: np.ndarray, mask: np.ndarray | None, placed: bool) -> np.ndarray:
-    """What pixels are compared by: float32 `(h, w, 4)`, or `(h, w, 3)` if not placed.
+    """The features by which pixels are compared: float32 `(h, w, 4)` if placed, else `(h, w, 3)`.
 
-    Luminance and its deviation nearby, in deviations of the part under `mask`; then the place, or
-    the luminance of the surroundings.
+    Luminance and its standard deviation nearby, in standard deviations of the part under `mask`;
+    then the place, or the luminance of the surroundings.
     """
     part = luminance if mask is None else luminance[mask]
-    # One level: a plain picture has no spread to measure by.
+    # At least one level, since a plain picture has no deviation to divide by.
     even = (luminance - part.mean()) / np.float32(max(part.std(), 1 / 255))
     mean, square = (cv2.blur(image, (_WINDOW, _WINDOW)) for image in (even, even * even))
     deviation = np.sqrt(np.maximum(square - mean * mean, 0))
@@ -212,7 +212,7 @@ def _features(luminance: np.ndarray, mask: np.ndarray | None, placed: bool) -> n
 def _jittered(shape: tuple[int, int], mask: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     """Rows and columns of samples: one at random in each cell of a grid, if it is under `mask`.
 
-    All that is under `mask` where no sample is.
+    If none is, all pixels under `mask`.
     """
     step = max(1, int(np.ceil(np.sqrt(shape[0] * shape[1] / _SAMPLES))))
     corners = np.mgrid[: shape[0] : step, : shape[1] : step]
@@ -234,9 +234,9 @@ def _in_face() -> np.ndarray:
 
 @dataclass(frozen=True)
 class _Head:
-    """A head in a photo that is seen small: how opaque it lies there, see `heads`.
+    """A head in a photo that is scaled down, with its opacity, see `heads`.
 
-    `crop` and `similarity` take points of the face's crop and of `opacity` to the small photo.
+    `crop` and `similarity` map points of the face's crop and of `opacity` to the small photo.
     """
 
     face: np.ndarray
@@ -245,7 +245,7 @@ class _Head:
     similarity: np.ndarray
 
     def lay(self, of_face: np.ndarray, maps: np.ndarray) -> None:
-        """Lay what a face's crop has, `(c, 64, 64)`, over maps of the small photo, `(c, h, w)`."""
+        """Lay maps of the face's crop, `(c, 64, 64)`, over maps of the small photo `(c, h, w)`."""
         first, last = bounds(self.similarity, self.opacity.shape, maps.shape[1:])
         opacity = spread(self.opacity, self.similarity, first, last)
         to_crop = CROP_SIDE / _FACE_SIDE
@@ -256,7 +256,7 @@ class _Head:
 
 
 def _outside(heads: list[_Head], shape: tuple[int, int]) -> np.ndarray | None:
-    """Where there is no head, bool of `shape`; None if that is nowhere, or everywhere."""
+    """Where there is no head, bool of `shape`; None if that is everywhere, or nowhere."""
     covered = np.zeros((1, *shape), np.float32)
     for head in heads:
         head.lay(np.ones((1, _FACE_SIDE, _FACE_SIDE), np.float32), covered)
@@ -265,12 +265,12 @@ def _outside(heads: list[_Head], shape: tuple[int, int]) -> np.ndarray | None:
 
 
 def is_colorless(bgr: np.ndarray) -> bool:
-    """Whether a photo, BGR `(h, w, 3)`, is in gray, or its colours are too faint to be any."""
+    """Whether a photo, BGR `(h, w, 3)`, is gray, or its colours are too faint to count."""
     return _View.of(shrunk(bgr, _PIXELS)).is_colorless
 
 
 def check_colored(bgr: object) -> None:
-    """ValueError, which names shape and type, unless this is a photo in colour."""
+    """ValueError with the shape and type, unless this is a photo in colour."""
     if not isinstance(bgr, np.ndarray):
         raise ValueError(f"the reference: got {type(bgr).__name__}, not a NumPy array of a photo")
     found = f"the reference: got {bgr.dtype} {bgr.shape}, not uint8 or uint16 (h, w, 3), BGR"

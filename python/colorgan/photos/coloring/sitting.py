@@ -1,4 +1,4 @@
-"""One photo at work: what was found out about it is kept, so that a new stroke shows at once."""
+"""One photo being worked on: results about it are kept, so that a new stroke shows at once."""
 
 from functools import cached_property
 
@@ -14,16 +14,16 @@ from colorgan.photos.coloring.strokes import StrokeSpreader
 
 
 class Sitting:
-    """Colours one gray photo, as often as a person says something new about it.
+    """Colours one gray photo, again and again as a person changes strokes and settings.
 
-    Outside of faces lies the chroma of a reference or, with `whole`, of the net; above it that of
-    the faces and their hands; and above both the strokes, as far as they reach.
+    The lowest layer is the chroma of a reference or, with `whole`, of the net. Above it are the
+    faces and their hands, and above those the strokes, as far as they reach.
     """
 
     def __init__(self, maker: LayerMaker, gray: np.ndarray) -> None:
         """Find the faces in a photo `(h, w)`, uint8 or uint16.
 
-        One of 64 x 64 is a face in the paper's format, which is coloured as it stands.
+        A photo of 64 x 64 is a face in the paper's format, which is coloured as it stands.
         """
         self.gray = gray
         self.is_aligned = maker.is_aligned(gray)
@@ -37,11 +37,11 @@ class Sitting:
 
     @property
     def has_faces(self) -> bool:
-        """Whether there is a face in it, or it is one."""
+        """Whether the photo shows a face, or is one in the paper's format."""
         return self.is_aligned or len(self.faces) > 0
 
     def prepare(self, whole: bool = False, reference: Reference | None = None) -> None:
-        """Work out what lies below all strokes, unless that was done before."""
+        """Work out the layers below the strokes, unless that has been done."""
         if self._below == (whole, reference):
             return
         if self.is_aligned:
@@ -60,9 +60,9 @@ class Sitting:
         self._painted = None
 
     def expect_strokes(self) -> None:
-        """Work out what all strokes over `prepare`d layers need, unless that was done before.
+        """Work out what any stroke over `prepare`d layers needs, unless that has been done.
 
-        The next stroke then takes half as long; what is kept is as large as the coloured photo.
+        The next stroke then takes half as long. What is kept is as large as the coloured photo.
         """
         self._seen_faces  # noqa: B018
         if self._painted is None:
@@ -71,16 +71,16 @@ class Sitting:
     def colorize(
         self, whole: bool = False, hints: Hints | None = None, reference: Reference | None = None
     ) -> np.ndarray:
-        """Colour the photo: BGR `(h, w, 3)` of its luminance and type.
+        """Colour the photo: BGR `(h, w, 3)` with its luminance and type.
 
-        ValueError for hints of other proportions than the photo's.
+        ValueError if the hints' proportions are not the photo's.
         """
         self.prepare(whole, reference)
         if hints is None:
             return paint(self.gray, self._layers)
         if not hints.fit(self.gray.shape):
             shape = hints.mask.shape
-            raise ValueError(f"got hints {shape}, not of the photo's proportions {self.gray.shape}")
+            raise ValueError(f"got hints {shape}, not in the photo's proportions {self.gray.shape}")
         strokes = self._spreader.layer(hints.chroma, hints.mask, self._seen_faces)
         return paint(self.gray, [*self._layers, trimmed(strokes)], self._painted)
 
@@ -94,7 +94,7 @@ class Sitting:
 
     @cached_property
     def _chroma(self) -> np.ndarray:
-        """Of each face, or of the one that the photo is: `(k, 2, 64, 64)`."""
+        """Chroma of each face, or of the photo if it is one: `(k, 2, 64, 64)`."""
         if self.is_aligned:
             return self._maker.predict_aligned(self.gray[np.newaxis])
         return self._maker.predict_chroma(self.gray, self.faces)

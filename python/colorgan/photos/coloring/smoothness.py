@@ -1,16 +1,16 @@
-"""What is smooth where a photo's luminance is: one sparse linear system over its pixels.
+"""Spreads values so that they are smooth where a photo's luminance is: a sparse linear system.
 
 After Levin, Lischinski and Weiss 2004, "Colorization using optimization": neighbouring pixels of
-like luminance have like values, some pixels keep theirs, and the system gives the rest. "Like" is
-relative to how much luminance varies around a pixel. After Huang, Tung, Chen, Wang and Wu 2005, "An
-adaptive edge detection based colorization algorithm for grayscale images", neighbours with an edge
-between them pull at each other less.
+similar luminance get similar values, some pixels have fixed ones, and the system gives the rest.
+"Similar" is relative to how much luminance varies around a pixel. After Huang, Tung, Chen, Wang and
+Wu 2005, "An adaptive edge detection based colorization algorithm for grayscale images", neighbours
+with an edge between them pull at each other less.
 
-The system is solved directly. Which pixels are tied does not depend on which are kept, so it is
-analysed once, and QDLDL's factors for other kept pixels then take less than half as long as SciPy's
-do from scratch. A conjugate gradient, preconditioned by PyAMG or by the factors from before the
-last stroke, takes longer than either: with the latter, one short stroke more takes 60 iterations
-and over, each a twentieth of the time of new factors. QDLDL orders the pixels by AMD itself; nested
+The system is solved directly. Which pixels are linked does not depend on which are fixed, so it is
+analysed once; QDLDL's factors for other fixed pixels then take less than half as long as SciPy's
+from scratch. Conjugate gradients, preconditioned by PyAMG or by the factors from before the last
+stroke, take longer than either: with the latter, one more short stroke takes 60 iterations or more,
+each a twentieth of the time of new factors. QDLDL orders the pixels itself, by AMD; nested
 dissection would save a fifth of the multiplications, but not a third.
 """
 
@@ -25,22 +25,19 @@ import scipy  # its modules load when they are used
 
 from colorgan.luminance import eight_bits, in_unit_range, stretched
 
-# How alike neighbours are; measured, as EDGE is, on photographs with strokes of their true colours.
-STEEPNESS = 6  # what the square of a step weighs against the variance around it
-EVEN, UNEVEN = (
-    2e-4,
-    1e-3,
-)  # variance of luminance in [0, 1]: of even places, and the most that counts
-EDGE_LEVELS = 40, 100  # of Canny's detector: steps that go on an edge, and that begin one
-EDGE = 0.02  # what is left of a weight that touches an edge
-LEAST = 1e-6  # weights are never less, so that the system has one solution
+# Similarity of neighbours. These and EDGE were measured on photos with strokes in true colours.
+STEEPNESS = 6  # weight of a squared step in luminance, against the variance around it
+EVEN, UNEVEN = 2e-4, 1e-3  # variance of luminance in [0, 1]: in even places, and the most counted
+EDGE_LEVELS = 40, 100  # of Canny's detector: steps that continue an edge, and that begin one
+EDGE = 0.02  # factor of a weight that touches an edge
+LEAST = 1e-6  # the smallest weight, so that the system has a unique solution
 
 
 class SmoothField:
-    """Values over the pixels of one image; what depends on its luminance alone is computed once."""
+    """Solves for the pixels of one image; what depends on luminance alone is computed once."""
 
     def __init__(self, gray: np.ndarray) -> None:
-        """Prepare for an image `(h, w)`, uint8 or uint16; a faded one counts at full contrast."""
+        """Prepare for an image `(h, w)`, uint8 or uint16; a faded one is stretched first."""
         beside, below = neighbor_weights(in_unit_range(stretched(eight_bits(gray))))
         self._ties = np.stack(
             [
@@ -54,10 +51,11 @@ class SmoothField:
         self._factored: tuple[bytes, bytes] | None = None
 
     def solve(self, values: np.ndarray, fixed: np.ndarray, leak: np.ndarray | float) -> np.ndarray:
-        """Values `(c, h, w)` that stay where `fixed`, bool `(h, w)`, and are smooth elsewhere.
+        """Values `(c, h, w)`, kept where `fixed`, bool `(h, w)`, is true, and smooth elsewhere.
 
-        `leak`, `(h, w)` or one number, is how much each pixel is drawn to 0. Where all of it is 0
-        some pixel has to be fixed. The factors are kept for other values at the same places.
+        `leak`, `(h, w)` or one number, is how strongly each pixel is pulled to 0; if it is 0
+        everywhere, at least one pixel must be fixed. The factors are kept for other values at the
+        same places.
         """
         leaks = np.broadcast_to(np.float64(leak), fixed.shape)
         if self._factored != (key := (fixed.tobytes(), leaks.tobytes())):
@@ -74,7 +72,7 @@ class SmoothField:
 
 
 def neighbor_weights(guide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """How alike neighbours are, in [LEAST, 1]: those side by side, and those one above another.
+    """How similar neighbours are, in [LEAST, 1]: those side by side, and those above each other.
 
     `guide` is luminance `(h, w)` in [0, 1]; returns `(h, w - 1)` and `(h - 1, w)`.
     """
@@ -98,16 +96,16 @@ def neighbor_weights(guide: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _beside(plane: np.ndarray) -> np.ndarray:
-    """What is right and left of each pixel, below and above it: `(4, h, w)`, 0 beyond the image."""
+    """The pixels right, left, below and above each one: `(4, h, w)`, 0 beyond the image."""
     wide = np.pad(plane, 1)
     return np.stack([wide[1:-1, 2:], wide[1:-1, :-2], wide[2:, 1:-1], wide[:-2, 1:-1]])
 
 
 class _Chessboard:
-    """A system over pixels of a grid, each tied to the four beside it: its factors.
+    """The factors of a system over a grid of pixels, each linked to its four neighbours.
 
-    As on a chessboard, white pixels are tied to black ones alone. So each follows from those, and
-    half of the unknowns are left, each tied to eight others.
+    As on a chessboard, white pixels are linked to black ones only. So the white ones follow from
+    the black ones, and half of the unknowns are left, each linked to eight others.
     """
 
     def __init__(self, shape: tuple[int, int]) -> None:
@@ -115,7 +113,7 @@ class _Chessboard:
         self._blacks: qdldl.Solver | None = None
 
     def factor(self, ties: np.ndarray, diagonal: np.ndarray) -> None:
-        """Take the system: what each pixel weighs, `(h, w)`, and its ties, as of `_beside`."""
+        """Factor the system with this diagonal, `(h, w)`, and these ties, in `_beside`'s order."""
         pattern = self._pattern
         self._inverse, self._ties = 1 / diagonal, ties
         if not pattern.black.any():
@@ -144,32 +142,32 @@ class _Chessboard:
 
 
 def _tied(ties: np.ndarray, plane: np.ndarray) -> np.ndarray:
-    """What the pixels beside each weigh, in all: `(h, w)`."""
+    """The sum of each pixel's neighbours, weighted by the ties: `(h, w)`."""
     return (ties * _beside(plane)).sum(axis=0)
 
 
 @dataclass(frozen=True)
 class _Pattern:
-    """Which black pixels of a chessboard are tied by white ones: a triangle of their matrix."""
+    """Which black pixels are linked through white ones: the upper triangle of their matrix."""
 
     white: np.ndarray
     black: np.ndarray
     """bool `(h, w)`."""
     first: np.ndarray
     second: np.ndarray
-    """Pairs of the four that are beside a white pixel, int `(10,)`."""
+    """The pairs among the four neighbours of a white pixel, int `(10,)`."""
     within: np.ndarray
     """Which pairs of which white pixels are both in the image: bool `(10, n)`."""
     slots: np.ndarray
-    """The entry of the matrix that each of those adds to."""
+    """The entry of the matrix to which each of those adds."""
     rows: np.ndarray
     starts: np.ndarray
-    """The matrix, column by column, as SciPy has it."""
+    """The matrix in SciPy's format by columns."""
     on_diagonal: np.ndarray
-    """The entry of each black pixel with itself."""
+    """The entries on the diagonal, one for each black pixel."""
 
     @staticmethod
-    @lru_cache(maxsize=4)  # all heads have the same
+    @lru_cache(maxsize=4)  # all heads share one
     def of(shape: tuple[int, int]) -> "_Pattern":
         """The pattern of an image `(h, w)`."""
         white = np.indices(shape).sum(axis=0) % 2 == 0

@@ -1,7 +1,7 @@
-"""Spreads strokes of colour over a photo, as far as the region that they lie in reaches.
+"""Spreads strokes of colour over a photo, to the ends of the regions that they are in.
 
-Chroma is smooth where luminance is, and strokes keep theirs: see `smoothness`. Over a base, as far
-as a stroke's pull is felt, its chroma is taken in place of the base's.
+Strokes keep their chroma, and it is smooth where luminance is: see `smoothness`. Over a base, a
+stroke's chroma replaces the base's as far as its pull reaches.
 """
 
 import cv2
@@ -12,12 +12,12 @@ from colorgan.photos.coloring.painting import Layer, refined_layer, rising, shru
 from colorgan.photos.coloring.smoothness import SmoothField
 
 LARGEST = 80_000
-"""Pixels at which a photo's strokes are spread, at most; the guided filter adds the detail."""
+"""Most pixels at which a photo's strokes are spread; the guided filter adds the detail."""
 
 REACH = 2  # how far a stroke reaches in even luminance, in sides of the photo; measured on faces
-FAINT, STRONG = 0.04, 0.3  # of a stroke's pull: less, and it is none; more, and it is all
+FAINT, STRONG = 0.04, 0.3  # pulls of a stroke that become opacity 0 and 1
 
-_BAND = 1 << 22  # pixels of the photo whose strokes are gathered at a time
+_BAND = 1 << 22  # pixels of the photo that are searched for strokes at a time
 
 
 class StrokeSpreader:
@@ -31,18 +31,18 @@ class StrokeSpreader:
         self._photo_size = gray.shape[::-1]
         small = shrunk(gray, LARGEST)
         self.guide = in_unit_range(small)
-        """The photo's luminance at the resolution of what is spread, float32 in [0, 1]."""
+        """The photo's luminance at the resolution of spreading, float32 in [0, 1]."""
         self._field = SmoothField(small)
 
     def spread(
         self, chroma: np.ndarray, mask: np.ndarray, base: np.ndarray | None = None
     ) -> np.ndarray:
-        """Chroma of the whole photo, `(2, H, W)`, that is `chroma` where `mask` is true.
+        """Chroma of the whole photo, `(2, H, W)`, equal to `chroma` where `mask` is true.
 
-        `chroma` `(2, h, w)` and `mask` `(h, w)` are of the photo's size, or of the guide's. Where
-        strokes do not reach, chroma is that of `base`, `(2, h, w)` of any size; without it they
-        reach everywhere. In no place is it beyond what was given. Without strokes it is `base`, or
-        none at all.
+        `chroma` `(2, h, w)` and `mask` `(h, w)` have the photo's size, or the guide's. Where
+        strokes do not reach, the result is `base`, `(2, h, w)` of any size; without a base they
+        reach everywhere. No value is outside the range of those given. Without strokes the result
+        is `base`, or 0.
         """
         colors, strokes = self._gathered(chroma, mask)
         if base is not None:
@@ -53,11 +53,11 @@ class StrokeSpreader:
         return self._field.solve(colors, strokes, 0).astype(np.float32)
 
     def layer(self, chroma: np.ndarray, mask: np.ndarray, faces: np.ndarray | None = None) -> Layer:
-        """The same strokes as a layer to paint over others, opaque as far as the strokes reach.
+        """The strokes as a layer to paint over others, opaque as far as the strokes reach.
 
-        `faces`, int `(H, W)`, are the numbers of places into which strokes do not run: unless one
-        is painted there, jaws that are as bright as the wall behind them let its colour in. 0 is
-        no such place.
+        `faces`, int `(H, W)`, numbers faces from 1 on, and is 0 elsewhere. Strokes do not run into
+        a face unless one is painted there; otherwise, a jaw as bright as the wall behind it would
+        let the wall's colour in.
         """
         colors, strokes = self._gathered(chroma, mask)
         closed = False if faces is None else ~np.isin(faces, [0, *np.unique(faces[strokes])])
@@ -70,9 +70,9 @@ class StrokeSpreader:
     ) -> tuple[np.ndarray, np.ndarray]:
         """How far strokes reach, float32 `(H, W)` in [0, 1], and their chroma there `(2, H, W)`.
 
-        Not into what is `closed`, bool `(H, W)`.
-        What pulls a pixel to its surroundings pulls it a little to "no stroke" as well. Pulled
-        along with the chroma is a one at each stroke; divided by that, chroma is as the strokes'.
+        They do not run into what is `closed`, bool `(H, W)`. A leak pulls each pixel a little
+        towards "no stroke". Next to the chroma, a map that is 1 at each stroke is solved for;
+        dividing the chroma by it undoes the leak.
         """
         if not strokes.any():
             return np.zeros(self.guide.shape, np.float32), np.zeros_like(colors, np.float32)
@@ -85,7 +85,7 @@ class StrokeSpreader:
     def _gathered(self, chroma: np.ndarray, mask: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Mean chroma of the strokes in each pixel of the guide, and which pixels are strokes.
 
-        Those are that the strokes cover at least half as much as they do any neighbour: a wide
+        A pixel is one if strokes cover at least half as much of it as of any neighbour. So a wide
         stroke keeps its edges, and one thinner than a pixel stays a line.
         """
         height, width = self.guide.shape
@@ -104,7 +104,7 @@ class StrokeSpreader:
         return np.where(strokes, totals / np.maximum(counts, 1), 0), strokes
 
     def _fitted(self, chroma: np.ndarray) -> np.ndarray:
-        """Chroma of another size at the guide's: `(2, H, W)`."""
+        """Chroma of any size, resized to the guide's: `(2, H, W)`."""
         size = self.guide.shape[::-1]
         way = cv2.INTER_AREA if chroma[0].size > self.guide.size else cv2.INTER_LINEAR
         return np.stack([cv2.resize(plane, size, interpolation=way) for plane in chroma])

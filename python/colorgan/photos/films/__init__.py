@@ -1,4 +1,4 @@
-"""Video files: read frame by frame, coloured without flicker, and written with their sound.
+"""Video files: reads them frame by frame, colours them without flicker, and keeps their sound.
 
-May import `coloring`, and `containers` beside it.
+Of `photos`, may import `coloring` and `containers`.
 """

@@ -1,12 +1,12 @@
 """Runs ffmpeg, whose binary comes in the package imageio-ffmpeg, and asks it what a file holds.
 
-ffmpeg decodes and encodes in processes of its own. PyAV 18.1.0 was tried in place of the pipes. To
-decode and encode 100 grainy frames of 1280 x 720 takes it 14.9 to 17.1 s of the processor, against
-14.2 to 16.0 s here, and it takes 103 MB of disk, against 165 MB. It is left out: it is no faster,
-and turning frames upright, keeping the rate constant and falling back on other sound, each an
-option of ffmpeg's, would be our own code.
+ffmpeg decodes and encodes in processes of its own. PyAV 18.1.0 was tried instead of pipes. For 100
+grainy frames of 1280 x 720, decoding and encoding took 14.9 to 17.1 s of processor time, compared
+to 14.2 to 16.0 s here, and it takes 103 MB of disk instead of 165 MB. We do not use it: it is no
+faster, and turning frames upright, keeping the rate constant and falling back on other sound, which
+are options of ffmpeg, would need code of our own.
 
-Files are untrusted: ffmpeg may open no other file and no network, and takes no playlists.
+Files are untrusted, so ffmpeg may open no other file and no network, and reads no playlists.
 """
 
 import re
@@ -33,15 +33,15 @@ _ONLY_THIS_FILE = (
 def running_ffmpeg(
     *arguments: object, **pipes: int
 ) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
-    """Run ffmpeg while the block lasts; gives the process, and a function that reads its log.
+    """Run ffmpeg while the block lasts; yields the process, and a function that reads its log.
 
-    Whatever ends the block, the process ends with it. Ctrl-C in a terminal does not reach ffmpeg,
-    or it would end streams as if they were complete.
+    However the block ends, the process ends with it. Ctrl-C in a terminal does not reach ffmpeg,
+    since it would finish its streams as if they were complete.
     """
     try:
         program = imageio_ffmpeg.get_ffmpeg_exe()
     except RuntimeError:
-        raise UserError("imageio-ffmpeg brings no ffmpeg for this system; install one") from None
+        raise UserError("imageio-ffmpeg has no ffmpeg for this system; install ffmpeg") from None
     words = [program, "-nostdin", "-hide_banner", *map(str, arguments)]
     with tempfile.TemporaryFile() as log:
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipes}
@@ -49,9 +49,9 @@ def running_ffmpeg(
         try:
             yield child, lambda: _text(log)
         finally:
-            child.kill()  # does nothing to one that has ended
+            child.kill()  # does nothing if it has ended
             for pipe in filter(None, (child.stdin, child.stdout)):
-                with suppress(OSError):  # what it held has no reader
+                with suppress(OSError):  # nobody reads what was still in it
                     pipe.close()
             child.wait()
 
@@ -62,58 +62,58 @@ def _text(log: BinaryIO) -> str:
 
 
 def run_ffmpeg(*arguments: object) -> tuple[bool, str]:
-    """Run ffmpeg to its end: whether it did what it should, and its log."""
+    """Run ffmpeg to its end; returns whether it succeeded, and its log."""
     with running_ffmpeg(*arguments) as (child, log):
         return child.wait() == 0, log()
 
 
 def ffmpeg_version() -> str:
-    """Which ffmpeg there is: with another one, bits may differ."""
+    """The version of ffmpeg; another one may give other bits."""
     return imageio_ffmpeg.get_ffmpeg_version()
 
 
 def unwritable(target: Path, log: str) -> UserError:
-    """What to say where ffmpeg, whose log this is, could not write a file."""
+    """The error for a file that ffmpeg could not write, given its log."""
     full = "No space left on device"
     return UserError(f"cannot write {target}: {full if full in log else 'the encoder gave up'}")
 
 
 def input_of(source: Path) -> tuple[str, ...]:
-    """The words that make an untrusted file an input."""
-    # By its protocol: a name may begin with a hyphen, or hold a colon.
+    """The arguments that make an untrusted file an input."""
+    # With its protocol, since a name may begin with a hyphen or contain a colon.
     return (*_ONLY_THIS_FILE, "-i", f"file:{source}")
 
 
 def output_of(container: Container, path: Path) -> tuple[object, ...]:
-    """The words that make a file of some container the output."""
-    # The index first, so that the video plays while it is still being fetched.
+    """The arguments that make a file in a container the output."""
+    # The index comes first, so that the video plays while it is still loading.
     index = ("-movflags", "+faststart") if container.muxer in ("mov", "mp4") else ()
     return (*index, "-f", container.muxer, f"file:{path}")
 
 
 def in_step(stream: str) -> tuple[str, ...]:
-    """The words that have ffmpeg read a stream, too, and write it nowhere.
+    """The arguments that make ffmpeg read another stream, too, without writing it.
 
-    Picture and sound are read by two calls. In streams as of broadcasts and DVDs time begins with
-    the first stream that is read, and is mended where it jumps: both calls have to read both.
+    Picture and sound are read by two calls. In files from broadcasts and DVDs, time begins with the
+    first stream that is read, and ffmpeg mends jumps. So both calls have to read both streams.
     """
     return ("-map", stream, "-c", "copy", "-f", "null", "-")
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What ffmpeg says that a file holds."""
+    """What a file holds, according to ffmpeg."""
 
     seconds: float
-    """0 where it does not tell."""
+    """0 if unknown."""
     sounds: dict[int, str]
     """The codec of each track of sound, by the stream's number."""
     hdr: tuple[str, str] | None
-    """Matrix and primaries, "unknown" where it does not tell, of a picture in PQ or HLG."""
+    """Matrix and primaries of a picture in PQ or HLG, each "unknown" if the file does not say."""
 
 
 def contents_of(source: Path) -> Contents:
-    """Ask ffmpeg what a file holds; nothing of one that it cannot open."""
+    """Ask ffmpeg what a file holds; nothing if it cannot open the file."""
     _, log = run_ffmpeg(*input_of(source))
     length = re.search(r"^  Duration: (\d+):(\d\d):(\d\d\.\d+)", log, re.MULTILINE)
     hours, minutes, seconds = map(float, length.groups()) if length else (0, 0, 0)

@@ -1,8 +1,8 @@
-"""The gray frames of a video file, and the coloured ones that become another.
+"""Reads the gray frames of a video file, and encodes coloured ones.
 
-Frames come from ffmpeg as YUV4MPEG, whose header tells size, rate and pixel aspect exactly, of the
-frames as they are after the file's rotation; imageio-ffmpeg's own generators take these from the
-log, rounded, and keep ffmpeg's exit code to themselves.
+Frames come from ffmpeg as YUV4MPEG. Its header has the exact size, rate and pixel aspect of the
+frames, after the file's rotation. imageio-ffmpeg's own generators take these, rounded, from the
+log, and hide ffmpeg's exit code.
 """
 
 import subprocess
@@ -18,35 +18,35 @@ from colorgan.errors import UserError
 from colorgan.photos.containers import Container
 from colorgan.photos.films.ffmpeg import Contents, in_step, input_of, running_ffmpeg, unwritable
 
-_QUALITY = 66  # a constant rate factor of 18 for x264: hardly told from the original
-# The light of HDR, in which 1 is its white of 203 cd/m2 (ITU-R BT.2408), becomes BT.709's as a
-# screen shows it. What is darker than 0.3 stays; above, all up to 1,000 cd/m2 finds room.
+_QUALITY = 66  # a constant rate factor of 18 for x264: hardly distinguishable from the original
+# HDR's light, in which 1 is its white of 203 cd/m2 (ITU-R BT.2408), becomes BT.709's as a screen
+# shows it. Below 0.3 it stays as it is; above, everything up to 1,000 cd/m2 is compressed to fit.
 _TONE_MAP = (
     "zscale=transfer=linear:npl=203,format=gbrpf32le,zscale=primaries=bt709,"
     "tonemap=mobius:desat=0:peak=5,zscale=transfer=bt709:matrix=bt709:range=full"
 )
-# Of frames marked as interlaced the lines of one field are kept, and those between made anew.
+# Frames marked as interlaced keep the lines of one field; those in between are interpolated.
 _DEINTERLACE = "bwdif=mode=send_frame:deint=interlaced"
-_HIGHEST_RATE = 240  # frames/s, of phones' slow motion; more is a clock's tick taken for a rate
+_HIGHEST_RATE = 240  # frames/s of phones' slow motion; more is a clock's tick, mistaken for a rate
 
 
 class Frames:
-    """The gray frames of a video, `(h, w)` uint8 of the full range, one after the other.
+    """The gray frames of a video, `(h, w)` uint8 in full range, one after the other.
 
     Attributes:
         width, height: in pixels.
         rate: frames per second.
         aspect: a pixel's width / height.
         count: how many frames were read.
-        damaged: whether ffmpeg complained, once all are read.
+        damaged: whether ffmpeg reported problems; known once all are read.
     """
 
     def __init__(self, child: subprocess.Popen[bytes], log: Callable[[], str]) -> None:
-        """Read the header; ValueError where there is none."""
+        """Read the header; ValueError if there is none."""
         self._child, self._log = child, log
         marks = child.stdout.readline().decode(errors="replace").split()
         if marks[:1] != ["YUV4MPEG2"]:
-            raise ValueError("no YUV4MPEG header")
+            raise ValueError("has no YUV4MPEG header")
         fields = {mark[0]: mark[1:].replace(":", "/") for mark in marks[1:]}
         self.width, self.height = int(fields["W"]), int(fields["H"])
         self.rate = Fraction(fields["F"])
@@ -67,9 +67,9 @@ class Frames:
 
 @contextmanager
 def open_frames(source: Path, contents: Contents, max_pixels: int) -> Iterator[Frames]:
-    """Begin to decode a video; UserError where it cannot be, or its frames are too large."""
+    """Begin to decode a video; UserError if that fails, or its frames are too large."""
     decoder = ("-max_pixels", min(max_pixels, 2**31 - 1), *input_of(source))
-    # V: without pictures that are attached to the file, as covers are.
+    # V leaves out pictures that are attached to the file, such as covers.
     stream = ("-map", "0:V:0", "-fps_mode", "cfr", "-fpsmax", _HIGHEST_RATE)
     y4m = ("-vf", _gray(contents.hdr), "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1")
     sound = in_step("0:a") if contents.sounds else ()
@@ -81,7 +81,7 @@ def open_frames(source: Path, contents: Contents, max_pixels: int) -> Iterator[F
             child.wait()
             if "max pixel count" in log():
                 raise UserError(
-                    f"{source}: frames of more than {max_pixels / 1e6:g} megapixels; "
+                    f"{source}: its frames have more than {max_pixels / 1e6:g} megapixels; "
                     "scale it down, or raise the limit"
                 ) from None
             raise no_video_in(source) from None
@@ -92,7 +92,7 @@ def _gray(hdr: tuple[str, str] | None) -> str:
     """The filters that turn decoded frames into the gray that a player shows."""
     filters = ["format=gray", _DEINTERLACE]
     if hdr is not None:
-        # zscale refuses what it has to guess; what is HDR and does not tell is BT.2020's.
+        # zscale does not guess; HDR without the information is taken to be BT.2020.
         matrix, primaries = hdr
         guesses = ["colorspace=bt2020nc"] if matrix == "unknown" else []
         guesses += ["color_primaries=bt2020"] if primaries == "unknown" else []
@@ -105,16 +105,16 @@ def _gray(hdr: tuple[str, str] | None) -> str:
 def open_encoder(
     path: Path, frames: Frames, container: Container, quality: int | None, target: Path
 ) -> Iterator[Callable[[np.ndarray], None]]:
-    """Encode frames, BGR `(h, w, 3)`, that the function given is called with, as a part of a video.
+    """Encode a part of a video; yields a function to call with each frame, BGR `(h, w, 3)`.
 
-    The part is an MP4, in which times are exact. At the block's end it is complete. UserError,
-    which names the target, where it cannot be.
+    The part is an MP4, in which times are exact. At the end of the block it is complete. UserError,
+    which names the target, if it cannot be written.
     """
     beyond = frames.height % 2, frames.width % 2
     size = f"{frames.width + beyond[1]}x{frames.height + beyond[0]}"
     raw = ("-f", "rawvideo", "-pix_fmt", "bgr24", "-s", size, "-r", frames.rate, "-i", "pipe:0")
-    # Without accurate rounding swscale turns gray greenish, and darker by half a level. The
-    # primaries and curve are sRGB's, which CelebA's photos, as nearly all others, are in.
+    # Without accurate rounding, swscale makes gray greenish, and half a level darker. The primaries
+    # and curve are sRGB's, as in CelebA's photos and nearly all others.
     filters = (
         "scale=out_color_matrix=bt601:out_range=tv:flags=accurate_rnd,"
         "setparams=colorspace=smpte170m:color_primaries=bt709:color_trc=bt709,"
@@ -147,5 +147,5 @@ def open_encoder(
 
 
 def no_video_in(source: Path) -> UserError:
-    """What to say of a file of which no frame can be decoded."""
-    return UserError(f"{source}: no video that can be decoded; damaged, or no video file")
+    """The error for a file without a frame that can be decoded."""
+    return UserError(f"{source}: no video that can be decoded; damaged, or not a video file")

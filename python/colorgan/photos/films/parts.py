@@ -1,9 +1,9 @@
-"""The finished parts of a video, kept in a hidden folder so that a long one goes on after a stop.
+"""The finished parts of a video, kept in a hidden folder so that work on a long one can resume.
 
-The folder lies beside the result and is called `.RESULT.unfinished`. It holds the parts, each some
-seconds of encoded film, and a file that says what they are of and how the work stood after the
-last. It goes when the result is written; when the film, the options or the programs have changed;
-and when the work is stopped so early that to keep it is of little use.
+The folder is next to the result and called `.RESULT.unfinished`. It holds the parts, each a few
+seconds of encoded film, and a file that says what they belong to, and in which state the work was
+after the last part. It is removed when the result is written, when the film, the options or the
+programs have changed, or when the work is stopped too early for keeping it to be of use.
 """
 
 import io
@@ -20,7 +20,7 @@ from colorgan.errors import UserError
 from colorgan.files import LOCK, flush_to_disk, hold, shortened, write_whole
 
 WORTH_KEEPING = 60
-"""Seconds of work; less is thrown away when it is stopped."""
+"""Seconds of work; less than this is thrown away when work stops."""
 
 _ENDING = ".unfinished"
 _STATE = "state.npz"
@@ -28,11 +28,11 @@ _STATE = "state.npz"
 
 @dataclass
 class Parts:
-    """The parts of a video that are done, and how the work stood after the last of them."""
+    """The finished parts of a video, and the state of the work after the last one."""
 
     folder: Path
     identity: str
-    """Of all that the parts depend on."""
+    """Describes everything that the parts depend on."""
     count: int = 0
     frames: int = 0
     """In all parts."""
@@ -42,15 +42,15 @@ class Parts:
     state: dict[str, np.ndarray] = field(default_factory=dict)
 
     def path(self, number: int) -> Path:
-        """Where a part lies, counted from 0; the next one is `count`."""
+        """The path of a part, counted from 0; the next one is `count`."""
         return self.folder / f"part{number:06d}.mp4"
 
     def add(
         self, frames: int, with_faces: int, seconds: float, state: Mapping[str, np.ndarray]
     ) -> None:
-        """Keep the part that was just written: how many frames it has, what it took, what is next.
+        """Keep the part that was just written; `frames` and `seconds` are those of this part.
 
-        UserError where the disk does not take it.
+        `state` is what the next part needs. UserError if the disk does not take it.
         """
         self.count += 1
         self.frames += frames
@@ -69,13 +69,13 @@ class Parts:
         return np.array([self.count, self.frames, self.frames_with_faces, self.seconds])
 
     def load(self) -> bool:
-        """Take what an earlier run has left, if it is of this very work; says whether it was."""
+        """Take over an earlier run's work, if its identity is the same; returns whether it is."""
         try:
             with np.load(self.folder / _STATE, allow_pickle=False) as file:
                 state = dict(file)
             identity = str(state.pop("identity"))
             *counts, seconds = state.pop("counts").tolist()
-        except (OSError, EOFError, ValueError, KeyError, BadZipFile):  # EOFError: it is empty
+        except (OSError, EOFError, ValueError, KeyError, BadZipFile):  # EOFError if it is empty
             return False
         count, frames, frames_with_faces = map(int, counts)
         if identity != self.identity or not all(self.path(at).is_file() for at in range(count)):
@@ -85,14 +85,14 @@ class Parts:
         return True
 
     def write_list(self) -> Path:
-        """Write the list of parts by which ffmpeg joins them."""
+        """Write the list of parts for ffmpeg to join."""
         lines = [f"file '{self.path(at).name}'\n" for at in range(self.count)]
         path = self.folder / "parts.txt"
         write_whole(path, "".join(lines).encode())
         return path
 
     def sweep(self) -> None:
-        """Remove what belongs to no finished part."""
+        """Remove everything that does not belong to a finished part."""
         kept = {self.path(at).name for at in range(self.count)}
         if kept:
             kept.add(_STATE)
@@ -105,17 +105,17 @@ class Parts:
 def parts_of(
     target: Path, identity: str, *, anew: bool, tell: Callable[[str], None]
 ) -> Iterator[Parts]:
-    """Work on the parts of a video; at the block's end they are no longer needed.
+    """Work on the parts of a video; they are removed when the block ends.
 
-    Where the block ends with an exception, those that took long are left for the next run. `anew`
-    throws away what an earlier run has left; `tell` is told, in a few words, of what is found and
-    left. UserError where another process is at the same video, or nothing can be written.
+    If it ends with an exception, parts that took long are kept for the next run. `anew` throws away
+    what an earlier run left; `tell` is called with a short message about what is found and kept.
+    UserError if another process works on the same video, or nothing can be written.
     """
     folder = target.with_name(f".{shortened(target.name, f'.{_ENDING}')}{_ENDING}")
     with _locked(folder, target):
         parts = Parts(folder, identity)
         if (anew or not parts.load()) and (folder / _STATE).exists():
-            tell("begun anew; what an earlier run had finished is removed")
+            tell("started over; what an earlier run had finished is removed")
         parts.sweep()
         try:
             yield parts
@@ -126,21 +126,21 @@ def parts_of(
                 with suppress(OSError):
                     parts.sweep()
                 kept = f"{parts.frames:,} finished frames are kept in {folder.name}"
-                tell(f"stopped; {kept}, and the same command goes on after them")
+                tell(f"stopped; {kept}, and the same command continues from there")
             raise
         shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
 def _locked(folder: Path, target: Path) -> Iterator[None]:
-    """Make a folder and hold it against other processes."""
+    """Make a folder, and lock it against other processes."""
     try:
         folder.mkdir(exist_ok=True)
         lock = hold(folder)
     except OSError as error:
         raise UserError(f"cannot write {target}: {error.strerror}") from None
     if lock is None:
-        raise UserError(f"{target}: another process is writing it; wait for its end")
+        raise UserError(f"{target}: another process is writing it; wait until that has finished")
     try:
         with lock:
             yield

@@ -1,7 +1,7 @@
-"""Joins the parts of a coloured video, and gives it the sound of its source, its date and title.
+"""Joins the parts of a coloured video, and gives it the sound, date and title of its source.
 
-Each track is copied where the new file's players play its codec, and encoded again otherwise, as
-AAC or Opus. Where one cannot be, it alone is left out.
+A track is copied if players of the new format play its codec; otherwise it is encoded again, as AAC
+or Opus. A track for which both fail is left out.
 """
 
 from collections.abc import Mapping
@@ -11,10 +11,10 @@ from pathlib import Path
 from colorgan.photos.containers import Container
 from colorgan.photos.films.ffmpeg import in_step, input_of, output_of, run_ffmpeg, unwritable
 
-# Both encoders have these for any player; of the others libopus takes few, and AAC writes some in
-# a way that browsers do not read.
+# Both encoders write these in a way that any player reads. Of other layouts, libopus accepts few,
+# and AAC writes some in a way that browsers do not read.
 _LAYOUTS = "aformat=channel_layouts=mono|stereo|5.1"
-# What is true of the old file alone; in .mp4, a time code would be one more track.
+# Metadata that are only true of the old file; in .mp4, a time code would be one more track.
 _OF_THE_FILE = ("major_brand", "minor_version", "compatible_brands", "timecode")
 
 
@@ -29,10 +29,10 @@ class Sound(StrEnum):
 def join(
     parts: Path, source: Path, tracks: Mapping[int, str], container: Container, target: Path
 ) -> tuple[Path, tuple[Sound, ...]]:
-    """Join the parts of a video and the source's sound: the file, and what became of each track.
+    """Join the parts of a video and the source's sound; returns the file, and each track's outcome.
 
-    `parts` is ffmpeg's list of them, and the file will lie beside it; `tracks` has the codecs by
-    the streams' numbers. UserError, which names the target, where the parts cannot be joined.
+    `parts` is ffmpeg's list of them, and the file is written next to it; `tracks` has the codecs by
+    the streams' numbers. UserError, which names the target, if the parts cannot be joined.
     """
     joined = parts.with_name("joined")
 
@@ -44,7 +44,7 @@ def join(
         for number, codec in tracks.items()
     }
     if not works(wanted):
-        for number, sound in wanted.items():  # one of them keeps the others out
+        for number, sound in wanted.items():  # one bad track makes all of them fail
             choices = dict.fromkeys((sound, Sound.CONVERTED))
             fit = (choice for choice in choices if works({number: choice}))
             wanted[number] = next(fit, Sound.DROPPED)
@@ -57,7 +57,7 @@ def join(
 def _join(
     parts: Path, source: Path, wanted: Mapping[int, Sound], container: Container, joined: Path
 ) -> tuple[bool, str]:
-    """Write a video with tracks of sound: whether that was possible, and ffmpeg's log."""
+    """Write a video with tracks of sound; returns whether that worked, and ffmpeg's log."""
     tracks = []
     kept = [(number, sound) for number, sound in wanted.items() if sound is not Sound.DROPPED]
     for at, (number, sound) in enumerate(kept):
@@ -67,8 +67,9 @@ def _join(
         else:
             tracks += [f"-c:a:{at}", container.sound, f"-filter:a:{at}", _LAYOUTS]
     inputs = ("-f", "concat", "-i", f"file:{parts}", *input_of(source))
-    told = ["-map_metadata", "1"]  # of the whole file; a track's goes with it
+    metadata = ["-map_metadata", "1"]  # of the file as a whole; a track's goes with the track
     for name in _OF_THE_FILE:
-        told += ["-metadata", f"{name}="]
-    output = (*tracks, *told, *output_of(container, joined), *(in_step("1:V:0") if kept else ()))
+        metadata += ["-metadata", f"{name}="]
+    beside = in_step("1:V:0") if kept else ()
+    output = (*tracks, *metadata, *output_of(container, joined), *beside)
     return run_ffmpeg("-v", "error", "-y", *inputs, "-map", "0:v", "-c:v", "copy", *output)

@@ -1,4 +1,4 @@
-"""Follows faces through the frames of a video, so that their places and colours hold still."""
+"""Follows faces through the frames of a video, to keep their places and colours steady."""
 
 import math
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from colorgan.faces.finding.alignment import CROP_POINTS, cut_crop, face_similar
 from colorgan.faces.finding.similarity import transformed
 
 _EYE_DISTANCE = float(np.hypot(*(CROP_POINTS[1] - CROP_POINTS[0])))
-# Points of CelebA's crop whose motion is the face's: 7 x 7, from brow to chin, cheek to cheek.
+# Points of CelebA's crop that move with the face: 7 x 7, from brow to chin and cheek to cheek.
 _ON_FACE = np.mgrid[60:118:7j, 70:140:7j].reshape(2, -1).T.astype(np.float32)
 
 
@@ -25,12 +25,12 @@ class _Track:
     chroma: np.ndarray | None = None
     """float32 `(2, 64, 64)`, on the aligned face."""
     averaged: int = 0
-    """Frames that the chroma is of."""
+    """Frames that the chroma is averaged over."""
     unseen: int = 0
     """Frames since the face was found."""
 
     def size(self) -> float:
-        """Pixels from eye to eye, were the face seen from the front."""
+        """Pixels from eye to eye, as if the face were seen from the front."""
         return scale_of(face_similarity(self.points)) * _EYE_DISTANCE
 
 
@@ -44,40 +44,41 @@ class FaceTracker:
     >>> chroma = tracker.smooth(colorizer.predict_chroma(gray, tracker.faces()))
     >>> layers = colorizer.oval_layers(gray, tracker.faces(), chroma, tracker.opacity())
 
-    What is kept is the frame before, and five points and a chroma of 64 x 64 for each face in view.
+    It keeps the previous frame, and five points and a chroma of 64 x 64 for each face in view.
 
-    *Places.* From frame to frame faces move with the optical flow on them (Lucas and Kanade 1981),
-    without lag and with little jitter. It drifts, so every LOOK the faces found correct it: points
-    go the share min(1, d / FULL) of the way to those found, where d is the mean distance of the
-    five in eye distances. The jitter of a detector is so damped; a flow gone astray is not kept.
+    *Places.* From frame to frame, faces move with the optical flow on them (Lucas and Kanade 1981),
+    without lag and with little jitter. The flow drifts, so every LOOK seconds the detected faces
+    correct it: points move by a share min(1, d / FULL) towards those detected, where d is the mean
+    distance of the five, in eye distances. That damps the detector's jitter, but corrects a flow
+    that has gone astray.
 
-    *Chroma* is averaged on the aligned face, where the same pixel is the same place of the face
-    however it moves: c += (c_now - c) max(1 / n, 1 - exp(-1 / (SMOOTHING rate))) in the n-th frame,
-    the plain mean at first and an exponential one then.
+    *Chroma* is averaged on the aligned face, where a pixel is the same place of the face however it
+    moves: c += (c_now - c) max(1 / n, 1 - exp(-1 / (SMOOTHING rate))) in the n-th frame. That is
+    the plain mean at first, and later an exponential one.
 
-    *Opacity.* New faces fade in. When a face is not found, it is looked for in every frame; after
-    HOLD it fades out. After a cut all begins anew, and faces are there at once.
+    *Opacity.* New faces fade in. A face that is lost is searched for in every frame, and fades out
+    after HOLD seconds. After a cut everything starts over, and faces are there at once.
 
-    In the grainy film of tests/photos/test_tracking.py, of a still face under a moving camera, the
-    spread of a place's chroma over time falls from 0.00088 to 0.00024, its mean change from frame
-    to frame from 0.00108 to 0.00025.
+    In the grainy film of tests/photos/films/test_tracking.py, with a still face and a moving
+    camera, the standard deviation of a place's chroma over time falls from 0.00088 to 0.00024, and
+    its mean change from frame to frame from 0.00108 to 0.00025.
 
     Attributes:
         is_cut: whether the latest frame begins a new scene.
     """
 
     LOOK = 0.2
-    """Seconds between searches for faces, which take longer than all else together."""
+    """Seconds between searches for faces, which take longer than everything else together."""
     FULL = 0.3
-    """Eye distances; ten times the jitter of the points found in a grainy film."""
+    """Eye distances; ten times the jitter of detected points in a grainy film."""
     SMOOTHING = 0.4
-    """Seconds. At 25 frames/s a spread is divided by 4.5; a smile is slower."""
+    """Seconds. At 25 frames/s a standard deviation is divided by 4.5; a smile is slower."""
     HOLD, FADE = 0.4, 0.3
-    """Seconds since a face was last found, and those that it takes to come or go."""
+    """Seconds that a lost face is held, and seconds that faces take to fade in or out."""
     REACH = 1.0
-    """Eye distances between face and track; two people's faces are further apart."""
+    """Most eye distances from a track to its face; two people's faces are further apart."""
     CUT_LEVELS, CUT_SHARE = 8.0, 0.6
-    """Mean difference of thumbnails, in levels and in standard deviations, above which is a cut."""
+    """The mean difference of thumbnails, in levels and in standard deviations, that makes a cut."""
     _THUMBNAIL = 16, 16
 
     def __init__(self, rate: float) -> None:
@@ -92,7 +93,7 @@ class FaceTracker:
         self.is_cut = True
 
     def advance(self, gray: np.ndarray) -> bool:
-        """Go on to the next frame, uint8 `(h, w)`: whether faces have to be looked for in it."""
+        """Go on to the next frame, uint8 `(h, w)`; returns whether to search it for faces."""
         before, self._gray = self._gray, gray
         self.is_cut = self._differs(gray)
         if self.is_cut:
@@ -108,7 +109,7 @@ class FaceTracker:
         return self.is_cut or lost or self._since_look >= self._look
 
     def correct(self, found: np.ndarray) -> None:
-        """Take the faces that were found in the frame, float32 `(k, 5, 2)` in its pixels."""
+        """Correct the tracks by the faces found in the frame, float32 `(k, 5, 2)` in pixels."""
         self._since_look = 0
         matches = self._matches(found)
         for track, face in matches.items():
@@ -118,14 +119,14 @@ class FaceTracker:
         self._tracks += [_Track(points, opacity) for points in new]
 
     def faces(self) -> np.ndarray:
-        """The faces in the frame, those carried on included: float32 `(k, 5, 2)`, in pixels."""
+        """All faces in the frame, with those only followed: float32 `(k, 5, 2)`, in pixels."""
         points = [track.points for track in self._tracks]
         return np.array(points, np.float32).reshape(-1, 5, 2)
 
     def smooth(self, predicted: np.ndarray) -> np.ndarray:
-        """Average the chroma predicted for `faces` with that of before; float32 `(k, 2, 64, 64)`.
+        """Average the chroma predicted for `faces` with earlier frames': float32 `(k, 2, 64, 64)`.
 
-        Of faces that are lost it stays as it was.
+        For faces that are lost it stays as it was.
         """
         for track, chroma in zip(self._tracks, predicted, strict=True):
             if track.chroma is None:
@@ -140,11 +141,11 @@ class FaceTracker:
         )
 
     def opacity(self) -> np.ndarray:
-        """Of `faces`: `(k,)` in [0, 1]."""
+        """The opacities of `faces`: `(k,)` in [0, 1]."""
         return np.array([track.opacity for track in self._tracks])
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that the frames to come depend on, once a frame is done."""
+        """Everything that later frames depend on, once a frame is done."""
         tracks = self._tracks
         chroma = np.array([track.chroma for track in tracks], np.float32)
         counts = np.array([(track.averaged, track.unseen) for track in tracks], int)
@@ -159,7 +160,7 @@ class FaceTracker:
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on where another tracker was, whose `state` this is."""
+        """Go on from where another tracker was, given its `state`."""
         columns = (state[name] for name in ("points", "opacity", "chroma", "counts"))
         self._tracks = [
             _Track(points, float(opacity), chroma, int(averaged), int(unseen))
@@ -179,7 +180,7 @@ class FaceTracker:
         return bool(change > max(self.CUT_LEVELS, self.CUT_SHARE * contrast))
 
     def _matches(self, found: np.ndarray) -> dict[int, int]:
-        """Which track goes on as which of the faces found: the nearest pairs first."""
+        """Which track continues as which of the faces found, nearest pairs first."""
         matches: dict[int, int] = {}
         if not self._tracks or not len(found):
             return matches
@@ -204,8 +205,8 @@ class FaceTracker:
 def _moved(points: np.ndarray, before: np.ndarray, now: np.ndarray) -> np.ndarray:
     """Where a face's points, `(5, 2)`, have moved from one frame to the next.
 
-    By the similarity that most of the optical flow on the face agrees on. It is found in CelebA's
-    crop, where all faces are of a size; where there is none, the face stays in place.
+    They move by the similarity on which most of the face's optical flow agrees, estimated in
+    CelebA's crop, where all faces have one size. If there is none, the face stays in place.
     """
     similarity = face_similarity(points)
     crops = [cut_crop(gray, similarity) for gray in (before, now)]
@@ -216,6 +217,6 @@ def _moved(points: np.ndarray, before: np.ndarray, now: np.ndarray) -> np.ndarra
     motion, _ = cv2.estimateAffinePartial2D(_ON_FACE[known], flown[known])
     if motion is None:
         return points
-    # The two crops are the same view: what moves there is taken there and back.
+    # Both crops are the same view; points are mapped into it, moved there, and mapped back.
     in_crop = transformed(points, cv2.invertAffineTransform(similarity))
     return transformed(transformed(in_crop, motion), similarity).astype(np.float32)

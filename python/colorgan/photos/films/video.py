@@ -1,18 +1,18 @@
-"""Colours the faces of video files, frame by frame, with flicker held down.
+"""Colours the faces of video files, frame by frame, with little flicker.
 
-What becomes of a video:
+What happens to a video:
 
-- The picture is H.264 (VP9 in .webm), 4:2:0, of the source's size, pixel aspect and rate, upright,
-  with BT.601's matrix, in which luma is the gray that was coloured. Odd widths and heights, which
-  4:2:0 does not have, grow by one pixel, a copy of the border; most players refuse 4:4:4.
-- Interlaced frames are deinterlaced, and HDR's light is brought to the range of other films.
-- A variable frame rate becomes constant: frames are repeated or left out where they are due, so
-  that sound stays in time. Rates that are guessed above 240 per second are cut down to that.
+- The picture becomes H.264 (VP9 in .webm), 4:2:0, upright, with the source's size, pixel aspect and
+  rate, and BT.601's matrix, whose luma is the gray that was coloured. Odd widths and heights, which
+  4:2:0 cannot have, grow by one pixel, a copy of the border; most players refuse 4:4:4.
+- Interlaced frames are deinterlaced, and HDR is mapped to the range of other films.
+- A variable frame rate becomes constant: frames are repeated or dropped as needed, so that sound
+  stays in time. Rates guessed to be above 240 per second are limited to that.
 - Sound is kept, see `sound`, and so are chapters, date, title, place and the file's time. Subtitles
   are always left out.
-- It is encoded in parts of a fixed length, each by itself, and these are joined: so a film that was
-  stopped goes on to the very same result.
-- Of a damaged or cut off file what can be decoded is coloured, and the result is marked as damaged.
+- Parts of a fixed length are encoded separately, and then joined. So a film that was stopped and
+  continued gives exactly the same result.
+- As much of a damaged or truncated file as can be decoded is coloured, and reported as damaged.
 """
 
 import hashlib
@@ -41,12 +41,12 @@ from colorgan.photos.films.tracking import FaceTracker
 from colorgan.photos.films.view import ViewSmoother
 
 PART = 20
-"""Seconds of film that are encoded at a time; a kill loses no more."""
+"""Seconds of film that are encoded at a time; a killed process loses at most this."""
 
 
 @dataclass(frozen=True)
 class ColoredVideo:
-    """What a video held and what came of it."""
+    """What a video held, and what became of it."""
 
     frames: int
     frames_with_faces: int
@@ -55,7 +55,7 @@ class ColoredVideo:
     sound: tuple[Sound, ...]
     """What became of each track."""
     damaged: bool
-    """ffmpeg had trouble with the source: frames may be missing, at its end above all."""
+    """ffmpeg reported problems with the source; frames may be missing, mostly at the end."""
 
 
 def colorize_video(
@@ -72,14 +72,14 @@ def colorize_video(
     progress: Callable[[int, int], None] = lambda done, expected: None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> ColoredVideo:
-    """Colour the faces of a video file; `whole` or a `reference` colours what is outside of them.
+    """Colour the faces of a video file, and everything else with `whole` or a `reference`.
 
-    `target`, a .mp4, .mov, .mkv or .webm, is replaced, as a whole and at the end only. `quality` is
-    1 to 100; frames of more than `max_pixels` are refused; `times` is told where the time went;
-    `progress` is called after each frame with the count of frames done and that of those expected,
-    which may be wrong, and is 0 where the file does not tell. What an earlier call has finished of
-    the same film, see `parts`, is taken over, unless `anew` says not to; `tell` is told of it.
-    UserError where the source cannot be decoded or the target not be written.
+    `target`, a .mp4, .mov, .mkv or .webm, is replaced only at the end, in one step. `quality` is 1
+    to 100; frames of more than `max_pixels` are refused; `times` records where the time goes.
+    `progress` is called after each frame with the number of frames done and of those expected,
+    which may be wrong, and is 0 if unknown. What an earlier call finished of the same film, see
+    `parts`, is used, unless `anew` is set; `tell` is called with a message about it. UserError if
+    the source cannot be decoded or the target cannot be written.
     """
     container = _container_of(source, target)
     modified = source.stat().st_mtime_ns
@@ -96,9 +96,9 @@ def colorize_video(
         film = FilmColorizer(colorizer, float(frames.rate), whole, times, reference)
         grays = _timed(frames, times)
         if parts.count:
-            tell(f"goes on after the {parts.frames:,} frames that an earlier run has finished")
+            tell(f"continues after the {parts.frames:,} frames that an earlier run finished")
             film.restore(parts.state)
-            for _ in islice(grays, parts.frames):  # to decode is a small share of all work
+            for _ in islice(grays, parts.frames):  # decoding is a small share of the work
                 advance()
         length = round(PART * frames.rate)
         while (first := next(grays, None)) is not None:
@@ -124,7 +124,7 @@ def colorize_video(
 
 
 class FilmColorizer:
-    """Colours the frames of a film, one after the other, with what it knows from those before."""
+    """Colours the frames of a film in order, using what it knows from earlier ones."""
 
     def __init__(
         self,
@@ -136,14 +136,14 @@ class FilmColorizer:
     ) -> None:
         """`rate` is in frames per second.
 
-        A `reference` colours what is outside of faces or, without one, `whole`.
+        Outside of faces, a film takes the colours of a `reference`, or else with `whole` the net's.
         """
         self._colorizer, self._times, self._reference = colorizer, times, reference
         self._faces = FaceTracker(rate)
         self._view = ViewSmoother(rate) if whole or reference else None
 
     def color(self, gray: np.ndarray) -> tuple[np.ndarray, bool]:
-        """The next frame coloured, BGR, and whether a face is in it."""
+        """Colour the next frame; returns it in BGR, and whether it shows a face."""
         colorizer, tracker, phase = self._colorizer, self._faces, self._times.phase
         with phase("find faces"):
             if tracker.advance(gray):
@@ -160,16 +160,16 @@ class FilmColorizer:
             return paint(gray, layers), len(faces) > 0
 
     def _seen(self, gray: np.ndarray) -> np.ndarray:
-        """The chroma of what is outside of faces: float32 `(2, h, w)`, small.
+        """Chroma for what is outside of faces: float32 `(2, h, w)`, small.
 
-        As without faces: what came and went with them would change all colours.
+        Faces are left out of account, or all colours would change as they come and go.
         """
         if self._reference is not None:
             return self._reference.chroma_for_frame(gray)
         return self._colorizer.predict_frame(gray, np.empty((0, 5, 2)))
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that the frames to come depend on."""
+        """Everything that later frames depend on."""
         followed = {"faces": self._faces} | ({"view": self._view} if self._view else {})
         return {
             f"{name}.{key}": value
@@ -178,7 +178,7 @@ class FilmColorizer:
         }
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on where another one was, of the same film, whose `state` this is."""
+        """Go on from where another one was in the same film, given its `state`."""
         self._faces.restore(_below("faces.", state))
         if self._view is not None:
             self._view.restore(_below("view.", state))
@@ -207,7 +207,7 @@ def _identity(
     reference: Reference | None,
     quality: int | None,
 ) -> str:
-    """All that a coloured film depends on, but for the content of a source that keeps its time."""
+    """Everything that a coloured film depends on; of the source, size, time and first megabyte."""
     status = source.stat()
     with source.open("rb") as file:
         head = hashlib.sha256(file.read(1 << 20)).hexdigest()
@@ -218,13 +218,13 @@ def _identity(
 
 
 def _container_of(source: Path, target: Path) -> Container:
-    """The container that the target's suffix names; UserError where source or target is unfit."""
+    """The container for the target's suffix; UserError if the source or target is unusable."""
     container = CONTAINERS.get(target.suffix.lower())
     if container is None:
         raise UserError(f"{target}: videos are written as {', '.join(WRITABLE_VIDEO_SUFFIXES)}")
     try:
-        if not stat.S_ISREG(source.stat().st_mode):  # a pipe, which would wait for its other end
-            raise UserError(f"{source}: is no regular file")
+        if not stat.S_ISREG(source.stat().st_mode):  # opening a pipe would wait for its other end
+            raise UserError(f"{source}: not a regular file")
         with source.open("rb"):
             pass
     except OSError as error:

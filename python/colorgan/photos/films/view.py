@@ -1,4 +1,4 @@
-"""Holds the colours of what is outside of faces steady through the frames of a video."""
+"""Keeps the colours outside of faces steady through the frames of a video."""
 
 import math
 from collections.abc import Mapping
@@ -8,24 +8,24 @@ import numpy as np
 
 
 class ViewSmoother:
-    """Averages a film's chroma over time, along with what moves in the view.
+    """Averages a film's chroma over time, following what moves in the view.
 
-    For each frame in turn, `smooth` takes the chroma that the generator gives to the whole frame.
-    Each pixel of it is carried on by the dense optical flow (Kroeger, Timofte, Dai and Van Gool
-    2016, "Fast Optical Flow using Dense Inverse Search"), and averaged as a face's is in
-    `tracking`. Where the flow leads to another brightness, or out of the frame, what was hidden
-    has come into view, and takes its colour at once; after a cut, all does.
+    For each frame in turn, `smooth` takes the chroma that the generator predicts for the whole
+    frame. Each pixel follows the dense optical flow (Kroeger, Timofte, Dai and Van Gool 2016, "Fast
+    Optical Flow using Dense Inverse Search"), and is averaged like a face's in `tracking`. If the
+    flow leads to another brightness, or out of the frame, something hidden has come into view, and
+    takes its new colour at once. After a cut, everything does.
 
-    In the film of tests/photos/test_view.py, where a face comes into a moving view, the chroma of a
-    place behind it changes by 0.12 levels of 255 from frame to frame, and by 0.23 at most. Where
-    each frame is coloured by itself, at its faces' scale, it changes by 0.6 to 1.6.
+    In the film of tests/photos/films/test_view.py, in which a face comes into a moving view, the
+    chroma of a place behind it changes by 0.12 levels of 255 from frame to frame, and by 0.23 at
+    most. If each frame is coloured by itself, at its faces' scale, it changes by 0.6 to 1.6.
     """
 
     SMOOTHING = 0.4
-    """Seconds, as of faces."""
+    """Seconds, the same as for faces."""
     LOST = 12.0
-    """Levels between a place and where it was; grain differs by less once it is averaged."""
-    _FINER = 2  # times the chroma's resolution is the flow's
+    """Levels of difference to where a place was before; grain, once averaged, differs by less."""
+    _FINER = 2  # the flow's resolution, as a multiple of the chroma's
 
     def __init__(self, rate: float) -> None:
         """`rate` is in frames per second."""
@@ -36,9 +36,9 @@ class ViewSmoother:
         self._averaged = 0
 
     def smooth(self, gray: np.ndarray, chroma: np.ndarray, is_cut: bool) -> np.ndarray:
-        """Average the chroma of a frame, float32 `(2, h, w)`, with that of the frames before.
+        """Average the chroma of a frame, float32 `(2, h, w)`, with that of earlier frames.
 
-        `gray` is the frame, uint8 of any size; `is_cut` says that it begins a new scene.
+        `gray` is the frame, uint8 of any size; `is_cut` says whether it begins a new scene.
         """
         size = np.array(chroma.shape[:0:-1])
         small = cv2.resize(gray, (size * self._FINER).tolist(), interpolation=cv2.INTER_AREA)
@@ -53,16 +53,16 @@ class ViewSmoother:
         return self._chroma
 
     def state(self) -> dict[str, np.ndarray]:
-        """All that the frames to come depend on, once a frame is done."""
+        """Everything that later frames depend on, once a frame is done."""
         return {"chroma": self._chroma, "gray": self._gray, "averaged": np.array(self._averaged)}
 
     def restore(self, state: Mapping[str, np.ndarray]) -> None:
-        """Go on where another smoother was, whose `state` this is."""
+        """Go on from where another smoother was, given its `state`."""
         self._chroma, self._gray = state["chroma"], state["gray"]
         self._averaged = int(state["averaged"])
 
     def _carried(self, now: np.ndarray, size: list[int]) -> tuple[np.ndarray, np.ndarray]:
-        """The chroma where it has moved to, and the share of each pixel that is new in view."""
+        """The chroma, moved along with the view, and the share of each pixel that is new in it."""
         height, width = now.shape
         y, x = np.mgrid[:height, :width].astype(np.float32)
         was = self._flow.calc(now, self._gray, None) + cv2.merge([x, y])
@@ -71,7 +71,7 @@ class ViewSmoother:
         beyond = ((was < 0) | (was > [width - 1, height - 1])).any(axis=2)
         lost = ((change > self.LOST) | beyond).astype(np.float32)
         lost = cv2.resize(lost, size, interpolation=cv2.INTER_AREA)
-        # Centres of pixels lie at halves in both resolutions.
+        # Pixel centres are at halves in both resolutions.
         was = (cv2.resize(was, size, interpolation=cv2.INTER_AREA) + 0.5) / self._FINER - 0.5
         planes = cv2.merge(list(self._chroma))
         carried = cv2.remap(planes, was, None, cv2.INTER_LINEAR, None, cv2.BORDER_REPLICATE)

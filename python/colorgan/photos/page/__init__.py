@@ -1,4 +1,4 @@
-"""The page on which anyone colours photos in a browser, and the small server behind it.
+"""The page for colouring photos in a browser, and the small server behind it.
 
-May import `coloring` and `pictures`.
+Of `photos`, may import `coloring` and `pictures`.
 """

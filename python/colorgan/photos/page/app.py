@@ -1,16 +1,16 @@
-"""The web application: what is answered to whom.
+"""The web application: which requests it takes, and how it answers.
 
-`GET /` is the page. `POST /colorize` takes a picture file as its body and answers with one of the
-same format or, where that is only read, with a PNG.
+`GET /` is the page. `POST /colorize` takes a picture file as its body and answers with one in the
+same format, or with a PNG if that format is only read.
 
 Photos that are painted on are kept for a while. `POST /photos` takes one and answers with its name,
-`{"photo": NAME}`. `POST /photos/NAME` takes a picture of strokes, or nothing, and answers as
-`/colorize` does; `POST /photos/NAME/reference` takes a photo whose colours it is to get, or
-nothing; `POST /photos/NAME/forget` ends it.
+`{"photo": NAME}`. `POST /photos/NAME` takes a picture of strokes, or nothing, and answers like
+`/colorize`. `POST /photos/NAME/reference` takes a photo as the example for its colours, or nothing
+to remove that; `POST /photos/NAME/forget` drops the photo.
 
-All is found below the path of the public address, too, which some proxies cut off and others do
-not. All else is refused with `{"error": one line}`. Nothing touches the disk and nothing is logged.
-Other web sites, which the user's browser may have open, cannot use it.
+All of these also work below the path of the public address, which some proxies cut off and others
+do not. Everything else is refused with `{"error": one line}`. Nothing touches the disk and nothing
+is logged. Other web sites that the user's browser has open cannot use it.
 """
 
 import asyncio
@@ -33,9 +33,10 @@ from colorgan.photos.page.senders import Senders
 from colorgan.photos.page.workshop import BusyError, ColoredPhoto, GoneError, Workshop
 
 SILENCE_SECONDS = 20  # without a byte, after which an upload is given up
-# A drip would hold a place for as long as it liked. The slowest lines that people have, old mobile
-# ones, carry a few thousand bytes a second; this is well below, and ends a drip in a minute.
-GRACE_SECONDS, SLOWEST = 60, 1000  # seconds more than a line of so many bytes a second takes
+# Without a limit, an upload that only drips could hold a place forever. The slowest lines that
+# people have, old mobile ones, carry a few thousand bytes a second; this limit is well below that,
+# and ends a drip after a minute.
+GRACE_SECONDS, SLOWEST = 60, 1000  # seconds on top of the time at this many bytes a second
 
 MEDIA_TYPES = {
     ".jpg": "image/jpeg",
@@ -43,25 +44,25 @@ MEDIA_TYPES = {
     ".tif": "image/tiff",
     ".webp": "image/webp",
 }
-"""Of what is answered, by its suffix."""
+"""The media types of answers, by suffix."""
 
 WHOLE = {"": False, "whole=1": True}
-"""What may stand after the question mark, and whether it asks for the whole photo."""
+"""The queries that are allowed, and whether they ask for the whole photo."""
 
 _GUARDS = {
     "Cache-Control": "no-store",
     "X-Content-Type-Options": "nosniff",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-"""What every answer tells the browser."""
+"""Headers of every answer."""
 
 
 def make_app(workshop: Workshop, max_bytes: int, senders: Senders) -> Starlette:
-    """The application. It colours in `workshop` and refuses files of more than `max_bytes`, and
-    whatever does not come from `senders`.
+    """The application. It colours in `workshop`, and refuses files of more than `max_bytes` and
+    requests that do not come from `senders`.
     """
     page = Route("/", _page(max_bytes), methods=["GET"])
-    page.methods = {"GET"}  # without the HEAD that comes with it, for which nobody asks
+    page.methods = {"GET"}  # without HEAD, which Starlette adds and nobody needs
     addresses = {
         "/colorize": _colorize,
         "/photos": _keep,
@@ -122,8 +123,8 @@ async def _forget(workshop: Workshop, request: Request, file: bytes, whole: bool
 
 
 class _Work:
-    """Takes a file and answers with what comes of it. It sends the answer, too, so as to hold its
-    place until then.
+    """Takes a file and answers with the result. It also sends the answer, so that it holds its
+    place until that is done.
     """
 
     def __init__(
@@ -139,7 +140,7 @@ class _Work:
         query = scope["query_string"].decode("latin-1")
         if query not in WHOLE:
             raise HTTPException(
-                HTTPStatus.BAD_REQUEST, "After the question mark, whole=1 alone can be."
+                HTTPStatus.BAD_REQUEST, "After the question mark, only whole=1 is allowed."
             )
         length = _content_length(request, self._max_bytes)
         with self._workshop.place():
@@ -151,20 +152,19 @@ class _Work:
 def _content_length(request: Request, most: int) -> int:
     text = request.headers.get("Content-Length")
     if text is None or "Transfer-Encoding" in request.headers:
-        raise HTTPException(HTTPStatus.LENGTH_REQUIRED, "The file's size must be said beforehand.")
+        raise HTTPException(HTTPStatus.LENGTH_REQUIRED, "Content-Length must give the file's size.")
     if not re.fullmatch(r"[0-9]{1,20}", text):
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "The file's size is no number.")
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The file's size is not a number.")
     if int(text) > most:
         raise HTTPException(
             HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-            f"This file is larger than {most / 1e6:g} MB, the most that is taken "
-            "(--max-upload-mb).",
+            f"This file is larger than {most / 1e6:g} MB, the limit set by --max-upload-mb.",
         )
     return int(text)
 
 
 async def _read_body(request: Request, length: int) -> bytes:
-    """The file, however long it takes, unless it stands still or only drips."""
+    """Read the file, however long that takes, unless it stops arriving or only drips."""
     body, now = bytearray(), asyncio.get_running_loop().time
     latest = now() + GRACE_SECONDS
     try:
@@ -175,17 +175,17 @@ async def _read_body(request: Request, length: int) -> bytes:
     except TimeoutError:
         raise HTTPException(
             HTTPStatus.REQUEST_TIMEOUT,
-            "The file stopped arriving, or arrived too slowly; try it again on a better line.",
+            "The file stopped arriving, or arrived too slowly; try again on a better connection.",
         ) from None
     except ClientDisconnect:
         pass
     if len(body) != length:
-        raise HTTPException(HTTPStatus.BAD_REQUEST, "The file did not arrive whole.")
+        raise HTTPException(HTTPStatus.BAD_REQUEST, "The file did not arrive completely.")
     return bytes(body)
 
 
 def _answer_with(photo: ColoredPhoto, request: Request) -> Response:
-    """The coloured photo; or, asked for in parts, as "picture", with "preview" if there is one."""
+    """The coloured photo; in a multipart answer as "picture", with "preview" if there is one."""
     in_parts = "multipart/form-data" in request.headers.get("Accept", "")
     found = {
         "X-Faces": str(photo.faces),
@@ -207,7 +207,7 @@ def _answer_with(photo: ColoredPhoto, request: Request) -> Response:
 
 
 def _part(name: str, suffix: str, content: bytes, boundary: str) -> bytes:
-    """One part of an answer, as of a form with files."""
+    """One part of a multipart answer."""
     head = (
         f'--{boundary}\r\nContent-Disposition: form-data; name="{name}"; filename="{name}{suffix}"'
         f"\r\nContent-Type: {MEDIA_TYPES[suffix]}\r\n\r\n"
@@ -219,7 +219,7 @@ def _part(name: str, suffix: str, content: bytes, boundary: str) -> bytes:
 
 
 class _SenderCheck:
-    """Refuses what other web sites make a browser ask for; takes the public path off the rest."""
+    """Refuses requests that come from other web sites; cuts the public path off all others."""
 
     def __init__(self, app: ASGIApp, senders: Senders) -> None:
         self._app, self._senders = app, senders
@@ -245,10 +245,10 @@ def _refusal(status: int, line: str, **headers: str) -> Response:
 
 
 async def _refuse(request: Request, error: HTTPException) -> Response:
-    """Refuse what this module or Starlette, which knows the addresses, found wrong."""
+    """Refuse a request for a problem that this module, or Starlette with its routes, found."""
     allowed = (error.headers or {}).get("Allow")
     if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED and allowed:
-        return _refusal(error.status_code, f"This takes {allowed} alone.", Allow=allowed)
+        return _refusal(error.status_code, f"Only {allowed} is allowed here.", Allow=allowed)
     if error.status_code == HTTPStatus.NOT_FOUND:
         return _refusal(error.status_code, "There is no such page here.")
     return _refusal(error.status_code, error.detail)
@@ -267,6 +267,6 @@ async def _refuse_for_good(request: Request, error: GoneError) -> Response:
 
 
 async def _excuse(request: Request, error: Exception) -> Response:
-    """Answer where there is a bug. The exception goes on to uvicorn, which prints its traceback."""
-    line = "Something went wrong; the terminal that runs this program says what."
+    """Answer after a bug. The exception goes on to uvicorn, which prints its traceback."""
+    line = "Something went wrong; see the terminal in which this program runs."
     return _refusal(HTTPStatus.INTERNAL_SERVER_ERROR, line)

@@ -1,8 +1,8 @@
-"""One client's connection: uvicorn's own, and the limits and courtesies that it lacks.
+"""One client's connection: uvicorn's class, with limits and courtesies that it lacks.
 
-uvicorn waits as long as a client likes for the head of a request and for an answer to be taken. It
-drops clients that close their sending side once they have asked. And it closes the connection
-while a refused client still sends, which makes that client miss the answer.
+uvicorn waits forever for the head of a request, and for a client to take its answer. It drops
+clients that close their sending side after the request. And it closes the connection while a
+refused client is still sending, so that the client misses the answer.
 """
 
 import asyncio
@@ -16,12 +16,12 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
 HEAD_SECONDS = 10  # for the head of a request to arrive
-DISCARD_SECONDS = 5  # for which what a refused client still sends is taken, and forgotten
-# An answer is sent in parts, each of which must be taken in time: by a slow line, too, of 1 kB a
-# second, but not by one that drips.
+DISCARD_SECONDS = 5  # for which data that a refused client still sends is read and dropped
+# An answer is sent in parts, and the client must take each in time. A slow line of about 1 kB a
+# second can do that, but not one that only drips.
 PART, PART_SECONDS = 1 << 16, 60
 
-_LINE = json.dumps({"error": "This is no request that can be understood."})
+_LINE = json.dumps({"error": "This request is not valid HTTP."})
 _NOT_UNDERSTOOD = (
     "HTTP/1.1 400 Bad Request\r\nServer: colorgan\r\nConnection: close\r\n"
     f"Content-Type: application/json\r\nContent-Length: {len(_LINE)}\r\n\r\n{_LINE}"
@@ -38,14 +38,14 @@ class Connection(H11Protocol):
         app_state: dict[str, Any],
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
-        """What uvicorn calls for each client."""
+        """Called by uvicorn for each client."""
         super().__init__(config, server_state, app_state, _loop)
         self.app = self._serve
         self._timer: asyncio.TimerHandle | None = None
         self._is_deaf = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:
-        """Begin to wait for a request."""
+        """Start waiting for a request."""
         super().connection_made(transport)
         self._cut_off_in(HEAD_SECONDS)
 
@@ -60,16 +60,16 @@ class Connection(H11Protocol):
             super().data_received(data)
 
     def eof_received(self) -> bool:
-        """Take it that the client sends no more. Returns whether it may wait for an answer yet."""
+        """The client sends no more; returns whether it may still wait for an answer."""
         if self.cycle is None:
             return False
         self._end_body()
         return True
 
     def send_400_response(self, msg: str) -> None:
-        """Answer what is no HTTP, in place of uvicorn's own plain text."""
+        """Answer what is not HTTP, instead of uvicorn's own plain text."""
         self._is_deaf = True
-        if self.cycle is not None:  # it is the body, so the request is being answered
+        if self.cycle is not None:  # the body is at fault, and the request is being answered
             self._end_body()
             return
         self.transport.write(_NOT_UNDERSTOOD)
@@ -77,17 +77,17 @@ class Connection(H11Protocol):
         self._cut_off_in(DISCARD_SECONDS)
 
     def cut_off(self) -> None:
-        """End the connection, whatever is still to be sent."""
+        """End the connection, even if there is more to send."""
         self.transport.abort()
 
     def _cut_off_in(self, seconds: float | None) -> None:
-        """Set the one timer anew, or stop it."""
+        """Restart the one timer, or stop it."""
         if self._timer is not None:
             self._timer.cancel()
         self._timer = None if seconds is None else self.loop.call_later(seconds, self.cut_off)
 
     def _end_body(self) -> None:
-        """Tell the application, by way of uvicorn, that the body ends here, be it whole or not."""
+        """Let uvicorn tell the application that the body ends here, complete or not."""
         self.cycle.more_body = False
         self.cycle.message_event.set()
 
@@ -100,7 +100,7 @@ class Connection(H11Protocol):
                 self._cut_off_in(PART_SECONDS)
                 await send(message)
                 return
-            # In parts: uvicorn waits for a client that is slow before it takes the next one.
+            # In parts, as uvicorn waits for a slow client before it takes the next part.
             body = message.get("body", b"")
             for at in range(0, len(body), PART):
                 part = body[at : at + PART]

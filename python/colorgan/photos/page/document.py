@@ -1,6 +1,6 @@
-"""The page as a browser gets it: its files in `browser/`, put together in one.
+"""Builds the page that a browser gets from the files in `browser/`.
 
-So it takes a single request, and works below any path.
+It is a single document, so it takes one request, and works below any path.
 """
 
 import base64
@@ -19,11 +19,11 @@ _SCRIPTS = (
 )
 
 _FORMATS = "JPEG, PNG, TIFF, WebP, HEIC, AVIF, JPEG 2000, BMP or GIF"
-"""What is read, as people call it; rare formats are read without being named."""
+"""The formats that the page names; rarer ones are read, too."""
 
 
 def page_document(max_bytes: int) -> bytes:
-    """The page, which lets nobody send files of more than `max_bytes`."""
+    """The page, which refuses files of more than `max_bytes` before they are sent."""
     page = Template(_text("page.html")).substitute(
         style=_text("page.css"),
         script="\n".join([*map(_text, _SCRIPTS), _palette()]),
@@ -35,7 +35,7 @@ def page_document(max_bytes: int) -> bytes:
 
 
 def content_security_policy(page: bytes) -> str:
-    """Allow a page its own style, script and pictures, asking its own server, and nothing else."""
+    """Allow a page its own style, script and pictures, and requests to its own server only."""
     hashes = {
         tag: base64.b64encode(hashlib.sha256(text).digest()).decode()
         for tag, text in re.findall(rb"<(style|script)>(.*?)</\1>", page, re.DOTALL)
@@ -55,7 +55,7 @@ def content_security_policy(page: bytes) -> str:
 
 
 def _palette() -> str:
-    """The colours of each step of luminance, for the scripts."""
+    """The palette's colours at each step of luminance, for the scripts."""
     return f"const PALETTE = {_PALETTE.read_text(encoding='utf-8')};"
 
 

@@ -1,4 +1,4 @@
-"""The photos that people paint on: a few, for a while, each under a name that nobody can guess."""
+"""Keeps the photos that people paint on: a few, for a while, under names that nobody can guess."""
 
 import asyncio
 import secrets
@@ -9,33 +9,33 @@ from colorgan.photos.coloring.sitting import Sitting
 from colorgan.photos.pictures.reading import Picture
 
 KEPT = 4  # photos at a time
-KEPT_SECONDS = 600  # for which a photo is kept after it was last asked for
+KEPT_SECONDS = 600  # for which a photo is kept after its last use
 
 
 @dataclass
 class KeptPhoto:
-    """A photo, with what was found out about it."""
+    """A photo, with results about it that are worth keeping."""
 
     picture: Picture
     sitting: Sitting
     reference: Reference | None = None
-    """Whose colours it gets outside of faces."""
+    """The example for its colours outside of faces."""
 
 
 class KeptPhotos:
-    """Keeps photos in memory alone; to be used within one event loop."""
+    """Keeps photos in memory only; use it within one event loop."""
 
     def __init__(self, max_pixels: int) -> None:
-        """Keep as many photos as have `max_pixels` together, but at least one."""
+        """Keep at least one photo, and more as long as they have `max_pixels` together."""
         self._max_pixels = max_pixels
-        self._photos: dict[str, KeptPhoto] = {}  # the one that was last asked for comes last
+        self._photos: dict[str, KeptPhoto] = {}  # the one that was last used comes last
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     def __len__(self) -> int:
         return len(self._photos)
 
     def add(self, photo: KeptPhoto) -> str:
-        """Keep a photo, in place of those that were not asked for longest; returns its name."""
+        """Keep a photo, dropping the least recently used ones for it; returns its name."""
         name = secrets.token_urlsafe(24)
         self._photos[name] = photo
         self._keep_on(name)
@@ -44,7 +44,7 @@ class KeptPhotos:
         return name
 
     def get(self, name: str) -> KeptPhoto | None:
-        """The photo of a name, which is kept on; None where it is kept no longer."""
+        """The photo with a name, whose time starts again; None if it is no longer kept."""
         photo = self._photos.pop(name, None)
         if photo is not None:
             self._photos[name] = photo
@@ -52,12 +52,12 @@ class KeptPhotos:
         return photo
 
     def remove(self, name: str) -> None:
-        """Let go of a photo, unless that was done before."""
+        """Drop a photo, if it is still kept."""
         if self._photos.pop(name, None) is not None:
             self._timers.pop(name).cancel()
 
     def _keep_on(self, name: str) -> None:
-        """Begin anew to wait for the end of a photo's time."""
+        """Start a photo's time again."""
         if name in self._timers:
             self._timers[name].cancel()
         later = asyncio.get_running_loop().call_later

@@ -1,9 +1,9 @@
-"""Who may use the page: whoever has opened it under a name of its own, and nobody else.
+"""Who may use the page: only those who opened it under one of its own names.
 
-Browsers show the pages of many sites at once. Any of these may send requests here, and the owner
-of a name may have it point to this machine, so as to read what is here (DNS rebinding). So requests
-are taken under the page's own names alone, and photos from the page itself alone. What
-X-Forwarded-Host and its like say is not looked at: whoever sends a request can write them.
+Browsers show the pages of many sites at once. Any of them may send requests here, and the owner of
+a domain name can point it to this machine, to read what is here (DNS rebinding). So requests are
+only taken under the page's own names, and photos only from the page itself. X-Forwarded-Host and
+the like are ignored, since anyone who sends a request can write them.
 """
 
 import ipaddress
@@ -21,18 +21,18 @@ _PORTS = {"http": 80, "https": 443}
 
 @dataclass(frozen=True)
 class PublicUrl:
-    """Where browsers find the page if something in between hands their requests on."""
+    """The address at which browsers find the page, if a proxy passes their requests on."""
 
     scheme: str
     host: str
     """In lower case, as browsers write it in a Host header, without a port."""
     port: int
     path: str
-    """As in a URL; it begins and ends with a slash."""
+    """The path in the URL, which begins and ends with a slash."""
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Read a URL such as "https://photos.example/colour/"; ValueError where it is none."""
+        """Read a URL such as "https://photos.example/colour/"; ValueError if it is not one."""
         parts = urlsplit(text)
         host, path = parts.hostname or "", quote(parts.path, "/%:@!$&'()*+,;=~")
         host = f"[{host}]" if ":" in host else host.encode("idna").decode()
@@ -53,16 +53,16 @@ class PublicUrl:
 
     @property
     def folder(self) -> str:
-        """What stands before the paths of the application: "/colour", or nothing."""
+        """The prefix of the application's paths, such as "/colour", or nothing."""
         return unquote(self.path).rstrip("/")
 
 
 @dataclass(frozen=True)
 class Senders:
-    """The names under which the page is asked for, and the origins that may send it photos."""
+    """The names under which the page may be requested, and the origins that may send it photos."""
 
     only_from_here: bool
-    """It listens to this machine alone."""
+    """Whether it only listens to this machine."""
     public: PublicUrl | None
 
     def check(self, request: Request) -> None:
@@ -71,8 +71,8 @@ class Senders:
         if not self._know(host):
             raise HTTPException(
                 HTTPStatus.MISDIRECTED_REQUEST,
-                "The page does not go by this name: open it at the address that was printed, "
-                "or start it with --public-url and the address that browsers see.",
+                "The page is not available under this name; open it at the address that was "
+                "printed, or start it with --public-url and the address that browsers see.",
             )
         if request.method == "GET":
             return
@@ -81,23 +81,23 @@ class Senders:
         if not is_own or site not in (None, "same-origin", "none"):
             raise HTTPException(
                 HTTPStatus.FORBIDDEN,
-                "Photos are taken from the page itself alone; behind a proxy, start it with "
+                "Only the page itself may send photos; behind a proxy, start it with "
                 "--public-url and the address that browsers see.",
             )
 
     def _know(self, host: str) -> bool:
-        """Whether no other site can be meant by a Host header.
+        """Whether a Host header cannot mean another site.
 
-        Ports tell nothing, a tunnel has one of its own: names can be made to lead here, not ports.
+        Ports do not count: a tunnel has its own, and attackers redirect names, not ports.
         """
         if self.public is None and not self.only_from_here:
             return True
         return _is_loopback(host) or (self.public is not None and _name(host) == self.public.host)
 
     def _origins(self, host: str) -> set[str]:
-        """The origins of the page as it is asked for by a Host header.
+        """The origins that the page may have in a request with this Host header.
 
-        A proxy may have put its own address for this machine in the place of the public one.
+        A proxy may have replaced the public address by its own for this machine.
         """
         shown = {f"http://{host}", f"https://{host}"}
         if self.public is None:
@@ -106,13 +106,13 @@ class Senders:
 
 
 def _name(host: str) -> str:
-    """What a Host header says before the port; nothing if it makes no sense."""
+    """The part of a Host header before the port; nothing if it makes no sense."""
     match = re.fullmatch(r"(\[[0-9a-f:.]+\]|[0-9a-z._-]+)(:[0-9]*)?", host)
     return match[1] if match else ""
 
 
 def _is_loopback(host: str) -> bool:
-    """Whether a Host header names this machine to itself, whatever a name server says."""
+    """Whether a Host header means this machine itself, whatever a name server says."""
     name = _name(host)
     if name == "localhost":
         return True

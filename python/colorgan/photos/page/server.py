@@ -1,4 +1,4 @@
-"""Listens where the page is to be found, and serves it with uvicorn until the program ends."""
+"""Listens at the page's address, and serves it with uvicorn until the program ends."""
 
 import asyncio
 import ipaddress
@@ -13,12 +13,12 @@ from colorgan.photos.page.connection import Connection
 from colorgan.photos.page.senders import PublicUrl, Senders
 from colorgan.photos.page.workshop import Workshop
 
-ENDING_SECONDS = 5  # for which clients may hold up the program's end
-LONGEST_HEAD = 1 << 16  # bytes: browsers send the cookies of all that runs on this machine
+ENDING_SECONDS = 5  # for which clients may delay the program's end
+LONGEST_HEAD = 1 << 16  # bytes; browsers send the cookies of everything that runs on this machine
 
 
 class PageServer:
-    """Serves the page. The address is taken from the start; close it by leaving the context."""
+    """Serves the page. It listens from the start; leaving the context closes its socket."""
 
     def __init__(
         self,
@@ -28,10 +28,10 @@ class PageServer:
         max_bytes: int,
         public: PublicUrl | None = None,
     ) -> None:
-        """Listen on `host` and `port`, 0 for any free one; UserError where that cannot be.
+        """Listen on `host` and `port`, 0 for any free one; UserError if that fails.
 
-        Photos are coloured in `workshop`, files of more than `max_bytes` are refused. `public` is
-        where browsers find the page if not at `url`.
+        Photos are coloured in `workshop`, and files of more than `max_bytes` are refused. `public`
+        is the address at which browsers find the page, if that is not `url`.
         """
         self._socket = _listen(host, port)
         self.host, self.port = self._socket.getsockname()[:2]
@@ -53,12 +53,12 @@ class PageServer:
     def serve(self) -> None:
         """Serve until `stop`, or in the main thread until SIGINT or SIGTERM.
 
-        Such a signal is raised again at the end, for whoever handles it outside.
+        Such a signal is raised again at the end, for the caller to handle.
         """
         self._server.run(sockets=[self._socket])
 
     def stop(self) -> None:
-        """Have `serve`, which another thread is in, return soon."""
+        """Make `serve`, which runs in another thread, return soon."""
         self._server.should_exit = True
 
 
@@ -88,9 +88,9 @@ def _in_url(host: str) -> str:
 
 
 def _configuration(app: object) -> uvicorn.Config:
-    """How uvicorn serves an application: as its only process, logging nothing but tracebacks.
+    """The settings of uvicorn: a single process that logs nothing but tracebacks.
 
-    What people colour is their own business, and what clients do wrong is theirs.
+    What people colour is their own business, and so are the mistakes of clients.
     """
     return uvicorn.Config(
         app,
@@ -110,7 +110,7 @@ def _configuration(app: object) -> uvicorn.Config:
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn, which at its end also lets go of the photos that wait, and of clients that hang."""
+    """uvicorn; when it stops, it also drops the photos that wait, and clients that hang."""
 
     def __init__(self, config: uvicorn.Config, workshop: Workshop) -> None:
         super().__init__(config)

@@ -1,5 +1,5 @@
-"""The one Colorizer behind the page, in a thread of its own, and the photos that wait for it, or
-that are kept to be painted on.
+"""Runs the page's only Colorizer in a thread of its own, for photos that wait for it or that are
+kept for painting.
 """
 
 import asyncio
@@ -25,9 +25,9 @@ from colorgan.photos.pictures.reading import read_color, read_picture, read_stro
 
 WAITING = 4  # photos that may wait while another is coloured
 
-_WEBP_QUALITY = 95  # as of JPEG: without loss, it takes several times as long as a PNG
+_WEBP_QUALITY = 95  # as for JPEG; lossless WebP takes several times as long as a PNG
 _UNSHOWN = (".tif",)  # formats that browsers cannot show
-_PREVIEW_SIDE = 2048  # pixels: more than most screens have
+_PREVIEW_SIDE = 2048  # pixels, more than most screens have
 
 
 _Result = TypeVar("_Result")
@@ -38,35 +38,35 @@ class BusyError(Exception):
 
 
 class GoneError(Exception):
-    """A photo is kept no longer; the text is one line for the page to show."""
+    """A photo is no longer kept; the text is one line for the page to show."""
 
 
 @dataclass(frozen=True)
 class ColoredPhoto:
-    """What became of a photo."""
+    """The result for a photo."""
 
     content: bytes
-    """A picture file: upright, of the photo's luminance; gray where nothing was coloured."""
+    """A picture file: upright, with the photo's luminance; gray where nothing was coloured."""
     suffix: str
-    """Of the photo's own format where that is written, else ".png"."""
+    """The suffix of the photo's own format if that can be written, else ".png"."""
     preview: bytes | None
-    """A JPEG to look at, where browsers cannot show the content."""
+    """A JPEG to look at, if browsers cannot show the content."""
     faces: int
     was_color: bool
-    """The file held colour, which was not used."""
+    """Whether the file had colour, which was not used."""
     frames: int
-    """Pictures in the file; the first is coloured."""
+    """Pictures in the file; only the first is coloured."""
     bits: int | None
-    """Of the file's levels, where they were brought from so few to the full range."""
+    """Bits of the file's levels, if they were stretched to the full range."""
     middle: float
-    """Where the middle of the surest face is, or else of the photo, from 0 to 1 of the width."""
+    """Horizontal centre of the surest face, or else of the photo, from 0 to 1 of the width."""
 
 
 class Workshop:
-    """A Colorizer in a thread of its own, and the few photos that may be there at a time.
+    """A Colorizer in a thread of its own, with room for a few photos at a time.
 
-    The thread is the same for all photos: neither the Colorizer nor Caffe, which keeps its device
-    by thread, can be shared.
+    All photos use the same thread, since threads can share neither the Colorizer nor Caffe, which
+    sets its device for each thread.
     """
 
     def __init__(self, weights: Path | None, device: str | None, max_pixels: int) -> None:
@@ -81,18 +81,18 @@ class Workshop:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Let go of all photos but the one in work, and wait for that."""
+        """Drop all photos except the one being worked on, and wait for that."""
         self._worker.shutdown(cancel_futures=True)
 
     def dismiss(self) -> None:
-        """Let go of all photos but the one in work, and take no more; do not wait."""
+        """Drop all photos except the one being worked on, and take no more; do not wait."""
         self._worker.shutdown(wait=False, cancel_futures=True)
 
     @contextmanager
     def place(self) -> Iterator[None]:
-        """Room for one photo, held from before its upload until its answer is taken.
+        """Hold room for one photo, from before its upload until the client has its answer.
 
-        Raises `BusyError` where all is taken.
+        Raises `BusyError` if all room is taken.
         """
         if not self._places.acquire(blocking=False):
             raise BusyError("Other photos are waiting; try again in a moment.")
@@ -102,45 +102,45 @@ class Workshop:
             self._places.release()
 
     async def colorize(self, file: bytes, whole: bool) -> ColoredPhoto:
-        """Colour a picture file, after those that came before.
+        """Colour a picture file, when it is its turn.
 
-        `whole` colours what is outside of the faces, too. Raises `UserError` for a file that
-        cannot be read, `BusyError` where the program ends first.
+        `whole` colours what is outside of faces, too. Raises `UserError` for a file that cannot be
+        read, `BusyError` if the program ends first.
         """
         return await self._done(self._colorize, file, whole)
 
     async def keep(self, file: bytes) -> str:
-        """Keep a picture file for a while, to paint on; returns its name. Raises as `colorize`."""
+        """Keep a picture file for painting; returns its name. Raises like `colorize`."""
         return self._kept.add(await self._done(self._prepare, file))
 
     async def paint(self, name: str, strokes: bytes, whole: bool) -> ColoredPhoto:
-        """Colour a photo that is kept, by a picture of strokes, or by none if that is empty.
+        """Colour a kept photo with a picture of strokes, or without if that is empty.
 
-        Raises as `colorize`, and `GoneError` where the photo is kept no longer.
+        Raises like `colorize`, and `GoneError` if the photo is no longer kept.
         """
         return await self._done(self._paint, self._kept_photo(name), strokes, whole)
 
     async def refer(self, name: str, file: bytes) -> None:
-        """Give a photo that is kept a reference; none if the file is empty. Raises as `paint`."""
+        """Give a kept photo a reference, or remove it if the file is empty. Raises like `paint`."""
         photo = self._kept_photo(name)
         photo.reference = await self._done(self._reference_in, file) if file else None
 
     def forget(self, name: str) -> None:
-        """Keep a photo no longer."""
+        """Drop a kept photo."""
         self._kept.remove(name)
 
     def _kept_photo(self, name: str) -> KeptPhoto:
         photo = self._kept.get(name)
         if photo is None:
-            raise GoneError("This photo is kept no longer; send it again.")
+            raise GoneError("This photo is no longer kept; send it again.")
         return photo
 
     async def _done(self, work: Callable[..., _Result], *given: object) -> _Result:
-        """What comes of some work in the thread, after what came before."""
-        ending = BusyError("The program is being ended.")
+        """Do some work in the thread, when it is its turn, and return the result."""
+        ending = BusyError("The program is being stopped.")
         try:
             job = self._worker.submit(_within_memory, work, *given)
-        except RuntimeError:  # what submit raises from the shutdown on
+        except RuntimeError:  # raised once the thread has been shut down
             raise ending from None
         (done,), _ = await asyncio.wait([asyncio.wrap_future(job)])
         if done.cancelled():
@@ -187,7 +187,7 @@ def _within_memory(work: Callable[..., _Result], *given: object) -> _Result:
 
 
 def _result(photo: KeptPhoto, colored: np.ndarray) -> ColoredPhoto:
-    """A photo that was coloured, BGR `(h, w, 3)`, as it is answered with."""
+    """The answer for a photo that was coloured, BGR `(h, w, 3)`."""
     picture, faces = photo.picture, photo.sitting.faces
     middle = 0.5
     if len(faces):

@@ -1,4 +1,4 @@
-"""Files of still pictures: read as gray, and written in colour with what they said besides.
+"""Files of still pictures: reads them as gray, and writes coloured ones with their metadata.
 
-Imports nothing else of `photos` but `containers`.
+Of `photos`, imports only `containers`.
 """

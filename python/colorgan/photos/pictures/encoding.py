@@ -1,9 +1,9 @@
-"""Coloured pictures out: encoded, with what the source's file said of them, and written whole.
+"""Writes coloured pictures, with the metadata of their source, whole or not at all.
 
-OpenCV writes JPEG, PNG and TIFF, in less time than Pillow, and TIFF of 16 bits, which Pillow does
-not. What it writes of metadata, EXIF, XMP and a profile into JPEG and PNG, is the least part of
-what there is (no IPTC, resolution or text; nothing in TIFF), so that all is put in here, in the
-same way everywhere: a few blocks between a file's head and its pixels.
+OpenCV encodes JPEG, PNG and TIFF. It is faster than Pillow, which cannot write TIFF of 16 bits.
+OpenCV itself writes little metadata: EXIF, XMP and a profile into JPEG and PNG, but no IPTC,
+resolution or text, and nothing into TIFF. So all metadata is put in here, in the same way
+everywhere: as a few blocks between a file's head and its pixels.
 """
 
 import io
@@ -24,12 +24,12 @@ from colorgan.photos.pictures.exif import BYTE, UNDEFINED, Exif, Field
 from colorgan.photos.pictures.metadata import Metadata
 
 WRITABLE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
-"""Endings, in lower case, that `write_picture` knows a format for."""
+"""The suffixes, in lower case, of the formats that `write_picture` writes."""
 
 _JPEG_QUALITY = 95
 _LONGEST_SIDE = {".jpg": 65500, ".jpeg": 65500, ".webp": 16383}
-# Of OpenCV's and Pillow's filters, strategies and levels, the fastest that writes gray areas, where
-# three channels are equal, small.
+# The fastest of OpenCV's and Pillow's filters, strategies and levels that keeps gray areas, where
+# the three channels are equal, small.
 _PNG = (cv2.IMWRITE_PNG_COMPRESSION, 1, cv2.IMWRITE_PNG_FILTER, cv2.IMWRITE_PNG_FILTER_AVG)
 _TIFF = (cv2.IMWRITE_TIFF_COMPRESSION, 5, cv2.IMWRITE_TIFF_PREDICTOR, 2)  # LZW of differences
 _PROFILE_PIECE = 65519  # bytes of a profile in one segment of a JPEG
@@ -43,8 +43,9 @@ def write_picture(
     quality: int | None = None,
     metadata: Metadata = _NOTHING,
 ) -> None:
-    """Write a picture whole or not at all, in the format of the path's suffix, with the time of its
-    source; see `encode_picture`. `UserError` where that cannot be.
+    """Write a picture in the format of the path's suffix, whole or not at all.
+
+    The file gets the time of its source; see `encode_picture`. `UserError` if it cannot be written.
     """
     try:
         content = encode_picture(bgr, alpha, path.suffix, quality, metadata)
@@ -62,18 +63,17 @@ def encode_picture(
     quality: int | None = None,
     metadata: Metadata = _NOTHING,
 ) -> bytes:
-    """Encode BGR `(h, w, 3)` and alpha `(h, w)`, uint8 or uint16, as `suffix` says.
+    """Encode BGR `(h, w, 3)` and alpha `(h, w)`, uint8 or uint16, in the format of `suffix`.
 
-    PNG and TIFF hold all of it, without loss. JPEG and WebP hold 8 bits, the nearest; JPEG no
-    alpha: the picture is laid on white. `quality`, 1 to 100, is that of JPEG (95 if None) and of
-    WebP (without loss if None). `metadata` are the source's; WebP holds no IPTC. Raises `UserError`
-    for another suffix, and for a picture larger than the format can hold.
+    PNG and TIFF hold everything without loss. JPEG and WebP are rounded to 8 bits, and JPEG has no
+    alpha, so the picture is laid on white. `quality`, 1 to 100, is that of JPEG (95 if None) and of
+    WebP (lossless if None). `metadata` is the source's; WebP holds no IPTC. Raises `UserError` for
+    another suffix, and for a picture larger than the format can hold.
     """
     suffix = suffix.lower()
     if suffix not in WRITABLE_SUFFIXES:
-        raise UserError(
-            f"no format {suffix or 'without a suffix'}; use {', '.join(WRITABLE_SUFFIXES)}"
-        )
+        problem = f"unknown suffix {suffix}" if suffix else "no suffix"
+        raise UserError(f"{problem}; use {', '.join(WRITABLE_SUFFIXES)}")
     longest = _LONGEST_SIDE.get(suffix)
     if longest is not None and max(bgr.shape) > longest:
         raise UserError(f"{suffix} holds at most {longest:,} pixels a side; use .png or .tif")
@@ -104,7 +104,7 @@ def _on_white(bgr: np.ndarray, alpha: np.ndarray | None) -> np.ndarray:
 
 
 def _jpeg(content: memoryview, bgr: np.ndarray, metadata: Metadata) -> bytes:
-    """Put segments behind the first, which is JFIF's and says the resolution."""
+    """Put segments after the first, which is JFIF's and holds the resolution."""
     head = bytearray(content[:20])
     if metadata.dpi:
         struct.pack_into(">BHH", head, 13, 1, *(min(round(dpi), 65535) for dpi in metadata.dpi))
@@ -135,12 +135,12 @@ def _segments(bgr: np.ndarray, metadata: Metadata) -> Iterator[tuple[int, bytes]
 
 
 def _resource(iptc: bytes) -> bytes:
-    """IPTC as one of Photoshop's blocks, in which programs look for it."""
+    """IPTC in a Photoshop block, which is where programs look for it."""
     return b"8BIM\4\4\0\0" + struct.pack(">I", len(iptc)) + iptc + bytes(len(iptc) % 2)
 
 
 def _png(content: memoryview, bgr: np.ndarray, metadata: Metadata) -> bytes:
-    """Put chunks behind the first, which is the header."""
+    """Put chunks after the first, which is the header."""
     chunks = (
         struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
         for kind, body in _chunks(bgr, metadata)
@@ -171,7 +171,7 @@ def _chunks(bgr: np.ndarray, metadata: Metadata) -> Iterator[tuple[bytes, bytes]
 
 
 def _tiff(content: memoryview, bgr: np.ndarray, metadata: Metadata) -> bytes:
-    """Put a directory with more tags in place of the file's own, at its end."""
+    """Append a directory with more tags, which takes the place of the file's own."""
     height, width = bgr.shape[:2]
     added = (metadata.exif_for(width, height, metadata.texts) or Exif("<", {})).in_order("<").tags
     xmp = metadata.xmp_for(width, height)
@@ -188,7 +188,7 @@ def _tiff(content: memoryview, bgr: np.ndarray, metadata: Metadata) -> bytes:
 
 
 def _webp(pixels: np.ndarray, quality: int | None, metadata: Metadata) -> bytes:
-    """By Pillow: OpenCV takes three times as long, and forgets the colour of clear pixels."""
+    """Encode with Pillow; OpenCV takes three times as long, and drops clear pixels' colour."""
     order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
     image = Image.fromarray(cv2.cvtColor(pixels, order))
     exif = metadata.exif_for(*image.size, metadata.texts)
@@ -198,7 +198,7 @@ def _webp(pixels: np.ndarray, quality: int | None, metadata: Metadata) -> bytes:
         "icc_profile": metadata.profile or b"",
     }
     content = io.BytesIO()
-    if quality is None:  # without loss, quality and method are but the effort to make it small
+    if quality is None:  # in lossless files, these only set the effort to make them small
         image.save(content, "WEBP", lossless=True, exact=True, quality=0, method=1, **blocks)
     else:
         image.save(content, "WEBP", quality=quality, method=2, **blocks)

@@ -1,8 +1,8 @@
-"""Directories of tags, as EXIF data and TIFF files have them, copied byte for byte.
+"""Directories of tags, as found in EXIF data and TIFF files, copied byte for byte.
 
-Pillow reads EXIF data, and turns all that is not ASCII into question marks where it writes them;
-piexif has had no release since 2019. So tags are taken here as they are: their bytes, and what kind
-of values those are.
+Pillow reads EXIF data, but when it writes them, everything that is not ASCII becomes question
+marks, and piexif has had no release since 2019. So tags are copied here: their bytes, and the type
+of their values.
 """
 
 import struct
@@ -14,13 +14,13 @@ from typing import Self
 import numpy as np
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-"""How a TIFF begins, of either byte order, the last two as BigTIFF."""
+"""How a TIFF begins, in either byte order; the last two are BigTIFF's."""
 
 DESCRIPTION, ORIENTATION, ARTIST, COPYRIGHT = 270, 274, 315, 33432
 X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296
 XMP, IPTC, PHOTOSHOP, PROFILE = 700, 33723, 34377, 34675
 CAMERA, PLACE = 34665, 34853
-"""The tags of two directories: of what a camera tells of a shot, and of where it was (GPS)."""
+"""The tags of two directories: the camera's settings, and the place where it was (GPS)."""
 WIDTH_SHOWN, HEIGHT_SHOWN = 40962, 40963  # of CAMERA's directory
 MAKER_NOTE = 37500
 _INTEROPERABILITY = 40965
@@ -28,9 +28,9 @@ _DIRECTORIES = (CAMERA, PLACE, _INTEROPERABILITY)
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
-_SWAPPED = {**_SIZES, RATIONAL: 4, 10: 4}  # bytes that change places with the byte order
+_SWAPPED = {**_SIZES, RATIONAL: 4, 10: 4}  # bytes of each number that byte order applies to
 _POINTERS = {4: "I", 13: "I", 16: "Q", 18: "Q"}
-_MOST_TAGS, _MOST_BYTES = 1000, 1 << 22  # of a directory; more is what only damage or malice makes
+_MOST_TAGS, _MOST_BYTES = 1000, 1 << 22  # of a directory; only damage or malice makes more
 
 
 @dataclass(frozen=True)
@@ -49,20 +49,20 @@ class Exif:
     """A directory of tags, and those below it."""
 
     order: str
-    """Of bytes: "<" or ">"."""
+    """The byte order, "<" or ">"."""
     tags: Directory
 
     @classmethod
     def read(
         cls, content: bytes | memoryview, without: Collection[int] = (), most: int = _MOST_BYTES
     ) -> Self:
-        """Read the first directory of a TIFF, which EXIF data are as well.
+        """Read the first directory of a TIFF, or of EXIF data, which have the same format.
 
-        Leaves out the tags `without`, and what lies outside of the content; not more than `most`
-        bytes are taken. ValueError or struct.error where there is no directory.
+        Leaves out the tags `without`, and values beyond the end of the content or beyond `most`
+        bytes in all. ValueError or struct.error if there is no directory.
         """
         if content[:4] not in SIGNATURES:
-            raise ValueError("no TIFF")
+            raise ValueError("not a TIFF")
         file = TiffFile(content)
         return cls(file.order, _Reader(file, most).directory(file.start(), without, _DIRECTORIES))
 
@@ -84,19 +84,19 @@ class Exif:
         return left / over * per_inch, top / under * per_inch
 
     def with_tags(self, tags: Directory) -> Self:
-        """The same with other tags, or more of them."""
+        """A copy with these tags added or replaced."""
         return replace(self, tags={**self.tags, **tags})
 
     def in_order(self, order: str) -> Self:
-        """The same in this order of bytes."""
+        """The same in this byte order."""
         return self if order == self.order else replace(self, order=order, tags=_swapped(self.tags))
 
     def placed(self, at: int) -> bytes:
-        """The directory as it is written at this place of a file, with all that it refers to."""
+        """The directory's bytes, with all that it refers to, for this offset in a file."""
         return _placed(self.tags, self.order, at)
 
     def block(self) -> bytes:
-        """All of it on its own, as pictures carry EXIF data."""
+        """A block of its own, in the form in which pictures hold EXIF data."""
         mark = b"II*\0" if self.order == "<" else b"MM\0*"
         return mark + struct.pack(f"{self.order}I", 8) + self.placed(8)
 
@@ -109,14 +109,14 @@ class Exif:
         return Field(SHORT, struct.pack(f"{self.order}H", number))
 
     def ratio(self, number: float) -> Field:
-        """A field of one number, to three digits."""
+        """A field of one number, as a ratio with a denominator up to 1,000."""
         ratio = Fraction(number).limit_denominator(1000)
         value = struct.pack(f"{self.order}II", ratio.numerator, ratio.denominator)
         return Field(RATIONAL, value)
 
 
 class TiffFile:
-    """The directories of a TIFF, or of EXIF data; struct.error for what lies beyond its end."""
+    """The directories of a TIFF, or of EXIF data; struct.error for anything beyond its end."""
 
     def __init__(self, content: bytes | memoryview) -> None:
         self.content = content
@@ -125,7 +125,7 @@ class TiffFile:
         self._count, self._offset, self._start = ("Q", "Q", 8) if is_big else ("H", "I", 4)
 
     def number(self, kind: str, at: int) -> int:
-        """The whole number at a place, of a kind by `struct`'s letter."""
+        """The whole number at an offset; `kind` is its letter in `struct`."""
         return self._unpacked(kind, at)[0]
 
     def start(self) -> int:
@@ -133,24 +133,24 @@ class TiffFile:
         return self.number(self._offset, self._start)
 
     def entries(self, at: int) -> range:
-        """Where the entries of the directory at a place are."""
+        """The offsets of the entries of the directory at an offset."""
         first, step = at + struct.calcsize(self._count), struct.calcsize(f"<HH2{self._offset}")
         return range(first, first + self.number(self._count, at) * step, step)
 
     def following(self, at: int) -> int:
-        """Where the directory is that follows that at a place; 0 if none does."""
+        """Where the directory after the one at an offset is; 0 if that is the last."""
         return self.number(self._offset, self.entries(at).stop)
 
     def entry(self, at: int) -> tuple[int, int, int, int]:
-        """A tag, the kind and the count of its values, and where these are if there is room."""
+        """A tag, the type and count of its values, and where these are if they fit in the entry."""
         return *self._unpacked(f"HH{self._offset}", at), at + 4 + struct.calcsize(self._offset)
 
     def values_at(self, at: int, size: int) -> int:
-        """Where values of so many bytes are: at that place, or where it says."""
+        """Where values of `size` bytes are: at this offset, or at the one stored there."""
         return at if size <= struct.calcsize(self._offset) else self.number(self._offset, at)
 
     def _unpacked(self, form: str, at: int) -> tuple[int, ...]:
-        if at > len(self.content):  # further, it may be, than `struct` can count
+        if at > len(self.content):  # such an offset may be too large for `struct`
             raise struct.error("beyond the end")
         return struct.unpack_from(self.order + form, self.content, at)
 
@@ -159,10 +159,10 @@ class TiffFile:
 class _Reader:
     file: TiffFile
     room: int
-    """Bytes that may be taken yet."""
+    """Bytes that may still be taken."""
 
     def directory(self, at: int, without: Collection[int], below: Collection[int]) -> Directory:
-        """The directory at a place; the tags `below` are directories, too."""
+        """The directory at an offset; the tags in `below` are directories themselves."""
         tags: Directory = {}
         entries = self.file.entries(at)
         if entries[_MOST_TAGS:]:
@@ -181,7 +181,7 @@ class _Reader:
     def inner(self, at: int, tag: int) -> Directory:
         try:
             return self.directory(at, (), (_INTEROPERABILITY,) if tag == CAMERA else ())
-        except (ValueError, struct.error):  # what is damaged there spoils nothing here
+        except (ValueError, struct.error):  # damage there does not affect the rest
             return {}
 
     def value(self, kind: int, count: int, at: int) -> bytes | None:

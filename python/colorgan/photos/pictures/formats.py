@@ -1,17 +1,17 @@
 """The formats that are read, and which library decodes what.
 
-Pillow reads the header, which decides whether anything is decoded at all; it decodes the pixels,
-too, but for what OpenCV does better: JPEG (in half the time) and levels of more than 8 bits, where
-Pillow keeps 8 of a colour's. HEIC is decoded by pi-heif: pillow-heif without the encoder, in 4 MB
-in place of 26.
+Pillow reads the header, which decides whether anything is decoded at all. It also decodes the
+pixels, except where OpenCV is better: JPEG (in half the time), and levels of more than 8 bits, of
+which Pillow keeps only 8 for colours. HEIC is decoded by pi-heif, which is pillow-heif without the
+encoder: 4 MB instead of 26.
 
-Not read, each with a line that says what to do:
-- TIFF's rarer kinds. tifffile 2026.3.3 with imagecodecs 2026.3.6 reads all of 25 odd ones, of which
-  16 are read here; it takes 81 MB more, for what scanners seldom write.
-- PDF. pypdfium2 (4 MB to fetch) would draw a scan anew, and of many pages the first is all that one
-  result can hold. Programs that save a PDF's pages as pictures take them as they are.
-- Cameras' raw photographs, which are to be developed first: what Pillow finds in many of them is a
-  small preview.
+Not read, each with a message that says what to do:
+- Rare kinds of TIFF. Of 25 odd ones, 16 are read here; tifffile 2026.3.3 with imagecodecs 2026.3.6
+  reads all, but takes another 81 MB, for kinds that scanners seldom write.
+- PDF. pypdfium2 (4 MB to fetch) would render a scan at a new resolution, and a result could only
+  hold the first page. Programs that save a PDF's pages as pictures keep the scan as it is.
+- Cameras' raw photographs, which need developing: in many of them, Pillow only finds a small
+  preview.
 """
 
 import io
@@ -23,7 +23,7 @@ import cv2
 import numpy as np
 import pi_heif
 
-# The plug-ins that Pillow would look for among all of its own, those of EPS and others as well.
+# Without these imports, Pillow would load all of its plug-ins, such as the one for EPS.
 from PIL import (  # noqa: F401
     AvifImagePlugin,
     ExifTags,
@@ -54,14 +54,14 @@ READABLE_SUFFIXES = (
     *(".heic", ".heif", ".hif", ".avif", ".jp2", ".j2k", ".j2c", ".jpx", ".jpf", ".psd"),
     *(".tga", ".pcx", ".ico", ".pbm", ".pgm", ".ppm", ".pnm"),
 )
-"""Endings of the files, in lower case, that a folder is searched for; `decode` itself looks at the
-content alone."""
+"""Suffixes, in lower case, of the files that are taken from a folder; `decode` itself only looks at
+the content."""
 
 _FORMATS = (
     *("JPEG", "PNG", "TIFF", "WEBP", "BMP", "GIF", "PPM"),
     *("AVIF", "JPEG2000", "PSD", "ICO", "PCX", "TGA"),
 )
-_CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000, in a file or bare
+_CODESTREAM = b"\xff\x4f\xff\x51"  # of JPEG 2000, in a file or on its own
 _SIGNATURES = (
     *(b"\xff\xd8\xff", b"\x89PNG", b"II", b"MM", b"RIFF", b"BM", b"GIF8", b"P", b"8BPS"),
     *(b"\0\0\0\x0cjP  ", _CODESTREAM, b"\0\0\1\0", b"\n\5\1"),
@@ -73,7 +73,7 @@ _SUFFIXES = {
 }
 _NOT_READ = (
     (b"%PDF", "a PDF, which is not read: save its pages as pictures first"),
-    (b"PK\3\4", "a zip archive or a document, which is not read: take the pictures out of it"),
+    (b"PK\3\4", "a zip archive or a document, which is not read: extract its pictures first"),
     (b"\xff\x0a", "a JPEG XL, which is not read: save it as a PNG"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL, which is not read: save it as a PNG"),
     *((start, RAW) for start in (b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb")),
@@ -83,21 +83,21 @@ _COUNTED_FRAMES = 1000
 
 @dataclass(frozen=True)
 class Decoded:
-    """The first picture of a file, as its library has it."""
+    """The first picture of a file, as its library decodes it."""
 
     pixels: np.ndarray
     """Gray `(h, w)`, or gray and alpha, BGR, BGRA `(h, w, 2 to 4)`; uint8 or uint16."""
     orientation: int
-    """How `pixels` are to be turned yet, as in EXIF."""
+    """The EXIF orientation by which `pixels` still have to be turned."""
     frames: int
     suffix: str
     blocks: Blocks
     bits: int | None = None
-    """Of the file's levels, which `pixels` have in their full range; None where it does not say."""
+    """Bits of the file's levels, before they were stretched; None if the file does not say."""
 
 
 def decode(content: bytes, max_pixels: int) -> Decoded:
-    """Decode the first frame; any exception at all where the content is damaged."""
+    """Decode the first frame; damaged content may raise any exception."""
     if content.startswith(SIGNATURES):
         header = TiffHeader.read(content)
         header.check(max_pixels)
@@ -113,12 +113,12 @@ def decode(content: bytes, max_pixels: int) -> Decoded:
     with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
         is_tiff = image.format == "TIFF"
         if image.format == "TGA" and not _is_whole_tga(content):
-            raise ValueError("no TGA, but bytes that could begin one")
+            raise ValueError("only looks like a TGA at its beginning")
         frames, bits = _frame_count(image), _bits_of_deep_color(content, image)
         by_opencv = bits is not None or _is_plain_jpeg(image)
         pixels = _opencv_pixels(content, image) if by_opencv else _pillow_pixels(image)
         blocks = blocks_of_tiff(content) if is_tiff else _blocks(image, content)
-        # Both libraries turn TIFFs themselves, and only these.
+        # Both libraries turn TIFFs upright themselves, but nothing else.
         orientation = 1 if is_tiff else _orientation(image)
         if bits is not None:
             pixels = at_full_range(pixels, bits)
@@ -127,7 +127,7 @@ def decode(content: bytes, max_pixels: int) -> Decoded:
 
 
 def _decode_heif(content: bytes, max_pixels: int) -> Decoded:
-    """Decode a HEIC by libheif, which turns it as the file says; what EXIF says of that is old."""
+    """Decode a HEIC with libheif, which turns it upright; EXIF's orientation no longer applies."""
     file = pi_heif.open_heif(content, False, bgr_mode=True, hdr_to_16bit=False)
     if file.size[0] * file.size[1] > max_pixels:
         raise TooLargeError
@@ -138,7 +138,7 @@ def _decode_heif(content: bytes, max_pixels: int) -> Decoded:
 
 
 def _suffix(format_name: str | None, pixels: np.ndarray) -> str:
-    """The writable ending nearest to a format's; a JPEG's where that holds the pixels."""
+    """The writable suffix nearest to a format; a JPEG's only if JPEG can hold the pixels."""
     suffix = _SUFFIXES.get(format_name, ".png")
     opaque = pixels.ndim == 2 or pixels.shape[2] == 3
     return suffix if suffix != ".jpg" or (opaque and pixels.dtype == np.uint8) else ".png"
@@ -149,7 +149,7 @@ def _is_plain_jpeg(image: Image.Image) -> bool:
 
 
 def _frame_count(image: Image.Image) -> int:
-    """Frames or pages of the file; of TIFF, whose pages must be read for it, a limited number."""
+    """Frames or pages of the file; limited for TIFF, where counting means reading each page."""
     if image.format == "MPO" or not getattr(image, "is_animated", False):
         return 1
     if image.format != "TIFF":
@@ -164,11 +164,11 @@ def _frame_count(image: Image.Image) -> int:
 
 
 def _bits_of_deep_color(content: bytes, image: Image.Image) -> int | None:
-    """Bits of a sample, where Pillow would keep only 8 of them; None where it keeps all."""
-    if image.format == "JPEG2000":  # gray as well, in whose levels Pillow has gaps
+    """Bits of a sample if Pillow would keep only 8 of them; None if it keeps all."""
+    if image.format == "JPEG2000":  # gray, too, as Pillow's levels have gaps
         bits = (content[content.index(_CODESTREAM) + 42] & 127) + 1
         return bits if bits > 8 and image.mode != "LA" else None
-    if image.format == "AVIF":  # told by the head of its stream
+    if image.format == "AVIF":  # the head of its stream says so
         flags = content[content.index(b"av1C") + 6]
         return 12 if flags & 0x20 else 10 if flags & 0x40 else None
     if image.mode not in ("RGB", "RGBX", "RGBA"):
@@ -196,7 +196,7 @@ _WITH_ALPHA = {"L": "LA", "LA": "LA", "RGB": "RGBA", "RGBA": "RGBA"}
 
 
 def _pillow_pixels(image: Image.Image) -> np.ndarray:
-    """Decode Pillow's image; `UserError` for pixels that have no gray levels in a known range."""
+    """Decode Pillow's image; `UserError` for pixels whose levels have no known range."""
     image.load()
     if image.mode.startswith("I;16") or (image.format == "PPM" and image.mode == "I"):
         gray = np.array(image).astype(np.uint16)
@@ -216,7 +216,7 @@ def _pillow_pixels(image: Image.Image) -> np.ndarray:
 def _orientation(image: Image.Image) -> int:
     try:
         return image.getexif().get(ExifTags.Base.Orientation, 1)
-    except Exception:  # damaged EXIF data spoil no pixel
+    except Exception:  # damaged EXIF data, while the pixels are fine
         return 1
 
 
@@ -224,15 +224,15 @@ def _blocks(image: Image.Image, content: bytes) -> Blocks:
     try:
         if image.format == "JPEG2000":
             return blocks_of_jpeg_2000(content)
-        if image.format == "AVIF":  # Pillow writes its EXIF data anew, and not all letters
+        if image.format == "AVIF":  # Pillow re-encodes its EXIF data, and loses some letters
             return replace(blocks_of(image), exif=pi_heif.open_heif(content).info.get("exif"))
         return blocks_of(image)
-    except Exception:  # of a PNG's texts, say, which Pillow reads only now
+    except Exception:  # damaged, such as a PNG's texts, which Pillow reads only now
         return Blocks()
 
 
 def _brands(content: bytes) -> set[bytes]:
-    """What a file of MPEG's kind says it is: HEIC, AVIF, a raw photograph, a video."""
+    """The brands of an ISO media file, which say what it is; none for AVIF."""
     if content[4:8] != b"ftyp":
         return set()
     end = min(int.from_bytes(content[:4]), 256)
@@ -241,7 +241,7 @@ def _brands(content: bytes) -> set[bytes]:
 
 
 def _is_whole_tga(content: bytes) -> bool:
-    """Whether a file that nothing else knows is a TGA, which has no signature but at the end."""
+    """Whether a file of no other known format is a TGA, whose only signature is at its end."""
     if content[-18:-1] == b"TRUEVISION-XFILE.":
         return True
     name, has_map, kind = content[:3]
@@ -258,13 +258,13 @@ def _is_whole_tga(content: bytes) -> bool:
 
 
 def is_known(content: bytes) -> bool:
-    """Whether a file begins as one of a format that is read."""
+    """Whether a file begins like one of a format that is read."""
     is_heif_or_avif = content[4:8] == b"ftyp" and content[8:12] in {*_HEIF_BRANDS, b"avif", b"avis"}
     return content.startswith(_SIGNATURES) or is_heif_or_avif
 
 
 def why_not_read(content: bytes) -> str | None:
-    """What to do with a file that cannot be decoded, where more is known than that."""
+    """Why a file cannot be decoded, and what to do, if that is known."""
     kind = next((kind for start, kind in _NOT_READ if content.startswith(start)), None)
     if kind is None and b"crx " in _brands(content):
         kind = RAW
@@ -272,5 +272,5 @@ def why_not_read(content: bytes) -> str | None:
         with suppress(Exception):
             return TiffHeader.read(content).why_not_read()
     if kind is None and begins_as_video(content):
-        kind = "a film, which only `colorgan colorize FILM` colours"
+        kind = "a film, not a picture; only `colorgan colorize FILM` colours films"
     return kind

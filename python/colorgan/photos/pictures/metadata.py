@@ -1,7 +1,7 @@
-"""What a picture's file says besides its pixels, and how much of it is true of the coloured one.
+"""The metadata of a picture's file, and how much of it is still true of the coloured picture.
 
-A date, a place, a camera, a description stay true. The orientation does not, since the picture is
-turned; nor do the preview, which is gray and unturned, and the size of a picture beside its gray.
+A date, a place, a camera and a description stay true. The orientation does not, since the picture
+is turned upright, nor does the preview, which is gray and not turned, nor the size if it changes.
 """
 
 import math
@@ -19,11 +19,11 @@ from colorgan.photos.pictures.exif import ASCII, Exif, Field
 from colorgan.photos.pictures.profiles import carried_over
 
 QUARTER_TURNS = (5, 6, 7, 8)
-"""The orientations, as EXIF numbers them, of files whose rows are a picture's columns."""
+"""EXIF's orientations for files whose rows are the picture's columns."""
 
-_LARGEST, _LARGEST_PROFILE = 65_000, 1 << 20  # bytes; what every format that is written can hold
-# How a TIFF stores its pixels, which is another's business than what they show; and what is read by
-# itself. Tags from 50706 on are those of raw photographs.
+_LARGEST, _LARGEST_PROFILE = 65_000, 1 << 20  # bytes that every format that is written can hold
+# Tags about how a TIFF stores its pixels, which say nothing about what they show, and tags that are
+# read separately. Those from 50706 on belong to raw photographs.
 _STORAGE = {
     *range(254, 270), *range(273, 274), *range(277, 282), *range(284, 285), *range(286, 293), 297,
     301, *range(317, 326), *range(330, 348), *range(512, 533), 37724, *range(50706, 65536),
@@ -40,7 +40,7 @@ _ORIENTATION = rb"(tiff:Orientation(?:=[\"']|>))\d+"
 _WIDTH = rb"((?:tiff:ImageWidth|exif:PixelXDimension)(?:=[\"']|>))\d+"
 _HEIGHT = rb"((?:tiff:ImageLength|exif:PixelYDimension)(?:=[\"']|>))\d+"
 _PREVIEWS = rb"(?s)<(xap|xmp):Thumbnails\b.*?</\1:Thumbnails>"
-_TEXTS = {  # where other formats hold what a PNG has words for; the first that there is
+_TEXTS = {  # EXIF tags, and the keywords of a PNG for the same; the first one found is used
     tag.DESCRIPTION: ("Description", "Title", "Comment"),
     tag.ARTIST: ("Author",),
     tag.COPYRIGHT: ("Copyright",),
@@ -49,33 +49,33 @@ _TEXTS = {  # where other formats hold what a PNG has words for; the first that 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What is said of an upright picture."""
+    """What is known about an upright picture."""
 
     exif: Exif | None = None
-    """Without what is said of orientation, resolution and stored pixels."""
+    """Without the tags for orientation, resolution and stored pixels."""
     xmp: bytes | None = None
     iptc: bytes | None = None
     profile: bytes | None = None
-    """Of RGB, for the coloured picture."""
+    """For the coloured picture, in RGB."""
     dpi: tuple[float, float] | None = None
     """Pixels per inch, horizontally and vertically."""
     texts: Mapping[str, str] = field(default_factory=dict)
-    """By a PNG's words for them: "Title", "Author", "Comment"."""
+    """By a PNG's keywords for them: "Title", "Author", "Comment"."""
     modified: int | None = None
     """When the file was last written, in nanoseconds since 1970."""
     left_out: tuple[str, ...] = ()
-    """What there was and cannot be carried over: damaged, or larger than all formats hold."""
+    """What cannot be carried over since it is damaged, or larger than some format can hold."""
 
     def turned(self) -> Self:
-        """The same of a picture turned by a quarter."""
+        """The same for the picture turned by 90 degrees."""
         return self if self.dpi is None else replace(self, dpi=self.dpi[::-1])
 
     def of_a_part(self) -> Self:
-        """What is true of a part of the picture in another size."""
+        """What is true of a part of the picture at another size."""
         return replace(self, dpi=None)
 
     def exif_for(self, width: int, height: int, texts: Mapping[str, str]) -> Exif | None:
-        """EXIF data for a result of this size, with those of the `texts` that they lack."""
+        """EXIF data for a result of this size, with those `texts` added that they lack."""
         exif = self.exif or Exif("<", {})
         camera = exif.tags.get(tag.CAMERA)
         if isinstance(camera, dict):
@@ -101,7 +101,7 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Blocks:
-    """The same as a file has it, unread."""
+    """The same, as raw blocks of a file."""
 
     exif: bytes | None = None
     xmp: bytes | None = None
@@ -111,7 +111,7 @@ class Blocks:
     texts: Mapping[str, str] = field(default_factory=dict)
 
     def metadata(self) -> Metadata:
-        """Read them; what is damaged or too large is left out."""
+        """Parse the blocks, leaving out those that are damaged or too large."""
         left_out: list[str] = []
 
         def read(name: str, reader: Callable[[bytes], Any], block: bytes | None) -> Any:
@@ -128,7 +128,7 @@ class Blocks:
         if exif is not None:
             measures = (tag.X_RESOLUTION, tag.Y_RESOLUTION, tag.RESOLUTION_UNIT)
             exif = replace(exif, tags={k: v for k, v in exif.tags.items() if k not in measures})
-        room = _LARGEST - (len(exif.block()) if exif else 0)  # a JPEG has both in one block
+        room = _LARGEST - (len(exif.block()) if exif else 0)  # both share one block in a JPEG
         texts = {}
         for word, text in self.texts.items():
             if (size := len(text.encode())) < room:
@@ -148,7 +148,7 @@ class Blocks:
 
 
 def blocks_of_tiff(content: bytes) -> Blocks:
-    """Those of a TIFF's first page, as of a picture that is turned already."""
+    """The blocks of a TIFF's first page, for a picture that is already upright."""
     try:
         found = Exif.read(content, _STORAGE)
     except (ValueError, struct.error):
@@ -173,7 +173,7 @@ def _upright_resolution(exif: Exif) -> tuple[float, float] | None:
 
 
 def blocks_of_heif(info: Mapping[str, Any]) -> Blocks:
-    """Those of a HEIC, as pi-heif has them, as of a picture that is turned already."""
+    """The blocks of a HEIC, from pi-heif, for a picture that is already upright."""
     blocks = Blocks(exif=info.get("exif"), xmp=info.get("xmp"), profile=info.get("icc_profile"))
     with suppress(ValueError, struct.error):
         exif = Exif.read((blocks.exif or b"").removeprefix(b"Exif\0\0"))
@@ -182,14 +182,14 @@ def blocks_of_heif(info: Mapping[str, Any]) -> Blocks:
 
 
 def blocks_of(image: Image.Image) -> Blocks:
-    """Those of an image that Pillow has opened, and of a PNG has read to its end."""
+    """The blocks of an image that Pillow has opened; a PNG must have been read to its end."""
     info = image.info
     texts = {"Comment": info.get("comment"), **getattr(image, "text", {})}
     raw = {name: _raw_profile(texts.get(f"Raw profile type {name}")) for name in ("exif", "iptc")}
     resources = info.get("photoshop") or {}
     resources |= {number: block for number, _, block in getattr(image, "resources", ())}  # a PSD's
     iptc = resources.get(_IPTC_RESOURCE) or photoshop_resource(raw["iptc"], _IPTC_RESOURCE)
-    # Pillow then takes EXIF's, as is done here, or makes 72 up.
+    # In that case Pillow takes the resolution from EXIF, as we do, or else makes up 72.
     says_none = image.format in ("JPEG", "MPO") and info.get("jfif_unit", 0) == 0
     return Blocks(
         exif=info.get("exif") or raw["exif"] or resources.get(_EXIF_RESOURCE),
@@ -204,7 +204,7 @@ def blocks_of(image: Image.Image) -> Blocks:
 
 
 def blocks_of_jpeg_2000(content: bytes) -> Blocks:
-    """Those in the boxes before a JPEG 2000's stream, which Pillow does not read."""
+    """The blocks in the boxes before a JPEG 2000's stream, which Pillow does not read."""
     found: dict[str, bytes] = {}
     at = 12 if content[4:8] == b"jP  " else len(content)
     while at + 8 <= len(content):
@@ -221,21 +221,21 @@ def blocks_of_jpeg_2000(content: bytes) -> Blocks:
 
 
 def photoshop_resource(content: bytes, wanted: int) -> bytes | None:
-    """One of the blocks that Photoshop, and IPTC before XMP, puts into files."""
+    """One of Photoshop's blocks, in which IPTC is stored as well."""
     at = 0
     with suppress(struct.error, IndexError):
         while content[at : at + 4] == b"8BIM":
             (number,) = struct.unpack_from(">H", content, at + 4)
-            at += 6 + (content[at + 6] + 2) // 2 * 2  # a name, of even length with its own length
+            at += 6 + (content[at + 6] + 2) // 2 * 2  # a name with its length, padded to be even
             (size,) = struct.unpack_from(">I", content, at)
             if number == wanted:
                 return content[at + 4 : at + 4 + size]
             at += 4 + (size + 1) // 2 * 2
-    return content if content[:1] == b"\x1c" else None  # the bare block
+    return content if content[:1] == b"\x1c" else None  # IPTC without a Photoshop block around it
 
 
 def _raw_profile(text: str | None) -> bytes:
-    """Another format's block in a PNG, as ImageMagick began it: name, length, hexadecimals."""
+    """Another format's block in a PNG, in ImageMagick's way: name, length, hexadecimal digits."""
     with suppress(ValueError):
         return bytes.fromhex("".join((text or "").split("\n")[3:]))
     return b""
@@ -246,7 +246,7 @@ def _as_bytes(text: str | bytes | None) -> bytes | None:
 
 
 def _resolution(dpi: object) -> tuple[float, float] | None:
-    """Pillow's, which is of any two numbers, or of what is no number at all."""
+    """Pillow's resolution, if it is two finite numbers; files can hold anything."""
     with suppress(Exception):
         x, y = (float(number) for number in dpi)
         if math.isfinite(x) and math.isfinite(y):
@@ -255,7 +255,7 @@ def _resolution(dpi: object) -> tuple[float, float] | None:
 
 
 def _plain(texts: Mapping[str, str | bytes | None]) -> dict[str, str]:
-    """Texts that people wrote; those of programs, which hold blocks, are read elsewhere."""
+    """Texts that people wrote; those that programs use for blocks are read elsewhere."""
     kept = {}
     for word, text in texts.items():
         if isinstance(text, bytes):
@@ -281,12 +281,12 @@ def _exif(block: bytes) -> Exif:
 def _xmp(block: bytes) -> bytes:
     packet = re.sub(_PREVIEWS, b"", block.strip(b"\0"))
     if len(_sized(packet, 99_999, 99_999)) > _LARGEST or b"rdf:RDF" not in packet:
-        raise ValueError("too large, or no XMP")
+        raise ValueError("too large, or not XMP")
     return packet
 
 
 def _sized(xmp: bytes, width: int, height: int) -> bytes:
-    """An XMP packet as that of an upright picture of this size."""
+    """An XMP packet, edited for an upright picture of this size."""
     for name, number in ((_ORIENTATION, 1), (_WIDTH, width), (_HEIGHT, height)):
         xmp = re.sub(name, rb"\g<1>%d" % number, xmp)
     return xmp
@@ -294,7 +294,7 @@ def _sized(xmp: bytes, width: int, height: int) -> bytes:
 
 def _iptc(block: bytes) -> bytes:
     if len(block) > _LARGEST or not block.startswith(b"\x1c"):
-        raise ValueError("too large, or no IPTC")
+        raise ValueError("too large, or not IPTC")
     return block
 
 

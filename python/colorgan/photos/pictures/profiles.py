@@ -1,10 +1,10 @@
-"""Colour profiles: what one is carried over as, from a gray photo to a coloured one.
+"""Colour profiles: carries that of a gray photo over to the coloured one.
 
-The gray levels of a photo are its own, to the last bit, and its profile says how bright each of
-them is to be shown. The colours are ours, and sRGB's. So the result gets the tone curve of the
-photo's profile, and sRGB's primaries: a viewer shows every gray as bright as before, and no colour
-stronger than it was meant, which happens where wider primaries are kept. A profile that has sRGB's
-primaries is kept as it is. One without a single tone curve, as of inks, says nothing of RGB.
+The result keeps the photo's gray levels to the last bit, and the photo's profile says how bright to
+show them. The colours are ours, in sRGB. So the result gets the tone curve of the photo's profile
+with the primaries of sRGB. Then a viewer shows every gray as bright as before, and no colour
+stronger than it was meant, as wider primaries would. A profile with sRGB's primaries is kept as it
+is. A profile without a tone curve, such as one for inks, says nothing about RGB, and is dropped.
 """
 
 import struct
@@ -22,9 +22,9 @@ _NAME = "The photo's tone curve with the primaries of sRGB"
 
 
 def carried_over(profile: bytes) -> bytes | None:
-    """The profile for the coloured picture; None where there can be none of this one.
+    """The profile for the coloured picture; None if there is none to be made of this one.
 
-    ValueError or struct.error where the profile is damaged.
+    ValueError or struct.error if the profile is damaged.
     """
     if profile[36:40] != b"acsp":
         raise ValueError("no colour profile")
@@ -65,7 +65,7 @@ def _is_near(tag: bytes, values: tuple[float, float, float]) -> bool:
 
 
 def _assembled(header: bytes, tags: dict[bytes, bytes]) -> bytes:
-    """A profile of these tags; equal ones share their place."""
+    """A profile with these tags; equal ones are stored once."""
     table, data, places = bytearray(struct.pack(">I", len(tags))), bytearray(), {}
     start = _HEADER + 4 + _ENTRY * len(tags)
     for name, tag in tags.items():

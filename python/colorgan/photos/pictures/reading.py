@@ -1,7 +1,7 @@
-"""Still pictures in: whatever people's photos come as, read as gray; `encoding` writes them.
+"""Reads still pictures, in whatever format people have them, as gray; `encoding` writes them.
 
-What is too large is refused before a pixel is decoded, and what is wrong told in one line. Which
-library decodes which format is a matter of `formats`.
+Pictures that are too large are refused before a pixel is decoded, and problems are reported in one
+line. Which library decodes which format is up to `formats`.
 """
 
 import os
@@ -23,8 +23,8 @@ from colorgan.photos.pictures.formats import Decoded, decode, is_known, why_not_
 from colorgan.photos.pictures.metadata import QUARTER_TURNS, Metadata
 from colorgan.photos.pictures.tiff import TooLargeError, at_full_range
 
-_SHALLOW = (8, 10, 12)  # bits of levels that files hold in 16 without saying so
-_ROWS = 256  # looked at together for colour, so that a large photo needs no second copy
+_SHALLOW = (8, 10, 12)  # bits a level that files store in 16 without saying so
+_ROWS = 256  # checked for colour at a time, so that a large photo needs no second copy
 _BYTES_PER_PIXEL, _OTHER_BYTES = 8, 1 << 26  # RGBA of 16 bits, uncompressed, and metadata
 
 
@@ -33,42 +33,42 @@ class Picture:
     """One picture, upright: turned as its EXIF orientation says."""
 
     gray: np.ndarray
-    """`(h, w)`, uint8 or uint16: BT.601 luminance as in `luminance.gray_from_bgr`; of a gray file,
-    its own values."""
+    """`(h, w)`, uint8 or uint16: BT.601 luminance as in `luminance.gray_from_bgr`, or a gray file's
+    own values."""
     alpha: np.ndarray | None
-    """`(h, w)`, of gray's type, or None where the file holds no transparency."""
+    """`(h, w)`, of gray's type, or None if the file has no transparency."""
     was_color: bool
-    """Whether the channels of some pixel differ by more than rounding: colour that is not used."""
+    """Whether the channels of some pixel differ by more than rounding; this colour is not used."""
     frames: int
-    """Frames or pages in the file, those of a TIFF counted up to 1,000; the first is the picture.
-    The previews that cameras hide in a JPEG do not count."""
+    """Frames or pages in the file, at most 1,000 for a TIFF; the picture is the first one. Previews
+    that cameras hide in a JPEG do not count."""
     bits: int | None = None
-    """Of the file's levels where they were fewer than 16, in pixels of 16: 8, 10, 12 or 14, brought
-    to the full range. As the file says; or where the levels of the whole picture are so low that it
-    would be black otherwise."""
+    """Bits of the file's levels, such as 8, 10, 12 or 14, if they were stored in 16 and have been
+    stretched to the full range. The file says so, or all of its levels are so low that it would
+    look black otherwise."""
     metadata: Metadata = Metadata()
-    """What the file says of the picture, for `encode_picture` to carry over."""
+    """The file's metadata, for `encode_picture` to carry over."""
     suffix: str = ".png"
-    """Of the format that is written and nearest to the file's own."""
+    """The suffix of the writable format that is nearest to the file's own."""
 
 
 def read_picture(source: Path | bytes, name: str, max_pixels: int) -> Picture:
-    """Read a picture of any format of `formats`, of a regular file or its content.
+    """Read a picture in any format of `formats`, from a regular file or its content.
 
     `name` is what messages call it. A picture of more than `max_pixels` is refused before a pixel
-    is decoded. The colours are taken as they are stored: profiles are not applied; CMYK, which a
-    JPEG holds inverted as Adobe began it, is turned into RGB by (1 - C, M, Y)(1 - K). Threads take
-    turns here; what others write to standard error meanwhile is lost. Raises `UserError` for all
-    that cannot be read; damaged metadata spoil no picture.
+    is decoded. Colours are taken as they are stored, and profiles are not applied. CMYK, which
+    JPEGs hold inverted, a habit of Adobe's, is turned into RGB by (1 - C, M, Y)(1 - K). Threads
+    take turns here, and what others write to standard error in the meantime is lost. Raises
+    `UserError` for whatever cannot be read; damaged metadata is no obstacle.
     """
     return _picture(*_read(source, name, max_pixels))
 
 
 def read_color(source: Path | bytes, max_pixels: int, name: str | None = None) -> np.ndarray | None:
-    """Read a picture's colours, as `read_picture` reads its gray: uint8 BGR `(h, w, 3)`, upright.
+    """Read a picture's colours, the way `read_picture` does: uint8 BGR `(h, w, 3)`, upright.
 
-    None for a picture in gray; what is transparent has the colour that is stored. `name` is the
-    path, unless it is given.
+    None for a gray picture. Transparent pixels have the colour that is stored for them. `name` is
+    the path by default.
     """
     decoded, _ = _read(source, name or str(source), max_pixels)
     pixels, _ = _full_range(decoded)
@@ -88,25 +88,27 @@ def read_strokes(source: Path | bytes, name: str, max_pixels: int) -> np.ndarray
     if pixels.ndim == 3 and pixels.shape[2] == 2:  # gray ones
         pixels = cv2.merge([pixels[..., 0]] * 3 + [pixels[..., 1]])
     if pixels.ndim == 2 or pixels.shape[2] != 4:
-        raise UserError(f"{name}: has no transparency; strokes leave the rest of it transparent")
+        raise UserError(
+            f"{name}: has no transparency; leave it transparent where there is no stroke"
+        )
     return _upright(pixels, decoded.orientation)
 
 
 def largest_file(max_pixels: int) -> int:
-    """The most bytes that `read_picture` takes for a picture of `max_pixels`."""
+    """The largest file, in bytes, that `read_picture` accepts for a picture of `max_pixels`."""
     return _BYTES_PER_PIXEL * max_pixels + _OTHER_BYTES
 
 
 def _refuse_large(size: int, name: str, max_pixels: int) -> None:
     if size > largest_file(max_pixels):
         raise UserError(
-            f"{name}: {size / 1e6:,.0f} MB, too large a file for a picture of "
+            f"{name}: {size / 1e6:,.0f} MB is too large for a picture of at most "
             f"{max_pixels / 1e6:g} megapixels; scale it down, or raise the limit"
         )
 
 
 def _file_content(path: Path, name: str, max_pixels: int) -> tuple[bytes, int]:
-    """What is in a file, and when it was last written, in nanoseconds."""
+    """A file's content, and when it was last written, in nanoseconds since 1970."""
     try:
         status = path.stat()
         if stat.S_ISDIR(status.st_mode):
@@ -120,7 +122,7 @@ def _file_content(path: Path, name: str, max_pixels: int) -> tuple[bytes, int]:
 
 
 def _read(source: Path | bytes, name: str, max_pixels: int) -> tuple[Decoded, int | None]:
-    """What a file holds, and when it was changed, as a count of nanoseconds; None of bytes."""
+    """The decoded picture, and when its file was last written, see above; None for bytes."""
     if isinstance(source, bytes):
         content, modified = source, None
     else:
@@ -137,14 +139,14 @@ _LIBRARIES = threading.Lock()
 
 @contextmanager
 def _tamed_libraries(max_pixels: int) -> Iterator[None]:
-    """Give Pillow our limit of pixels, and keep the libraries from talking to the user.
+    """Set Pillow's limit of pixels to ours, and silence the libraries.
 
-    The settings are the process's, hence the lock.
+    These settings are global to the process, hence the lock.
     """
     with _LIBRARIES, warnings.catch_warnings(), _stderr_dropped():
         warnings.simplefilter("ignore")
         before = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = max_pixels / 2  # it warns above, and refuses above twice as many
+        Image.MAX_IMAGE_PIXELS = max_pixels / 2  # Pillow warns above this, refuses above twice this
         try:
             yield
         finally:
@@ -153,10 +155,10 @@ def _tamed_libraries(max_pixels: int) -> Iterator[None]:
 
 @contextmanager
 def _stderr_dropped() -> Iterator[None]:
-    """Drop what is written to standard error: libjpeg, libpng and libtiff ask nobody's leave."""
+    """Drop what is written to standard error: libjpeg, libpng and libtiff write there unasked."""
     try:
         kept = os.dup(2)
-    except OSError:  # there is none
+    except OSError:  # standard error is closed
         yield
         return
     nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -170,7 +172,7 @@ def _stderr_dropped() -> Iterator[None]:
 
 
 def _decode_or_refuse(content: bytes, name: str, max_pixels: int) -> Decoded:
-    """Decode the first frame; `UserError` for whatever goes wrong."""
+    """Decode the first frame; `UserError` if anything goes wrong."""
     try:
         return decode(content, max_pixels)
     except UserError as error:
@@ -179,14 +181,14 @@ def _decode_or_refuse(content: bytes, name: str, max_pixels: int) -> Decoded:
         raise UserError(
             f"{name}: more than {max_pixels / 1e6:g} megapixels; scale it down, or raise the limit"
         ) from None
-    except Exception as error:  # the libraries raise whatever a damaged file makes them stumble on
+    except Exception as error:  # on damaged files, the libraries raise all kinds of exceptions
         if lacks_memory(error):
             raise
         problem = why_not_read(content)
         if problem is None and is_known(content):
-            problem = "damaged, truncated or of an unknown kind: copy it again, or save it as a PNG"
+            problem = "damaged, truncated or of an unknown kind; copy it again, or save it as a PNG"
         elif problem is None:
-            problem = "not a picture that can be read; make it a PNG, JPEG or TIFF"
+            problem = "not a picture that can be read; save it as a PNG, JPEG or TIFF"
         raise UserError(f"{name}: {problem}") from error
 
 
@@ -197,7 +199,7 @@ def _picture(decoded: Decoded, modified: int | None) -> Picture:
     if channels in (2, 4):
         alpha = _upright(pixels[..., -1], decoded.orientation)
     if channels >= 3:
-        gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)  # takes four channels, too
+        gray = cv2.cvtColor(pixels, cv2.COLOR_BGR2GRAY)  # accepts four channels, too
         was_color = _has_color(pixels)
     else:
         gray = pixels if channels == 1 else pixels[..., 0]
@@ -209,9 +211,9 @@ def _picture(decoded: Decoded, modified: int | None) -> Picture:
 
 
 def _full_range(decoded: Decoded) -> tuple[np.ndarray, int | None]:
-    """Levels in the full range of their type, and of how many bits they were if those are fewer.
+    """Levels stretched to the full range of their type, and how many bits they had if fewer.
 
-    Scanners and cameras write levels of 8, 10 or 12 bits as if they were of 16, and do not say so.
+    Scanners and cameras write levels of 8, 10 or 12 bits as if they had 16, and do not say so.
     """
     pixels = decoded.pixels
     if pixels.dtype != np.uint16:
@@ -229,7 +231,7 @@ def _full_range(decoded: Decoded) -> tuple[np.ndarray, int | None]:
 
 
 def _has_color(pixels: np.ndarray) -> bool:
-    """Whether BGR or BGRA has colour: a lossy WebP of a gray photo is off by a level of 8 bits."""
+    """Whether BGR or BGRA has colour, beyond the one level that a gray photo is off in a WebP."""
     rounding = np.iinfo(pixels.dtype).max // 255
     for top in range(0, len(pixels), _ROWS):
         blue, green, red = cv2.split(pixels[top : top + _ROWS])[:3]
@@ -239,10 +241,7 @@ def _has_color(pixels: np.ndarray) -> bool:
 
 
 def _upright(plane: np.ndarray, orientation: int) -> np.ndarray:
-    """Turn pixels `(h, w)` or `(h, w, 3)` stored in one of EXIF's eight orientations.
-
-    Into contiguous memory.
-    """
+    """Turn pixels `(h, w)` or `(h, w, 3)` from one of EXIF's eight orientations; contiguous."""
     if orientation in QUARTER_TURNS:
         plane = cv2.transpose(plane)
     mirrored = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}.get(orientation)

@@ -1,9 +1,9 @@
-"""What a TIFF's first header says, read before a library is given the file.
+"""Reads a TIFF's first header, before any library gets the file.
 
-Pillow knows the kinds of TIFF that it lists and takes all others for damaged; OpenCV's libtiff
-reads more, but leaves the levels of a negative, and those of 10 to 14 bits, to the caller. So gray
-and RGB of 9 to 16 bits a sample, in either byte order and whatever they are packed by, are decoded
-by OpenCV and brought to the range of 16 bits here.
+Pillow knows a list of TIFF kinds and takes all others for damaged. OpenCV's libtiff reads more, but
+does not invert negatives, nor stretch levels of 10 to 14 bits. So gray and RGB of 9 to 16 bits a
+sample, in either byte order and with any compression, are decoded by OpenCV and stretched to the
+range of 16 bits here.
 """
 
 import struct
@@ -17,7 +17,7 @@ import numpy as np
 from colorgan.photos.pictures.exif import TiffFile
 
 RAW = "a camera's raw photograph, which is not read: develop it into a TIFF or JPEG first"
-"""What to do with what is a TIFF by its header alone."""
+"""The message for raw photographs, many of which begin like a TIFF."""
 
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES = 256, 257, 258, 259, 262, 277
 _PLANES, _TILE_WIDTH, _TILE_HEIGHT, _SAMPLE_FORMAT = 284, 322, 323, 339
@@ -25,7 +25,7 @@ _IS_PREVIEW, _OTHER_SIZES, _DNG_VERSION = 254, 330, 50706
 _WHITE_IS_ZERO, _BLACK_IS_ZERO, _RGB, _COLOR_FILTERS = 0, 1, 2, 32803
 _UNSIGNED, _SIGNED, _FLOATING = 1, 2, 3
 _APART = 2
-# Samples a pixel and bits of each, of the kinds that are read and so must be damaged if they fail.
+# Samples a pixel and bits a sample of the kinds that are read; a file that still fails is damaged.
 _KINDS_READ = {
     *((1, bits) for bits in (1, 2, 4, *range(8, 17))),
     *((samples, bits) for samples in (3, 4) for bits in (8, 16)),
@@ -43,7 +43,7 @@ _MOST_PAGES = 1000
 
 @dataclass(frozen=True)
 class TiffHeader:
-    """The first page's tags that hold whole numbers; of several numbers the first."""
+    """The first page's tags with whole numbers; if a tag has several, the first."""
 
     tags: dict[int, int]
     pages: int
@@ -51,10 +51,10 @@ class TiffHeader:
 
     @classmethod
     def read(cls, content: bytes) -> Self:
-        """Read the header; ValueError or struct.error where it makes no sense.
+        """Read the header; ValueError or struct.error if it makes no sense.
 
-        A tag given twice is refused: Pillow takes the last and libtiff the first, so that a header
-        could be small to the one and large to the other.
+        A tag given twice is refused. Pillow would take the last and libtiff the first, so that a
+        picture could be small for one and large for the other.
         """
         file = TiffFile(content)
         start = file.start()
@@ -69,7 +69,7 @@ class TiffHeader:
         return cls(_tags(file, start), pages)
 
     def check(self, max_pixels: int) -> None:
-        """TooLargeError for more than `max_pixels`, in a tile, too, which is decoded whole."""
+        """TooLargeError for more than `max_pixels`, or such a tile, as tiles are decoded whole."""
         size = self.tags.get(_WIDTH, 1) * self.tags.get(_HEIGHT, 1)
         tile = self.tags.get(_TILE_WIDTH, 1) * self.tags.get(_TILE_HEIGHT, 1)
         if max(size, tile) > max_pixels:
@@ -77,21 +77,21 @@ class TiffHeader:
 
     @property
     def bits(self) -> int:
-        """Of a sample."""
+        """Bits a sample."""
         return self.tags.get(_BITS, 1)
 
     def has_unread_planes(self) -> bool:
-        """Whether each colour has a plane of its own, in a way that no library here reads.
+        """Whether each channel has a plane of its own, in a way that no library here reads.
 
-        They read colours of 8 bits; of more, OpenCV and Pillow make noise, of gray and alpha,
-        nothing.
+        OpenCV and Pillow read such colours of 8 bits. They turn those with more bits into noise,
+        and fail at gray with alpha.
         """
         samples = self.tags.get(_SAMPLES, 1)
         apart = self.tags.get(_PLANES) == _APART and samples > 1
         return apart and (self.bits > 8 or samples == 2)
 
     def is_signed(self) -> bool:
-        """Whether its levels may be below 0: those of 8 bits are read as if they were not."""
+        """Whether its levels may be negative; libraries read those of 8 bits as unsigned."""
         return self.tags.get(_SAMPLE_FORMAT) == _SIGNED
 
     def is_deep(self) -> bool:
@@ -101,7 +101,7 @@ class TiffHeader:
         return known and 8 < self.bits <= 16 and self.tags.get(_SAMPLE_FORMAT, 1) == _UNSIGNED
 
     def is_raw(self, content: bytes) -> bool:
-        """Whether it is a camera's raw photograph, of which the first page is a preview at best."""
+        """Whether it is a camera's raw photograph, whose first page is a preview at best."""
         return (
             content[8:10] == b"CR"  # Canon's
             or _DNG_VERSION in self.tags
@@ -110,7 +110,7 @@ class TiffHeader:
         )
 
     def why_not_read(self) -> str | None:
-        """Of what kind a TIFF is that no library here decodes; None where it must be damaged."""
+        """Why no library here decodes this TIFF, and what to do; None if it must be damaged."""
         samples, packing = self.tags.get(_SAMPLES, 1), self.tags.get(_COMPRESSION, 1)
         form = self.tags.get(_SAMPLE_FORMAT, _UNSIGNED)
         space = _COLOR_SPACES.get(self.tags.get(_PHOTOMETRIC), "")
@@ -122,10 +122,10 @@ class TiffHeader:
         packed = "" if packing in _PACKINGS_READ else _PACKINGS.get(packing, f"scheme {packing}")
         kind = f"{numbers}{space}samples of {self.bits} bits, {samples} a pixel"
         kind += ", each in a plane of its own" if planes else ""
-        kind += f", packed by {packed}" if packed else ""
+        kind += f", compressed by {packed}" if packed else ""
         return (
             f"a TIFF of a kind that is not read ({kind}): save it as gray or RGB of 8 or 16 bits, "
-            f"with LZW or unpacked"
+            f"uncompressed or with LZW"
         )
 
     def deep_pixels(self, content: bytes) -> np.ndarray:
@@ -134,18 +134,18 @@ class TiffHeader:
         sides = {self.tags[_WIDTH], self.tags[_HEIGHT]}
         if pixels is None or set(pixels.shape[:2]) != sides or pixels.dtype != np.uint16:
             raise ValueError("OpenCV cannot decode it")
-        # OpenCV has them in the highest bits.
+        # OpenCV puts the levels into the highest bits.
         pixels = at_full_range(pixels >> (16 - self.bits), self.bits)
         negative = self.tags.get(_PHOTOMETRIC) == _WHITE_IS_ZERO
         return cv2.bitwise_not(pixels) if negative else pixels
 
 
 class TooLargeError(ValueError):
-    """A picture of more pixels than are wanted."""
+    """A picture has more pixels than the limit."""
 
 
 def at_full_range(levels: np.ndarray, bits: int) -> np.ndarray:
-    """Levels of so many bits, uint16, as those of 16: from 0 to 65535, rounded to the nearest."""
+    """Stretch levels of `bits` bits, uint16, to 0 to 65535, rounded to the nearest."""
     if bits == 16:
         return levels
     table = np.rint(np.linspace(0, 65535, 2**bits)).astype(np.uint16)
@@ -153,7 +153,7 @@ def at_full_range(levels: np.ndarray, bits: int) -> np.ndarray:
 
 
 def _tags(file: TiffFile, directory: int) -> dict[int, int]:
-    """The first of each tag's values, where those are whole numbers; ValueError for a tag twice."""
+    """The first value of each tag with whole numbers; ValueError if a tag is given twice."""
     tags: dict[int, int | None] = {}
     for tag, kind, count, at in map(file.entry, file.entries(directory)):
         if tag in tags:

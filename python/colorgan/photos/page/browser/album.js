@@ -1,4 +1,4 @@
-/* What is said of the photos, of each and of all, and the small pictures to choose from. */
+/* The texts about each photo and about all of them, and the small pictures to choose from. */
 
 const [status, download, wholeButton] = [".status", ".download", ".whole"].map(find);
 const [alarm, errors, againButton] = [".alarm", ".errors", ".again"].map(find);
@@ -7,8 +7,8 @@ const [zipButton, allButton] = [".zip", ".all"].map(find);
 
 const FORMATS = { "image/jpeg": "JPEG", "image/png": "PNG", "image/tiff": "TIFF", "image/webp": "WebP" };
 
-/** Bring all words and buttons to what is known now. */
-function tell() {
+/** Update all texts and buttons. */
+function refresh() {
   const complaints = photos.filter((photo) => photo.error).map(complaint);
   main.dataset.state = chosen?.state ?? (complaints.length ? "failed" : "empty");
   main.classList.toggle("fresh", !chosen?.result);
@@ -18,25 +18,25 @@ function tell() {
   album.hidden = photos.length < 2;
   list([...remarks, ...complaints]);
   againButton.hidden = Boolean(request) || !photos.some((photo) => photo.isUnreached);
-  if (chosen) tellOfChosen();
-  if (!album.hidden) tellOfAll();
+  if (chosen) refreshChosen();
+  if (!album.hidden) refreshAlbum();
 }
 
-function tellOfChosen() {
+function refreshChosen() {
   const { state, result, note, name } = chosen;
-  say(status, { waiting: "This photo waits for its turn.", working: note }[state] ?? result?.line ?? "");
+  say(status, { waiting: "This photo is waiting for its turn.", working: note }[state] ?? result?.line ?? "");
   download.hidden = !result?.isColoured;
-  tellOfPainting();
+  refreshPainter();
   if (!result) return;
   download.href = result.address;
   download.download = name.replace(/.*\//, "");
   say(download, `Download ${FORMATS[result.picture.type]}`);
   wholeButton.hidden = result.whole && result.faces === 0;
   wholeButton.classList.toggle("main", !result.isColoured);
-  say(wholeButton, chosen.whole ? "Colour the faces alone" : "Colour the whole photo");
+  say(wholeButton, chosen.whole ? "Colour only the faces" : "Colour the whole photo");
 }
 
-function tellOfAll() {
+function refreshAlbum() {
   const count = (matches) => photos.filter(matches).length;
   const [coloured, gray, failed] = [isReady, ({ result }) => result && !result.isColoured, ({ state }) => state === "failed"].map(count);
   const left = count(({ state }) => state === "waiting" || state === "working");
@@ -49,25 +49,25 @@ function tellOfAll() {
   bar.value = total - left;
   bar.hidden = !left;
   zipButton.disabled = !coloured;
-  say(allButton, isAllWhole() ? "Colour the faces alone in all" : "Colour all photos whole");
-  photos.forEach(tellOfTile);
+  say(allButton, isAllWhole() ? "Colour only the faces in all" : "Colour all photos as a whole");
+  photos.forEach(refreshTile);
 }
 
 const isReady = ({ result }) => Boolean(result?.isColoured);
 const isAllWhole = () => photos.length > 1 && photos.every(({ whole }) => whole);
 
-/** Put a text where it is not yet, so that screen readers read it once. */
+/** Set a text unless it is already there, so that screen readers only read it once. */
 function say(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
-/** One line of what went wrong with a photo. */
+/** What went wrong with a photo, in one line. */
 function complaint({ path, error, isUnreached }) {
   if (error.startsWith("This file")) return path + error.slice("This file".length);
   return isUnreached ? error : `${path}: ${error}`;
 }
 
-/** List what went wrong; what is listed already stays, so as not to be read again. */
+/** List what went wrong; lines that are already listed stay, so that they are not read again. */
 function list(lines) {
   alarm.hidden = !lines.length;
   const shown = [...errors.children].map((item) => item.textContent);
@@ -91,7 +91,7 @@ function placeTile(photo) {
   Object.assign(radio, { type: "radio", name: "photo" });
   radio.addEventListener("change", () => {
     choose(photo);
-    frame.scrollIntoView({ block: "nearest" }); // on a phone it is far above
+    frame.scrollIntoView({ block: "nearest" }); // on a phone it is far up the page
   });
   photo.tile = made("label", "tile", "");
   photo.tile.title = photo.path;
@@ -99,18 +99,18 @@ function placeTile(photo) {
   tiles.append(photo.tile);
 }
 
-function tellOfTile(photo) {
+function refreshTile(photo) {
   const { tile, state, result } = photo;
   const done = isReady(photo) ? "coloured" : "no face";
   tile.dataset.state = state;
   tile.querySelector("input").disabled = state === "failed";
   tile.classList.toggle("noted", state === "failed" || (state === "done" && !isReady(photo)));
-  say(tile.querySelector(".word"), { waiting: "waiting", working: "in work", failed: "failed" }[state] ?? done);
+  say(tile.querySelector(".word"), { waiting: "waiting", working: "working", failed: "failed" }[state] ?? done);
 }
 
 const TILE = 192; // pixels of the longer side
 
-/** Keep a small copy alone: whole photos would fill the memory. */
+/** Keep only a small copy, as full-sized photos would fill the memory. */
 function drawTile({ tile, result }, picture) {
   const canvas = tile.querySelector("canvas");
   const { naturalWidth: width, naturalHeight: height } = picture;
@@ -124,9 +124,9 @@ function drawTile({ tile, result }, picture) {
 
 // ---------------------------------------------------------------- the files of the results
 
-const LONGEST_NAME = 255; // bytes, of nearly all file systems
+const LONGEST_NAME = 255; // bytes, in nearly all file systems
 
-/** What a result is called below its photo's folder, as no other is: see `colorgan colorize`. */
+/** A unique name for a result, with its photo's folder; the same as in `colorgan colorize`. */
 function nameFor(path, picture) {
   const [, folder, stem, , ending] = /^(.*\/)?(.+?)(\.([^.]*))?$/.exec(path.replace(/[\\:*?"<>|\u0000-\u001f]/g, "_"));
   const end = `_colorized${/\.[^.]*$/.exec(picture)[0]}`;
@@ -138,10 +138,10 @@ function nameFor(path, picture) {
   }
 }
 
-/** A name as file systems see it that take letters of both cases, or of both encodings, for the same. */
+/** A name as seen by file systems that ignore case, or the two encodings of a letter. */
 const plain = (name) => name.normalize("NFC").toLowerCase();
 
-/** As much of a name as there is room for, and no half of a letter. */
+/** As many letters of a name as there is room for, and no part of another. */
 function shortened(name, room) {
   const bytes = new TextEncoder().encode(name);
   return bytes.length <= room ? name : new TextDecoder().decode(bytes.subarray(0, room), { stream: true });

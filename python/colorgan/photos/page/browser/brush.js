@@ -1,4 +1,4 @@
-/* The brush: painting on the photo with mouse, pen, finger or keys, and the tools for that. */
+/* The brush: painting on the photo with mouse, pen, finger or keys, and the painting tools. */
 
 const [canvas, ring, painter, paintButton] = [".strokes", ".ring", ".painter", ".paint"].map(find);
 const [undoButton, redoButton, blankButton, saveButton] = [".undo", ".redo", ".blank", ".save"].map(find);
@@ -12,7 +12,7 @@ const isPainting = () => !painter.hidden;
 const chosenOf = (name) => painter.querySelector(`[name="${name}"]:checked`).value;
 const brushSize = () => SIZES[chosenOf("size")];
 
-/** Open or close the tools; whoever opens them wants to see all of the colours. */
+/** Open or close the tools; opening them shows the whole photo in colour. */
 function paintOn(isOn) {
   painter.hidden = !isOn;
   main.classList.toggle("painting", isOn);
@@ -22,11 +22,11 @@ function paintOn(isOn) {
     takeColor(suit(0.5, 0.5)[2]);
     keep(chosen);
   }
-  tell();
+  refresh();
 }
 
-/** Bring the tools to what is known of the chosen photo. */
-function tellOfPainting() {
+/** Update the tools for the chosen photo. */
+function refreshPainter() {
   const { result, strokes, undone, reference } = chosen;
   paintButton.hidden = !result;
   paintButton.setAttribute("aria-expanded", isPainting());
@@ -34,7 +34,7 @@ function tellOfPainting() {
   undoButton.disabled = blankButton.disabled = saveButton.disabled = !strokes?.length;
   redoButton.disabled = !undone?.length;
   unreferButton.hidden = !reference;
-  if (reference) say(unreferButton, `Without the colours of ${reference.name}`);
+  if (reference) say(unreferButton, `Remove the colours of ${reference.name}`);
 }
 
 // ---------------------------------------------------------------- painting
@@ -60,7 +60,7 @@ function end() {
   addStroke(chosen, done);
 }
 
-/** Show where the brush is, and how large. */
+/** Show where the brush is, and its size. */
 function moveRing([x, y]) {
   place = [x, y];
   const { width, height } = canvas;
@@ -142,14 +142,14 @@ saveButton.addEventListener("click", async () => {
   say(mishap, "");
   const link = made("a", "", "");
   const file = await strokesFile(chosen);
-  if (!file) return say(mishap, "There is no stroke to save: all are wiped away.");
+  if (!file) return say(mishap, "There is no stroke to save; all have been wiped away.");
   link.href = URL.createObjectURL(file);
   link.download = chosen.name.replace(/.*\//, "").replace(/_colorized\.[^.]*$/, "_strokes.png");
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // when the browser has it
 });
 
-/** Do something with the file that was chosen, and tell of what went wrong. */
+/** Do something with the file that was chosen, and show what went wrong. */
 async function withFile(input, work) {
   const [file] = input.files;
   input.value = ""; // or the same file could not be chosen again
@@ -160,13 +160,13 @@ strokesInput.addEventListener("change", () => withFile(strokesInput, (file) => l
 referenceInput.addEventListener("change", () => withFile(referenceInput, (file) => refer(chosen, file)));
 unreferButton.addEventListener("click", () => refer(chosen, null));
 
-/** Give a photo the colours of another, or of none. */
+/** Give a photo the colours of another one, or take them away. */
 async function refer(photo, file) {
   if (file) await checkFile(file);
   photo.reference = file;
-  askAnew(photo);
+  queueAgain(photo);
   work();
-  tell();
+  refresh();
 }
 
 addEventListener("pagehide", () => photos.forEach(forget));

@@ -1,4 +1,4 @@
-/* What people do: choose photos, drop them, press buttons. */
+/* What users do: choose photos, drop them, press buttons. */
 
 chooser.addEventListener("change", () => {
   add([...chooser.files].map((file) => ({ file, path: file.name })));
@@ -26,13 +26,13 @@ zipButton.addEventListener("click", async () => {
     link.download = "colorized.zip";
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // when the browser has it
-    tell();
+    refresh();
   } catch (failure) {
     say(progress, failure.message);
   }
 });
 
-// Ask before an album is lost that is being coloured.
+// Ask before losing an album that is being coloured.
 addEventListener("beforeunload", (event) => {
   if (request && photos.length > 1) event.preventDefault();
 });
@@ -49,7 +49,7 @@ addEventListener("dragleave", (event) => {
 addEventListener("drop", async (event) => {
   event.preventDefault();
   main.classList.remove("dragging");
-  // All entries at once: after the first wait the browser has forgotten them.
+  // All entries at once, as the browser forgets them at the first wait.
   const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
   const files = [], remarks = [];
   for (const entry of entries) {
@@ -60,9 +60,9 @@ addEventListener("drop", async (event) => {
   add(files, remarks);
 });
 
-const HIDDEN = /^\.|^(@eaDir|#recycle|@Recycle|\$RECYCLE\.BIN|__MACOSX)$/i; // previews, what was deleted
+const HIDDEN = /^\.|^(@eaDir|#recycle|@Recycle|\$RECYCLE\.BIN|__MACOSX)$/i; // previews, deleted files
 
-/** All photos in a folder and those below it, as `colorgan colorize` finds them: by their endings. */
+/** All photos in a folder and those below it, found by their suffixes like in `colorgan colorize`. */
 async function filesIn(folder) {
   const reader = folder.createReader();
   const entries = [];
@@ -81,7 +81,7 @@ function isPhoto(name) {
   return chooser.accept.split(",").includes(ending) && !stem.endsWith("_colorized");
 }
 
-/** A file that was dropped; one that cannot be read is empty, which is told of when its turn comes. */
+/** A file that was dropped; one that cannot be read comes out empty, which is reported on its turn. */
 async function fileOf(entry) {
   const file = await new Promise((done) => entry.file(done, () => done(new File([], entry.name))));
   return { file, path: entry.fullPath.slice(1) };

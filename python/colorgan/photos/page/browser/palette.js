@@ -1,4 +1,4 @@
-/* The colours to paint with: those that suit the place that was touched, some for everything, and any. */
+/* The colours to paint with: those that suit the place that was touched, some general ones, and any. */
 
 const [suited, general, anyColor, colorNow] = [".suited", ".general", ".any", ".now"].map(find);
 
@@ -7,8 +7,8 @@ const GENERAL = [
   ["Green", "#4d7a3a"], ["Teal", "#2f7a78"], ["Sky blue", "#6fa3cf"], ["Blue", "#2f55a4"], ["Violet", "#6d4a93"],
   ["Rose", "#cf8a97"], ["Brown", "#6d4a30"], ["Khaki", "#9a8a63"], ["Stays gray", "#808080"],
 ];
-const DARKEST = 3, BRIGHTEST = 13; // steps of the palette: beyond them, all colours look black or white
-let seen = null; // the photo that is looked at, small: {src, data, width, height}
+const DARKEST = 3, BRIGHTEST = 13; // steps of the palette; beyond them, all colours look black or white
+let seen = null; // a small copy of the photo on the stage: {src, data, width, height}
 
 for (const [name, color] of GENERAL) general.append(swatch(name, color));
 anyColor.addEventListener("input", () => takeColor(anyColor.value));
@@ -34,7 +34,7 @@ function takeColor(color) {
   for (const radio of document.querySelectorAll(".swatch input")) radio.checked = radio.value === color;
 }
 
-/** Offer the colours of what is as bright as a place of the photo, as faces and what is around them had. */
+/** Offer the colours that places as bright as this one had in and around faces. */
 function suit(x, y) {
   const step = Math.floor((luminanceAt(x, y) * PALETTE.length) / 256);
   const colors = PALETTE[Math.min(Math.max(step, DARKEST), BRIGHTEST)];
@@ -44,7 +44,7 @@ function suit(x, y) {
   return colors;
 }
 
-/** The luma of BT.601, 0 to 255, around a place of the photo in parts of its width and height. */
+/** The luma of BT.601, 0 to 255, at a place of the photo, given as fractions of its width and height. */
 function luminanceAt(x, y) {
   if (seen?.src !== after.src) seen = { src: after.src, ...smallCopy(after) };
   const column = Math.min(seen.width - 1, Math.floor(x * seen.width)), row = Math.min(seen.height - 1, Math.floor(y * seen.height));

@@ -1,27 +1,27 @@
 "use strict";
 
-/* All photos, in the order in which they are coloured and shown. Of each: its `file`; its `path`
-   below the folder that was dropped; `whole`, whether all of it is to be coloured; its `state`,
-   "waiting", "working", "done" or "failed"; a `note` of what is done with it; its `result`; `error`,
-   what went wrong last, and `isUnreached`, whether that was on the way to the program; the `url` of
-   what is shown of it; its `tile` among the others; what is painted on it, its `strokes` and those
-   `undone`; `reference`, the file of a photo whose colours it gets; and `kept`, under which name the
-   program keeps it while it is painted on, with `referred`, the reference that it has. */
+/* All photos, in the order in which they are coloured and shown. Each has: its `file`; its `path`
+   below the folder that was dropped; `whole`, whether to colour all of it; its `state`, "waiting",
+   "working", "done" or "failed"; a `note` about what is being done with it; its `result`; `error`,
+   the last problem, and `isUnreached`, whether the program could not be reached; the `url` of the
+   picture that is shown; its `tile` among the others; the `strokes` painted on it, and those
+   `undone`; `reference`, the file of a photo whose colours it gets; and `kept`, the name under which
+   the program keeps it for painting, with `referred`, the reference that the program has. */
 let photos = [];
-let chosen = null; // the one that is looked at
-let request = null; // what is asked of the program, for one photo at a time
-let remarks = []; // what there is to say of folders that were dropped
+let chosen = null; // the one on the stage
+let request = null; // the request in progress; there is one photo at a time
+let remarks = []; // lines about folders that were dropped
 
 const find = (selector) => document.querySelector(selector);
 const [main, chooser] = ["main", "#file"].map(find);
 
-/** The page's own address as a folder: below it is what is asked for, whatever stands before. */
+/** The path of the page as a folder; requests go below it, whatever path a proxy adds. */
 const HERE = location.pathname.replace(/\/?$/, "/");
 
-/** What would happen to any other photo, too. */
+/** A problem that any other photo would have, too. */
 class Unreached extends Error {}
 
-/** Add photos [{file, path}] to the others, and colour them; say what there is to say of them. */
+/** Add photos [{file, path}] to the others, and colour them; show `lines` about them. */
 function add(files, lines = []) {
   remarks = lines;
   const whole = isAllWhole();
@@ -34,31 +34,31 @@ function add(files, lines = []) {
   work();
 }
 
-/** Colour some photos anew: as a whole, or their faces alone. */
+/** Colour some photos again: as a whole, or only their faces. */
 function recolour(some, whole) {
   for (const photo of some) {
     photo.whole = whole;
-    askAnew(photo);
+    queueAgain(photo);
   }
   work();
 }
 
-/** Have a photo wait for its turn again if its result is not as it is wished. */
-function askAnew(photo) {
+/** Let a photo wait for its turn again if its result does not match its settings. */
+function queueAgain(photo) {
   if (photo.result && photo.state !== "working") photo.state = photo.result.wish === wishOf(photo) ? "done" : "waiting";
 }
 
-/** What a photo's result depends on, as a text. */
+/** The settings that a photo's result depends on, as a text. */
 const wishOf = ({ whole, strokes, reference }) => JSON.stringify([whole, strokes ?? [], reference?.name, reference?.lastModified]);
 
-/** Colour what could not be sent before. */
+/** Queue the photos that could not be sent before. */
 function waitAgain() {
   for (const photo of photos.filter((photo) => photo.isUnreached)) {
     Object.assign(photo, { state: "waiting", isUnreached: false });
   }
 }
 
-/** Forget a photo and all that came of it. */
+/** Remove a photo and its results. */
 function discard(photo) {
   photos.splice(photos.indexOf(photo), 1);
   forget(photo);
@@ -66,7 +66,7 @@ function discard(photo) {
   photo.tile.remove();
 }
 
-/** Have the browser forget the pictures of a photo. */
+/** Free the browser's memory of a photo's pictures. */
 function release(photo) {
   URL.revokeObjectURL(photo.url);
   if (photo.result) URL.revokeObjectURL(photo.result.address);
@@ -82,10 +82,10 @@ async function work() {
     request = null;
     isReached = !photo.isUnreached;
   }
-  tell();
+  refresh();
 }
 
-/** The photo to colour next: the one that is looked at, or the first that was not tried before. */
+/** The photo to colour next: the one on the stage, or the first that was not tried before. */
 function nextPhoto() {
   const waiting = photos.filter((photo) => photo.state === "waiting");
   return waiting.find((photo) => photo === chosen) ?? waiting.find((photo) => !photo.error) ?? waiting[0];
@@ -93,10 +93,10 @@ function nextPhoto() {
 
 async function colour(photo, signal) {
   const wish = wishOf(photo);
-  photo.note = photo.result && isPainted(photo) ? "Your colours spread…"
+  photo.note = photo.result && isPainted(photo) ? "Spreading your colours…"
     : photo.whole ? "Colouring the whole photo…" : "Looking for faces and colouring them…";
   photo.state = "working";
-  tell();
+  refresh();
   try {
     await checkFile(photo.file);
     const result = { ...(await ask(photo, signal)), wish };
@@ -110,14 +110,14 @@ async function colour(photo, signal) {
     if (photo.result) photo.whole = photo.result.whole;
   }
   photo.state = photo.result ? "done" : "failed";
-  if (!photo.error && wishOf(photo) !== wish) photo.state = "waiting"; // it was changed meanwhile
+  if (!photo.error && wishOf(photo) !== wish) photo.state = "waiting"; // its settings have changed in the meantime
   if (photo.state === "failed" && photo === chosen) choose(nextPhoto() ?? photos.find(({ result }) => result));
-  tell();
+  refresh();
 }
 
 async function checkFile(file) {
   const start = await file.slice(0, 1).arrayBuffer().catch(() => new ArrayBuffer());
   if (start.byteLength === 0) throw new Error("This file is empty, or cannot be read. Is it a folder?");
   const most = Number(main.dataset.most);
-  if (file.size > most) throw new Error(`This file is larger than ${most / 1e6} MB, the most that is taken (--max-upload-mb).`);
+  if (file.size > most) throw new Error(`This file is larger than ${most / 1e6} MB, the limit set by --max-upload-mb.`);
 }

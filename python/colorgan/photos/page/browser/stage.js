@@ -2,14 +2,14 @@
 
 const [stage, frame, drop] = [".stage", ".frame", ".drop"].map(find);
 const [before, after, split] = [".before", ".after", ".split"].map(find);
-let looks = 0; // how often another picture was asked for
+let looks = 0; // counts the pictures that were to be shown
 
-/** Look at a photo: at its result or, until that is there, at the file itself in gray. */
+/** Put a photo on the stage: its result or, until there is one, the file itself in gray. */
 async function choose(photo) {
   chosen = photo ?? null;
   const look = ++looks;
   if (!photo?.result) paintOn(false);
-  tell();
+  refresh();
   if (!photo) return;
   photo.tile.querySelector("input").checked = true;
   photo.url ??= URL.createObjectURL(photo.file);
@@ -19,7 +19,7 @@ async function choose(photo) {
   moveSplit(isPainting() ? 0 : photo.result?.isColoured ? photo.result.middle : 1);
 }
 
-/** Take what came of a photo, and show it among the others and, if it is looked at, on the stage. */
+/** Store a photo's result, and show it among the others and, if it is the chosen one, on the stage. */
 async function present(photo, result) {
   const url = URL.createObjectURL(result.shown);
   const picture = await loaded(url);
@@ -33,7 +33,7 @@ async function present(photo, result) {
   if (result.isColoured && !isPainting()) sweep(result.middle);
 }
 
-/** The picture at an address; it has no size where the browser cannot show it. */
+/** The picture at an address; it has no size if the browser cannot show it. */
 async function loaded(url) {
   const picture = new Image();
   picture.src = url;
@@ -53,7 +53,7 @@ function show(picture, photo) {
 
 // ---------------------------------------------------------------- the slider
 
-/** Let gray end, and colour begin, at a fraction of the width. */
+/** Move the line between gray and colour to a fraction of the width. */
 function moveSplit(fraction) {
   frame.classList.remove("sweeping");
   setSplit(fraction);
@@ -69,7 +69,7 @@ function setSplit(fraction) {
 /** Draw colour over the gray photo, up to the middle of its surest face. */
 function sweep(middle) {
   moveSplit(1);
-  frame.getBoundingClientRect(); // or both moves were one
+  frame.getBoundingClientRect(); // without this, the browser would merge both moves into one
   frame.classList.add("sweeping");
   setSplit(middle);
 }

@@ -1,12 +1,12 @@
-/* What is painted on a photo: strokes that are kept as lines, and drawn on a canvas over the photo.
+/* The strokes painted on a photo, which are kept as lines, and drawn on a canvas over the photo.
 
-   Of each: its `color`, or none if it wipes away; its `size`, and its `points` [x, y], in parts of the
-   photo's longer side and of its width and height. One that was loaded is a whole `image`; `isBlank`
-   clears all that was before. */
+   Each has a `color`, or none if it wipes others away; its `size`, as a fraction of the photo's longer
+   side; and its `points` [x, y], as fractions of width and height. Loaded strokes are one `image`;
+   `isBlank` clears everything before it. */
 
-const SEEN = 1600, SENT = 640; // pixels a side: over the photo, and in files, where more make the colours no finer
+const SEEN = 1600, SENT = 640; // pixels a side: over the photo, and in files, where more makes no colour finer
 
-/** Draw all strokes of a photo, whose picture is known to be of a size, so many pixels wide or high. */
+/** Draw all strokes of a photo whose `size` is known, with the `longest` side in pixels at most. */
 function drawStrokes(canvas, { strokes, size }, longest) {
   const scale = Math.min(1, longest / Math.max(size.width, size.height));
   canvas.width = Math.max(1, Math.round(size.width * scale));
@@ -28,27 +28,27 @@ function drawStroke(canvas, { color, size, points, image, isBlank }) {
   context.stroke();
 }
 
-/** The strokes of a photo as a PNG; an empty text if all of them were wiped away. */
+/** The strokes of a photo as a PNG; an empty string if all of them were wiped away. */
 async function strokesFile(photo) {
   const drawn = drawStrokes(document.createElement("canvas"), photo, SENT);
   return isEmpty(drawn) ? "" : new Promise((done) => drawn.toBlob(done, "image/png"));
 }
 
-/** Whether nothing on a canvas would be taken for a stroke. */
+/** Whether nothing on a canvas would count as a stroke. */
 function isEmpty(canvas) {
   const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
   for (let at = 3; at < data.length; at += 4) if (data[at] > 127) return false;
   return true;
 }
 
-/** Paint one stroke more, and have the photo coloured by it. */
+/** Add a stroke, and colour the photo with it. */
 function addStroke(photo, stroke) {
   photo.strokes = [...(photo.strokes ?? []), stroke];
   photo.undone = [];
   repaint(photo);
 }
 
-/** Take the last stroke back, or paint again what was taken back last. */
+/** Take back the last stroke, or repeat the one taken back last. */
 function undo(photo) {
   if (!photo.strokes?.length) return;
   photo.undone = [...(photo.undone ?? []), photo.strokes.at(-1)];
@@ -64,22 +64,22 @@ function redo(photo) {
 
 function repaint(photo) {
   if (photo === chosen) drawStrokes(canvas, photo, SEEN);
-  askAnew(photo);
+  queueAgain(photo);
   work();
-  tell();
+  refresh();
 }
 
-/** Load a picture of strokes: one that was saved here, or painted elsewhere. */
+/** Load a picture of strokes, saved here or painted elsewhere. */
 async function loadStrokes(photo, file) {
   const image = await createImageBitmap(file).catch(() => null);
   if (!image) throw new Error(`${file.name}: is not a picture that can be read.`);
   const { width, height } = photo.size;
   if (Math.abs(image.height * width - image.width * height) > Math.max(width, height, image.width, image.height)) {
-    throw new Error(`${file.name}: its ${image.width} x ${image.height} pixels are not of the photo's proportions, ${width} x ${height}.`);
+    throw new Error(`${file.name}: its ${image.width} x ${image.height} pixels do not have the photo's proportions, ${width} x ${height}.`);
   }
   const stroke = { image, loaded: performance.now() };
   if (isEmpty(drawStrokes(document.createElement("canvas"), { ...photo, strokes: [stroke] }, SENT))) {
-    throw new Error(`${file.name}: holds no stroke, all of it is transparent.`);
+    throw new Error(`${file.name}: holds no stroke; all of it is transparent.`);
   }
   addStroke(photo, stroke);
 }

@@ -1,4 +1,4 @@
-/** A zip archive of files {name, blob}, stored as they are: pictures do not become any smaller. */
+/** A zip archive of files {name, blob}, stored uncompressed, as pictures would not get smaller. */
 async function zipped(files) {
   const [time, date] = dosTime(new Date());
   const parts = [], directory = [];
@@ -6,7 +6,7 @@ async function zipped(files) {
   for (const { name, blob } of files) {
     const path = new TextEncoder().encode(name);
     const crc = checksum(new Uint8Array(await blob.arrayBuffer()));
-    // Version 2.0; names are UTF-8; stored; then time, checksum, sizes, and no extra field.
+    // Version 2.0; names in UTF-8; no compression; then time, checksum, sizes, and no extra field.
     const about = [[20, 2], [0x0800, 2], [0, 2], [time, 2], [date, 2], [crc, 4],
       [blob.size, 4], [blob.size, 4], [path.length, 2], [0, 2]];
     parts.push(record(0x04034b50, about), path, blob);
@@ -14,13 +14,13 @@ async function zipped(files) {
     at += 30 + path.length + blob.size;
   }
   const length = directory.reduce((sum, part) => sum + part.length, 0);
-  if (at + length > 0xffffffff) throw new Error("The photos are more than 4 GB, too much for one zip: download them one by one.");
+  if (at + length > 0xffffffff) throw new Error("The photos are more than 4 GB, too much for one zip; download them one by one.");
   const count = files.length;
   const end = record(0x06054b50, [[0, 2], [0, 2], [count, 2], [count, 2], [length, 4], [at, 4], [0, 2]]);
   return new Blob([...parts, ...directory, end], { type: "application/zip" });
 }
 
-/** A record of a zip: its signature and fields [value, bytes], the lowest byte first. */
+/** A record of a zip: its signature and fields [value, bytes], lowest byte first. */
 function record(signature, fields) {
   const bytes = [];
   for (const [value, size] of [[signature, 4], ...fields]) {
@@ -29,7 +29,7 @@ function record(signature, fields) {
   return Uint8Array.from(bytes);
 }
 
-/** A time of day and a date as zips hold them, by steps of two seconds. */
+/** A time of day and a date in the format of zips, in steps of two seconds. */
 function dosTime(date) {
   return [
     (date.getHours() << 11) | (date.getMinutes() << 5) | (date.getSeconds() >> 1),
