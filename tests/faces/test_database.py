@@ -83,7 +83,7 @@ def test_a_file_that_is_no_lmdb_is_refused(tmp_path: Path) -> None:
 
 def test_a_database_that_is_open_already_is_not_called_damaged(tmp_path: Path) -> None:
     path = write(tmp_path / "lmdb", some_faces(2))
-    with FaceDatabase(path), pytest.raises(UserError, match="is open already in this process"):
+    with FaceDatabase(path), pytest.raises(UserError, match="already open in this process"):
         FaceDatabase(path)
     FaceDatabase(path).close()
 

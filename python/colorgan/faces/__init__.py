@@ -1,4 +1,4 @@
-"""From pictures to faces as CelebA's: found, aligned, cut out, packed, drawn, in batches.
+"""Turns pictures into faces placed the way CelebA's are: finds, aligns, packs, draws, batches them.
 
-May import `nets`: a record of the database is Caffe's Datum.
+May import `nets`, since a record of the database is Caffe's Datum.
 """

@@ -1,6 +1,7 @@
-"""Makes old scans of new photos: faded, dark, grainy, dusty, scratched, printed, blurred, packed.
+"""Makes new photos look like old scans: faded, dark, grainy, dusty, scratched, printed, blurred.
 
-All take and give gray photos, uint8 `(h, w)`. How strong each is was chosen by looks (assumed).
+All functions take and return gray photos, uint8 `(h, w)`. The strengths were chosen by looks
+(assumed).
 """
 
 from collections.abc import Callable
@@ -9,32 +10,32 @@ import cv2
 import numpy as np
 
 Aging = Callable[[np.ndarray, np.random.Generator], np.ndarray]
-"""Ages a photo; what is left to chance comes from the generator."""
+"""Ages a photo; randomness comes from the generator."""
 
-PAPER = 140  # gray level that photos fade to
+PAPER = 140  # the gray level that photos fade to
 
 SPARED = 0.4  # share of the photos that `aged_by_chance` leaves as they are (assumed)
 
 
 def faded(gray: np.ndarray, contrast: float) -> np.ndarray:
-    """With a share of the contrast, about the gray of old paper."""
+    """Reduce the contrast to a share of it, around the gray of old paper."""
     return cv2.convertScaleAbs(gray, alpha=contrast, beta=PAPER - 128 * contrast)
 
 
 def with_gamma(gray: np.ndarray, gamma: float, brightest: float = 1.0) -> np.ndarray:
-    """Darker in the middle tones for a gamma above 1, brighter below; white at `brightest`."""
+    """Darken the middle tones for a gamma above 1, brighten them below; white at `brightest`."""
     levels = 255 * brightest * (np.arange(256) / 255) ** gamma
     return cv2.LUT(gray, np.rint(levels).astype(np.uint8))
 
 
 def grainy(gray: np.ndarray, deviation: float, random: np.random.Generator) -> np.ndarray:
-    """Under grain about two pixels wide, of a standard deviation in levels."""
+    """Add grain about two pixels wide, with a standard deviation in levels."""
     noise = cv2.GaussianBlur(random.standard_normal(gray.shape, np.float32), (0, 0), 0.8)
     return np.clip(np.rint(gray + noise * (deviation / noise.std())), 0, 255).astype(np.uint8)
 
 
 def dusty(gray: np.ndarray, random: np.random.Generator, per_megapixel: int = 600) -> np.ndarray:
-    """With so many dark and bright specks of up to 8 pixels."""
+    """Add dark and bright specks of up to 8 pixels."""
     dusty = gray.copy()
     for _ in range(round(1e-6 * per_megapixel * gray.size)):
         place = tuple(random.integers(gray.shape[::-1]).tolist())
@@ -44,7 +45,7 @@ def dusty(gray: np.ndarray, random: np.random.Generator, per_megapixel: int = 60
 
 
 def scratched(gray: np.ndarray, random: np.random.Generator, count: int = 25) -> np.ndarray:
-    """With so many dark and bright scratches, from above to below."""
+    """Add `count` dark and bright scratches from top to bottom."""
     scratched, (height, width) = gray.copy(), gray.shape
     for _ in range(count):
         top, bottom = random.uniform(0, width), random.normal(0, width / 10)
@@ -55,7 +56,7 @@ def scratched(gray: np.ndarray, random: np.random.Generator, count: int = 25) ->
 
 
 def printed(gray: np.ndarray, pitch: float) -> np.ndarray:
-    """As newspapers print it: black dots on white, so many pixels apart, at 45 degrees."""
+    """Print as newspapers do: black dots on white, `pitch` pixels apart, at 45 degrees."""
     y, x = np.indices(gray.shape, np.float32) * np.float32(2 * np.pi / pitch)
     screen = (np.cos((x + y) / np.sqrt(2)) + np.cos((x - y) / np.sqrt(2))) / 4 + 0.5
     ink = np.clip((gray / 255 - screen) * 4 + 0.5, 0, 1)
@@ -63,18 +64,18 @@ def printed(gray: np.ndarray, pitch: float) -> np.ndarray:
 
 
 def blurred(gray: np.ndarray, deviation: float) -> np.ndarray:
-    """Out of focus, as a Gaussian of a standard deviation in pixels."""
+    """Blur by a Gaussian with a standard deviation in pixels."""
     return cv2.GaussianBlur(gray, (0, 0), deviation)
 
 
 def packed(gray: np.ndarray, quality: int) -> np.ndarray:
-    """Once through JPEG."""
+    """Compress once as JPEG."""
     content = cv2.imencode(".jpg", gray, (cv2.IMWRITE_JPEG_QUALITY, quality))[1]
     return cv2.imdecode(content, cv2.IMREAD_GRAYSCALE)
 
 
 def found_in_a_box(gray: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """A little of everything."""
+    """Do a little of everything."""
     spoilt = scratched(dusty(blurred(gray, 1.2), random), random)
     return packed(grainy(faded(spoilt, 0.4), 6, random), 40)
 
@@ -100,7 +101,7 @@ AGINGS: dict[str, Aging] = {
 
 
 def aged_by_chance(gray: np.ndarray, random: np.random.Generator) -> np.ndarray:
-    """As an album may have it: as it is, or aged in a few of these ways, more or less (assumed)."""
+    """Age as an album may: not at all, or in a few of these ways, more or less (assumed)."""
 
     def happens(share: float) -> bool:
         return random.random() < share

@@ -12,11 +12,11 @@ from colorgan.faces.aging import aged_by_chance
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr, stretched, with_luminance
 
-# Light that varied training faces are seen in: contrast around mid-gray, then brightness.
+# Ranges of varied light on training faces: contrast around mid-gray, then brightness.
 CONTRASTS = (0.6, 1.4)
 BRIGHTNESSES = (-0.15, 0.15)  # of the full range
 
-# Batches on their way: the one waited for, one to hide the time a batch takes, one for a slow disk.
+# Batches in preparation: the next one, one to hide the time a batch takes, one for a slow disk.
 PREFETCHED = 3
 
 
@@ -39,16 +39,16 @@ class Batch:
 
 
 def batch_of(faces: np.ndarray) -> Batch:
-    """The batch made of uint8 BGR faces (N, 3, s, s)."""
+    """Make a batch of uint8 BGR faces (N, 3, s, s)."""
     scale = np.float32(255)
     return Batch(gray_from_bgr(faces)[:, np.newaxis] / scale, faces / scale)
 
 
 def relit(faces: np.ndarray, light: np.ndarray) -> np.ndarray:
-    """Show uint8 faces (N, 3, s, s) in other light: (N, 2), a contrast and a brightness each.
+    """Show uint8 faces (N, 3, s, s) in other light: (N, 2), a contrast and a brightness for each.
 
-    A level v becomes 127.5 + contrast (v - 127.5) + 255 brightness, rounded and cut to 8 bits; the
-    gray image is made from the result, so that what G sees changes with what it is to answer.
+    A level v becomes 127.5 + contrast (v - 127.5) + 255 brightness, rounded and clipped to 8 bits.
+    The gray image is made from the result, so that G's input and target change together.
     """
     contrast, brightness = light.T.reshape(2, -1, 1, 1, 1)
     levels = 127.5 + contrast * (faces - 127.5) + 255 * brightness
@@ -56,10 +56,10 @@ def relit(faces: np.ndarray, light: np.ndarray) -> np.ndarray:
 
 
 def as_in_old_photos(faces: np.ndarray, seeds: np.ndarray) -> np.ndarray:
-    """Show uint8 faces (N, 3, s, s) as old photos have them, by a seed each, (N,).
+    """Show uint8 faces (N, 3, s, s) as in old photos, with a seed for each, (N,).
 
-    The gray is aged, and then stretched to full contrast, as it is where photos are coloured; the
-    chroma stays that of the face, where it fits.
+    The gray image is aged, and then stretched to full contrast, as in colouring photos. The face
+    keeps its chroma as far as that fits.
     """
     aged = (
         aged_by_chance(gray, np.random.default_rng(seed))
@@ -69,11 +69,11 @@ def as_in_old_photos(faces: np.ndarray, seeds: np.ndarray) -> np.ndarray:
 
 
 class FaceBatches:
-    """An endless sequence of batches: every epoch all faces, in a new order, and some again.
+    """An endless sequence of batches: each epoch has all faces in a new order, and some repeated.
 
-    Batch k depends on nothing but the database, the batch size, the seed and k, so a run goes on
-    where it stopped by asking for the next k: there is no reader position and no random state to
-    save. Batches run across the end of an epoch; no face is left out.
+    Batch k only depends on the database, the batch size, the seed and k. So a run resumes by asking
+    for the next k, and there is no position or random state to save. Batches continue across the
+    end of an epoch, so no face is left out.
     """
 
     def __init__(
@@ -88,11 +88,11 @@ class FaceBatches:
         again: np.ndarray | None = None,
         share: slice = slice(None),
     ) -> None:
-        """`mirror` turns a random half of the faces around, `vary_light` relights each anew, and
-        `old_photos` shows most of them as `as_in_old_photos` does.
+        """`mirror` mirrors a random half of the faces, `vary_light` relights each at random, and
+        `old_photos` applies `as_in_old_photos`.
 
-        `again` holds indices of the faces that an epoch shows beyond once each, as often as there.
-        `share` says which faces of a batch are read; others have the rest.
+        `again` holds indices of faces that an epoch shows again; they may repeat. `share` selects
+        the faces of a batch that are read here; other processes read the rest.
         """
         self._database = database
         self._batch_size = batch_size
@@ -115,10 +115,10 @@ class FaceBatches:
         return batch_of(as_in_old_photos(faces, seeds) if self._old_photos else faces)
 
     def choice(self, k: int) -> tuple[np.ndarray, ...]:
-        """Which faces batch k, or the share of it, holds, and how.
+        """Which faces batch k, or the share of it, has, and how they are shown.
 
-        Their indices (N,), a mask (N,) of those mirrored, (N, 2) the contrast and brightness that
-        `relit` would show each in, and (N,) the seed of how each would age.
+        Returns their indices (N,), a mask (N,) of those mirrored, the contrast and brightness for
+        `relit` (N, 2), and the seeds for ageing (N,).
         """
         count = len(self._shown)
         drawn = np.arange(k * self._batch_size, (k + 1) * self._batch_size)[self._share]
@@ -136,7 +136,7 @@ class FaceBatches:
         return order, mirrored, light, random.integers(2**32, size=len(order))
 
     def prefetched(self, first: int, stop: int) -> Iterator[Batch]:
-        """Batches `first` to `stop` - 1, read by a thread that stays a little ahead."""
+        """Yield batches `first` to `stop` - 1, read by a thread that stays a little ahead."""
         with ThreadPoolExecutor(1, thread_name_prefix="face reader") as reader:
             coming: deque[Future[Batch]] = deque()
             for k in range(first, stop):

@@ -1,9 +1,9 @@
-"""The database of faces: an LMDB of Caffe `Datum` records, written once, read by index.
+"""The database of faces: an LMDB of Caffe `Datum` records, written once and read by index.
 
-One record is one face: `channels` 3, `height` and `width` equal, `data` the uint8 pixels in
-C x H x W order with channels blue, green, red, and `label` the CelebA image number. Keys are
-`%08d_<file name>` with a running index, as Caffe's `convert_imageset` writes them, so Caffe's own
-`Data` layer reads the same faces in the same order.
+One record is one face: `channels` is 3, `height` and `width` are equal, `data` has the uint8 pixels
+in C x H x W order with channels blue, green, red, and `label` is the CelebA image number. Keys are
+`%08d_<file name>` with a running index, as Caffe's `convert_imageset` writes them, so that Caffe's
+own `Data` layer reads the same faces in the same order.
 """
 
 import errno
@@ -25,7 +25,7 @@ from colorgan.nets.runtime import load_caffe
 
 FIRST_MAP_SIZE = 64 << 20
 DISK_IS_FULL_BELOW = 16 << 20
-RECORDS_PER_TRANSACTION = 64  # a megabyte stays in the cache: 2.5 times faster than 256
+RECORDS_PER_TRANSACTION = 64  # a megabyte, which stays in the cache: 2.5 times as fast as 256
 
 
 class Face(NamedTuple):
@@ -41,9 +41,9 @@ class Face(NamedTuple):
 
 @cache
 def _datum_class() -> type:
-    """Return Caffe's own Datum message (imported late: a decoding process does without Caffe).
+    """Return Caffe's own Datum message, imported late, as decoding processes do not need Caffe.
 
-    By its usual name: protobuf ends a process that registers caffe.proto a second time.
+    It is Caffe's own, since protobuf ends a process that registers caffe.proto a second time.
     """
     return load_caffe().proto.caffe_pb2.Datum
 
@@ -51,18 +51,19 @@ def _datum_class() -> type:
 class FaceDatabase:
     """Read-only random access to a database of faces.
 
-    Safe to use from several threads; open it anew in each process.
+    Several threads may share one; each process must open its own.
     """
 
     def __init__(self, path: Path) -> None:
         """Open the LMDB folder `path`.
 
-        `UserError` when it is absent, foreign, empty or cut short, or open in this process already.
+        `UserError` if it is missing, not a database of faces, empty, truncated, or already open in
+        this process.
         """
         self.path = Path(path)
         if not (self.path / "data.mdb").is_file():
             raise UserError(f"{self.path}: no such LMDB; build it with colorgan build-lmdb")
-        self.size = 0  # in pixels, of a face's side: those of the first one
+        self.size = 0  # a face's side in pixels, taken from the first one
         with ExitStack() as opened:
             try:
                 self._environment = opened.enter_context(
@@ -74,7 +75,7 @@ class FaceDatabase:
             except lmdb.Error as error:
                 problem = f"not a readable LMDB ({error}); build it again"
                 if "already open" in str(error):  # LMDB allows it once in a process
-                    problem = "is open already in this process; close that FaceDatabase first"
+                    problem = "already open in this process; close that FaceDatabase first"
                 raise UserError(f"{self.path}: {problem}") from None
             if not self._keys:
                 raise UserError(f"{self.path}: holds no faces; build it again")
@@ -82,10 +83,10 @@ class FaceDatabase:
             opened.pop_all()
 
     def _check_length(self) -> None:
-        """UserError where the file ends too early: reading beyond would end the process."""
+        """UserError if the file is truncated, as reading beyond its end would kill the process."""
         pages = self._environment.info()["last_pgno"] + 1
         if (self.path / "data.mdb").stat().st_size < pages * self._environment.stat()["psize"]:
-            raise UserError(f"{self.path}: data.mdb is cut short; copy it or build it again")
+            raise UserError(f"{self.path}: data.mdb is truncated; copy it or build it again")
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -93,7 +94,7 @@ class FaceDatabase:
     def faces(self, indices: Sequence[int]) -> np.ndarray:
         """Return the faces at `indices` as uint8 `(len(indices), 3, size, size)`, BGR.
 
-        `UserError` where a record is no face of this size, IndexError where there is none.
+        `UserError` if a record is not a face of this size, IndexError if there is none.
         """
         faces = np.empty((len(indices), 3, self.size, self.size), np.uint8)
         for face, datum in zip(faces, self._records(indices), strict=True):
@@ -133,14 +134,14 @@ class FaceDatabase:
 
 
 def open_splits(data: Path) -> tuple[FaceDatabase, FaceDatabase]:
-    """The training and the test faces of a folder; UserError unless they are of one size."""
+    """Open the training and the test faces of a folder; UserError unless they have one size."""
     with ExitStack() as opened:
         train = opened.enter_context(FaceDatabase(data / "train_lmdb"))
         test = opened.enter_context(FaceDatabase(data / "test_lmdb"))
         if train.size != test.size:
             raise UserError(
-                f"{data}: training faces of {train.size} pixels, but test faces of {test.size}; "
-                "build them anew"
+                f"{data}: training faces have {train.size} pixels a side, but test faces "
+                f"{test.size}; build them again"
             )
         opened.pop_all()
     return train, test
@@ -149,20 +150,20 @@ def open_splits(data: Path) -> tuple[FaceDatabase, FaceDatabase]:
 class FaceWriter:
     """Writes faces into a new LMDB, in the order given.
 
-    The map grows as needed. Which transaction holds a record depends on its index alone, so the
-    same faces give the same file, byte for byte. A context manager; nothing is sure to be on the
-    disk before it ends.
+    The map grows as needed. Only a record's index decides in which transaction it is, so the same
+    faces give the same file, byte for byte. A context manager; data are only safely on the disk
+    after it ends.
     """
 
     def __init__(self, path: Path, map_size: int = FIRST_MAP_SIZE) -> None:
-        """Create the LMDB folder `path`, which must not exist; `map_size` bytes to begin with."""
+        """Create the LMDB folder `path`, which must not exist, at first with `map_size` bytes."""
         path.mkdir()
         self._path = path
         self._datum = _datum_class()
         self._environment = lmdb.open(str(path), map_size=map_size, lock=False, sync=False)
         self._map_size = map_size
         self._pending: list[tuple[bytes, bytes]] = []
-        # The disk writes while faces arrive, or the last sync would wait for gigabytes.
+        # The disk writes while faces arrive; otherwise the last sync would wait for gigabytes.
         self._flusher = ThreadPoolExecutor(1, "lmdb flusher")
         self._flush = self._flusher.submit(self._environment.sync, True)
         self.count = 0
@@ -191,7 +192,7 @@ class FaceWriter:
                 self._map_size *= 2
                 self._environment.set_mapsize(self._map_size)
             except lmdb.Error:
-                # LMDB calls the short write of a full disk an input/output error.
+                # On a full disk, LMDB reports an input/output error.
                 if shutil.disk_usage(self._path).free < DISK_IS_FULL_BELOW:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self._path) from None
                 raise
@@ -203,7 +204,7 @@ class FaceWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        """Write what is pending and wait for the disk; after an error only close."""
+        """Write what is pending and wait for the disk; after an error, only close."""
         try:
             if kind is None:
                 self._commit()

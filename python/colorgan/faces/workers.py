@@ -1,12 +1,12 @@
-"""Does many tasks in several processes and hands the answers over in order.
+"""Does many tasks in several processes, and delivers the answers in order.
 
-Each worker has its own pipe, and nobody else holds its other end: when the main process ends,
-however it ends, every worker reads an end of file and leaves.
+Each worker has its own pipe, and only the main process holds the other end. So whenever and however
+the main process ends, every worker reads an end of file and exits.
 
-`concurrent.futures` was tried in place of this module, with Python 3.11: its ProcessPoolExecutor
-decodes as fast (900 to 1,200 images/s with two workers on two busy cores, as here). It is left out
-because its workers stay when the main process is killed (they were still there ten minutes later),
-and because it takes all tasks at once, however far that runs ahead of who reads the answers.
+`concurrent.futures` was tried instead, with Python 3.11. Its ProcessPoolExecutor decodes at the
+same speed (900 to 1,200 images/s with two workers on two busy cores). We do not use it, because its
+workers stay when the main process is killed (they were still there ten minutes later), and because
+it takes all tasks at once, no matter how far that runs ahead of the reader of the answers.
 """
 
 import signal
@@ -25,33 +25,34 @@ from colorgan.processes import all_processes
 from colorgan.sharing import SharedTasks, sharing
 
 TASKS_AHEAD_PER_WORKER = 4
-"""How far the work may run ahead of the slowest task; bounds the memory."""
+"""How far the work may run ahead of the slowest task, which limits the memory."""
 _TASKS_PER_WORKER = 2
-"""One in work and one in the pipe, so that a worker never waits for its next task."""
+"""One being done and one in the pipe, so that a worker never waits for its next task."""
 
 Start = Callable[[], AbstractContextManager[Callable[[int, Any], Any]]]
-"""What a worker begins with: a block that gives what to call for each task, with its place."""
+"""Called by a worker at its start: a context manager that gives the function to call for each task,
+with the task's place."""
 
 
 @contextmanager
 def working_in_order(
     start: Start, tasks: Sequence[Any], workers: int, preload: str, folder: Path
 ) -> Iterator[Iterator[Any]]:
-    """Do `tasks` in so many processes, which end with the block.
+    """Do `tasks` in `workers` processes, which end with the block.
 
-    Where this process is the first of several, they do the tasks: the others have called
-    `work_along`, and `folder`, a new one, is what they share the tasks by.
+    If this process is the first of several that share a run, those do the tasks instead. The others
+    have called `work_along`, and they share the tasks by means of `folder`, which must be new.
 
-    The block gets an iterator over the answers, in the order of the tasks, which raises `UserError`
-    when a worker dies. Tasks, answers and `start` travel between processes; `preload` names the
-    module that `start` is of.
+    Yields an iterator over the answers, in the order of the tasks, which raises `UserError` if a
+    worker dies. Tasks, answers and `start` are sent between processes; `preload` is the name of the
+    module that defines `start`.
     """
     if all_processes().size > 1:
         with _working_together(start, tasks, folder) as answers:
             yield answers
         return
     context = get_context("forkserver")  # forks a clean process: no LMDB, no Caffe, no threads
-    context.set_forkserver_preload(["__main__", preload])  # or each worker imports them anew
+    context.set_forkserver_preload(["__main__", preload])  # else each worker imports them itself
     with _interrupts_held_back():
         pool = [_Worker(context, start) for _ in range(min(workers, len(tasks)))]
     try:
@@ -63,14 +64,14 @@ def working_in_order(
 
 @contextmanager
 def _working_together(start: Start, tasks: Sequence[Any], folder: Path) -> Iterator[Iterator[Any]]:
-    """Have the tasks done by this and the other processes."""
+    """Do the tasks in this process and the others."""
     all_processes().first(lambda: (start, tasks, folder))
     with _sharing(tasks, folder) as shared, _answering(start, tasks) as work:
         yield shared.answers(work)
 
 
 def work_along() -> None:
-    """Do, in a process that is not the first, tasks that it has done `working_in_order`."""
+    """Help with the first process's `working_in_order` from another process."""
     start, tasks, folder = all_processes().first(lambda: None)
     with _sharing(tasks, folder) as shared:
         shared.help(partial(_answering, start, tasks))
@@ -82,18 +83,18 @@ def _sharing(tasks: Sequence[Any], folder: Path) -> AbstractContextManager[Share
 
 @contextmanager
 def _answering(start: Start, tasks: Sequence[Any]) -> Iterator[Callable[[int], Any]]:
-    """Begin as a worker, and answer to tasks by their places."""
+    """Start like a worker, and answer tasks by their places."""
     with start() as answer_to:
         yield lambda place: answer_to(place, tasks[place])
 
 
 @contextmanager
 def _interrupts_held_back() -> Iterator[None]:
-    """Let Ctrl-C wait until the block ends, and for ever in the processes started in it.
+    """Hold back Ctrl-C until the block ends, and forever in the processes started in it.
 
-    A terminal sends it to all processes, but it is the main process's to handle.
+    A terminal sends it to all processes, but only the main process should handle it.
     """
-    resource_tracker.ensure_running()  # the first forkserver would start it, which lets Ctrl-C in
+    resource_tracker.ensure_running()  # if the first forkserver started it, Ctrl-C would get in
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -106,7 +107,7 @@ def _in_order(pool: list["_Worker"], tasks: Sequence[Any]) -> Iterator[Any]:
     finished: dict[int, Any] = {}
     sent = handed_over = 0
     while handed_over < len(tasks):
-        # no further ahead than that: what a task uses is free once its answer is handed over
+        # A limit, since what a task uses is only free once its answer is handed over.
         limit = min(len(tasks), handed_over + TASKS_AHEAD_PER_WORKER * len(pool))
         while sent < limit:
             worker = min(pool, key=lambda worker: len(worker.places))
@@ -156,7 +157,7 @@ class _Worker:
 
 
 def _work(connection: Connection, start: Start) -> None:
-    """Answer to tasks until the main process closes the pipe."""
+    """Answer tasks until the main process closes the pipe."""
     with start() as answer_to, suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             place, task = connection.recv()

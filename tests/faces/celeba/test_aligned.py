@@ -100,5 +100,5 @@ def test_an_aligned_image_is_decoded_whole_and_any_other_is_named() -> None:
     data = encoded(picture(3), ".png")
     assert np.array_equal(aligned_image(data, "image 3"), picture(3))
     for other in (b"", b"no image", encoded(picture(3, width=177))):
-        with pytest.raises(UserError, match="^image 4 is not one of aligned CelebA$"):
+        with pytest.raises(UserError, match="^image 4 is not an image of aligned CelebA$"):
             aligned_image(other, "image 4")

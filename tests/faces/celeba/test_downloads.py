@@ -184,7 +184,7 @@ def test_a_list_that_is_nowhere_is_told_with_the_places(
     assert f"{tmp_path}/CelebA/Eval" in told
     assert partition_lists([images], []) == ()
     assert capsys.readouterr().err == (
-        f"colorgan: {told}; so the lowest numbers train, and the next ones test\n"
+        f"colorgan: {told}; the lowest image numbers will train, and the next ones test\n"
     )
 
 
@@ -237,7 +237,9 @@ def test_archives_that_cannot_be_used_are_named(tmp_path: Path) -> None:
     half = tmp_path / "download/img_align_celeba.zip"
     half.parent.mkdir()
     half.write_bytes(inner.read_bytes()[: os.path.getsize(inner) // 2])
-    with pytest.raises(UserError, match=r"img_align_celeba.zip: neither a folder nor a whole zip"):
+    with pytest.raises(
+        UserError, match=r"img_align_celeba.zip: neither a folder nor a complete zip"
+    ):
         open_source(half.parent)
     directory = bytearray(inner.read_bytes())
     directory[directory.find(b"PK\1\2")] = 0

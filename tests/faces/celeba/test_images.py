@@ -119,7 +119,7 @@ def test_two_images_of_one_number_are_refused(tmp_path: Path) -> None:
     put(tmp_path / "img_celeba", 5)
     (tmp_path / "img_celeba/000005.jpg").write_bytes(b"other")
     names = "img_align_celeba/000005.jpg and .*img_celeba/000005.jpg"
-    with pytest.raises(UserError, match=f"{names} have the same number and differ"):
+    with pytest.raises(UserError, match=f"{names} have the same number but differ"):
         open_source(tmp_path)
 
 
@@ -193,5 +193,5 @@ def test_a_source_without_images_is_refused(tmp_path: Path) -> None:
         open_source(tmp_path / "absent")
     half = tmp_path / "half.zip"
     half.write_bytes(b"PK\x03\x04" + bytes(100))
-    with pytest.raises(UserError, match="neither a folder nor a whole zip"):
+    with pytest.raises(UserError, match="neither a folder nor a complete zip"):
         open_source(half)

@@ -92,7 +92,7 @@ def test_several_lists_are_one(tmp_path: Path) -> None:
 def test_an_absent_partition_names_those_there(tmp_path: Path) -> None:
     path = tmp_path / "list.txt"
     path.write_text("000001.jpg 0\n000002.jpg 1\n")
-    with pytest.raises(UserError, match="no image of partition 2; partitions there: 0, 1"):
+    with pytest.raises(UserError, match="no image of partition 2; it only has partitions 0, 1"):
         read_partition(path).members(2)
 
 
@@ -105,7 +105,7 @@ def test_an_absent_partition_names_those_there(tmp_path: Path) -> None:
         ("000001.jpg 0\n000001.jpg 2\n", "image 000001 twice"),
         ("\n", "lists no images"),
         ("image_id,partition\n", "lists no images"),
-        ("3\n000001.jpg 0\n", "line 1: promises 3 images, 1 follow; download it again"),
+        ("3\n000001.jpg 0\n", "line 1: says 3 images, but 1 follow; download it again"),
         ("<!DOCTYPE html>\n<p>Quota exceeded (1)\n", "line 2: expected"),
         ("\N{SNOWMAN}", "not a readable partition list"),
     ],

@@ -40,6 +40,6 @@ def test_photos_are_found_once_each_in_the_order_of_their_names(
     assert found == [tmp_path / name for name in ("a.png", "b.JPG", "sub/c.jpg")]
     refused, others = capsys.readouterr().err.splitlines()
     assert "g.jpg: cannot be read (No such file or directory): left out" in refused
-    assert others.endswith("left out, as no photos by their names: 1 .txt, 1 without an ending")
-    with pytest.raises(UserError, match=r"no photo there; they end in \.tif"):
+    assert others.endswith("left out other files than photos: 1 .txt, 1 without an ending")
+    with pytest.raises(UserError, match=r"holds no photo; photos end in \.tif"):
         find_photos((tmp_path,), (".tif",))

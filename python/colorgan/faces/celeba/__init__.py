@@ -1,4 +1,4 @@
-"""CelebA as people have it: its images, its lists, its points, and what one image becomes.
+"""CelebA in the forms in which people have it: its images, lists and points, and its faces.
 
 Imports nothing else of `faces`.
 """

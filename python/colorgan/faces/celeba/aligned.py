@@ -1,11 +1,11 @@
-"""One image of aligned CelebA: how its file is called, and how it becomes a face.
+"""One image of aligned CelebA: what its file is called, and how it becomes a face.
 
-An aligned CelebA image is 178 pixels wide and 218 high. A face is its centred 178 x 178 part,
-averaged down to a small square (assumed; the paper says only "64 x 64").
+An aligned CelebA image is 178 pixels wide and 218 high. A face is its central 178 x 178 part,
+averaged down to a small square (assumed; the paper only says "64 x 64").
 
-simplejpeg 1.9.0 was tried in place of OpenCV: the same pixels in the same 0.2 ms, and the same 222
-of 500 spoilt JPEGs are found, from its exceptions. OpenCV is kept because there are PNGs, too, for
-which standard error would have to be read all the same.
+simplejpeg 1.9.0 was tried instead of OpenCV. It gives the same pixels in the same 0.2 ms, and its
+exceptions find the same 222 of 500 damaged JPEGs. We keep OpenCV, because there are PNGs as well,
+for which standard error would have to be read anyway.
 """
 
 import os
@@ -26,7 +26,7 @@ _JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
 
 
 class UnusableImageError(Exception):
-    """An image that gives no face: `kind` for counting, the text for the manifest."""
+    """An image cannot be used as a face; `kind` is for counting, the text for the manifest."""
 
     def __init__(self, kind: str, detail: str) -> None:
         super().__init__(detail)
@@ -34,7 +34,7 @@ class UnusableImageError(Exception):
 
 
 def image_number(name: str) -> int | None:
-    """Return the number that an image's file name stands for, or None for other files."""
+    """Return the image number in a file name, or None for other files."""
     match = _IMAGE_NAME.fullmatch(name)
     return int(match[1]) if match else None
 
@@ -42,20 +42,20 @@ def image_number(name: str) -> int | None:
 def aligned_image(data: bytes, name: str) -> np.ndarray:
     """Decode an image of aligned CelebA: uint8 BGR `(218, 178, 3)`.
 
-    UserError, which calls it `name`, for bytes that are no such image.
+    UserError, which calls it `name`, for anything else.
     """
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR) if data else None
     if image is None or image.shape[:2] != (IMAGE_HEIGHT, IMAGE_WIDTH):
-        raise UserError(f"{name} is not one of aligned CelebA")
+        raise UserError(f"{name} is not an image of aligned CelebA")
     return image
 
 
 class FaceDecoder:
     """Turns the bytes of an image file into a face; a context manager.
 
-    libjpeg reports a damaged picture only by a line on the standard error stream, and OpenCV
-    returns the picture all the same. So while the decoder is open, file descriptor 2 of the whole
-    process leads to a file in memory, and a file that makes it grow counts as corrupt.
+    libjpeg reports a damaged picture only by a line on standard error, and OpenCV returns the
+    picture anyway. So while the decoder is open, file descriptor 2 of the process leads to a file
+    in memory, and an image that makes this file grow counts as corrupt.
     """
 
     def __init__(self, size: int) -> None:
@@ -77,8 +77,8 @@ class FaceDecoder:
     def decode(self, data: bytes, face: np.ndarray) -> None:
         """Put the face in an image file's bytes into `face`: uint8 `(3, size, size)`, BGR.
 
-        Raises `UnusableImageError` for a file that is empty, no image, cut short, damaged, not
-        178 x 218, or without color (one channel, or three equal ones).
+        Raises `UnusableImageError` for a file that is empty, not an image, truncated, damaged, not
+        178 x 218, or without colour (one channel, or three equal ones).
         """
         image = self._decode_image(data)
         if image.shape[:2] != (IMAGE_HEIGHT, IMAGE_WIDTH):
@@ -91,7 +91,7 @@ class FaceDecoder:
         crop = image[CROP_TOP : CROP_TOP + CROP_SIDE, CROP_LEFT : CROP_LEFT + CROP_SIDE]
         small = cv2.resize(crop, (self._size, self._size), interpolation=cv2.INTER_AREA)
         cv2.split(small, list(face))
-        blue, green, red = (plane.tobytes() for plane in face)  # bytes compare the quickest
+        blue, green, red = (plane.tobytes() for plane in face)  # bytes are the fastest to compare
         if blue == green == red:
             raise UnusableImageError("grayscale", "three equal channels")
 
@@ -114,7 +114,7 @@ class FaceDecoder:
         return image
 
     def _new_messages(self) -> str:
-        """Return what the decoding libraries have printed since the last call, on one line."""
+        """Return what the decoding libraries have printed since the last call, in one line."""
         size = os.fstat(self._messages).st_size
         if size == self._messages_seen:
             return ""

@@ -1,10 +1,10 @@
-"""Where CelebA's lists lie in what people download, and what they are called there.
+"""Finds CelebA's lists in the forms in which people download them.
 
 Its authors' folder has `Img/img_align_celeba.zip`, `Eval/list_eval_partition.txt` and
-`Anno/list_landmarks_align_celeba.txt`; torchvision's `celeba` has them side by side; Kaggle's
-`archive.zip`, and what comes out of it, has `img_align_celeba/img_align_celeba/000001.jpg` and
-lists that end in `.csv`. A part of CelebA has a name that goes on, on both sides alike:
-`img_align_celeba_more.zip`, `list_eval_partition_more.txt`.
+`Anno/list_landmarks_align_celeba.txt`; torchvision's `celeba` has all of them side by side.
+Kaggle's `archive.zip`, packed or unpacked, has `img_align_celeba/img_align_celeba/000001.jpg`, and
+lists that end in `.csv`. For a part of CelebA, images and lists may have the same addition to their
+names: `img_align_celeba_more.zip`, `list_eval_partition_more.txt`.
 """
 
 import os
@@ -24,40 +24,40 @@ _FOLDERS = ("", "Eval", "Anno")
 
 
 class NoListError(UserError):
-    """There is no such list where it was looked for, as the text says."""
+    """No list was found; the text says which list, and where it was searched for."""
 
 
 def partition_lists(images: Sequence[Path], named: Sequence[Path]) -> tuple[Path, ...]:
-    """The partition lists that are `named`, or else found with the images; none if none is there.
+    """The partition lists that are `named`, or else those found near the images, if any.
 
-    What is found unasked, or not at all, is told. `UserError` where a named place has none, and for
-    a damaged zip.
+    If none are named, a note says which lists were found, or that there is none. `UserError` if a
+    named place has none, and for a damaged zip.
     """
     if named:
         return find_lists(PARTITION, named)
     if not all(map(_may_hold_lists, images)):
-        return ()  # what they are instead is told when they are opened
+        return ()  # opening them will report what is wrong
     try:
         found = find_lists(PARTITION, images)
     except NoListError as error:
-        note(f"{error}; so the lowest numbers train, and the next ones test")
+        note(f"{error}; the lowest image numbers will train, and the next ones test")
         return ()
     note(f"partition list: {', '.join(map(str, found))}")
     return found
 
 
 def landmark_list(named: Path) -> Path:
-    """The list of landmarks that is named, or found; `UserError` where there is not just one."""
+    """The list of landmarks that is named, or found there; `UserError` unless there is just one."""
     found = find_lists(LANDMARKS, [named])
     if len(found) > 1:
-        raise UserError(f"{named}: holds {' and '.join(map(str, found))}; name one of them")
+        raise UserError(f"{named}: holds both {' and '.join(map(str, found))}; name one of them")
     return found[0]
 
 
 def find_lists(name: str, places: Sequence[Path]) -> tuple[Path, ...]:
-    """The lists `name` in folders and zips, or beside them; any other file is a list itself.
+    """The lists `name` in folders and zips, or next to them; any other file is itself a list.
 
-    `NoListError` where there is none, `UserError` for a damaged zip.
+    `NoListError` if there is none, `UserError` for a damaged zip.
     """
     found: dict[Path, None] = {}
     looked_in: dict[Path, None] = {}
@@ -83,7 +83,7 @@ def _may_hold_lists(place: Path) -> bool:
 
 
 def _lists_in(name: str, place: Path) -> list[Path]:
-    """The lists in a zip or anywhere in a folder; if only zips in the folder have some, theirs."""
+    """The lists in a zip or anywhere in a folder; if the folder has none, those in its zips."""
     pattern = re.compile(rf"{name}.*\.(?:txt|csv)", re.IGNORECASE)
     if not place.is_dir():
         try:
@@ -112,14 +112,14 @@ def _files_in(folder: Path, wanted: Callable[[os.DirEntry], bool]) -> Iterator[P
 
 
 def _folders_beside(place: Path) -> list[Path]:
-    """The folders in which a list may lie for a folder or zip of images, the nearest first."""
+    """The folders that may hold a list for a folder or zip of images, the nearest first."""
     paths = dict.fromkeys([place.absolute(), place.resolve()])
     above = dict.fromkeys(parent for path in paths for parent in path.parents[:2])
     return [parent / name for parent in above for name in _FOLDERS if (parent / name).is_dir()]
 
 
 def _lists_beside(name: str, folder: Path, place: Path) -> list[Path]:
-    """The lists of one name in a folder: of the name that goes on like that of `place`, if any."""
+    """The lists of one name in a folder; those with the addition of `place`'s name come first."""
     stem = place.name if place.is_dir() else place.stem
     tail = stem.removeprefix(_IMAGES) if stem.startswith(_IMAGES) else ""
     for full in dict.fromkeys((name + tail, name)):

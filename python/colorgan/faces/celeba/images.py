@@ -1,10 +1,10 @@
-"""CelebA's images as people have them: numbered files in folders and in zip archives.
+"""Finds and reads CelebA's images: numbered files in folders and in zip archives.
 
-An index of the images is a NumPy structured array sorted by image number, a few dozen bytes an
-image; `zipfile`'s own objects would take several hundred, in each process that holds them. Measured
-with Python 3.11 on a zip of 18,023 images: the index takes 1.1 MB, `zipfile`'s objects 10.4 MB; a
-process that is given the index opens the zip in 0.1 ms instead of 0.2 s, and reads all images in
-0.17 s instead of 0.5 s. So `zipfile` lists the images, and our own few lines read them.
+The index of the images is a NumPy structured array sorted by image number, with a few dozen bytes
+for each; `zipfile`'s own objects would take several hundred, in each process that holds them.
+Measured with Python 3.11 on a zip of 18,023 images: the index takes 1.1 MB, `zipfile`'s objects
+10.4 MB; a process that gets the index opens the zip in 0.1 ms instead of 0.2 s, and reads all
+images in 0.17 s instead of 0.5 s. So `zipfile` lists the images, and a few lines here read them.
 """
 
 import hashlib
@@ -72,8 +72,8 @@ class _ZipReader:
     def read(self, entry: tuple) -> bytes:
         """Return the member's bytes; `UnusableImageError` when it does not match its checksum."""
         _, _, name, _, offset, packed_size, crc, deflated = entry
-        # The local header ends in the name and an extra field whose length may differ from the
-        # directory's; with room for a short one, a single read gets header and data.
+        # The local header ends with the name and an extra field, whose length may differ from that
+        # in the directory; with room for a short one, a single read gets header and data.
         guess = _LOCAL_HEADER_BYTES + len(name) + 64
         try:
             block = os.pread(self._file, guess + packed_size, offset)
@@ -108,11 +108,11 @@ class ImageReader:
         self._opened.close()
 
     def read(self, entry: tuple) -> bytes:
-        """Return an image file's bytes; `UnusableImageError` when it cannot be read whole."""
+        """Return an image file's bytes; `UnusableImageError` if it cannot be read completely."""
         return self._readers[entry[1]].read(entry)
 
     def fingerprint(self, entry: tuple) -> tuple[int, int] | None:
-        """Return an image file's size and CRC-32; None where it cannot be read."""
+        """Return an image file's size and CRC-32; None if it cannot be read."""
         if isinstance(self._readers[entry[1]], _ZipReader):
             return entry[3], entry[6]
         try:
@@ -131,8 +131,8 @@ class ImageSource:
     containers: tuple[Path, ...]
     """The folders and zips that hold them."""
     index: np.ndarray
-    """Sorted by `number`; `path` (bytes) is relative to the folder or to the zip's root, which
-    `container` gives the place of in `containers`. The CRC-32 of a folder's files is not known."""
+    """Sorted by `number`; `container` is an index into `containers`, and `path` (bytes) is relative
+    to that folder or zip. The CRC-32 of a folder's files is not known."""
 
     def find(self, numbers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the index entries of those of `numbers` that exist, and the numbers that do not.
@@ -144,10 +144,10 @@ class ImageSource:
         return self.index[places[found]], numbers[~found]
 
     def checksum(self) -> dict[str, str]:
-        """Return what identifies the source, and of what it is the SHA-256.
+        """Return a SHA-256 that identifies the source, and a text that says what it is of.
 
-        A zip's directory has a CRC-32 of each image, which reading an image verifies: with those,
-        there is no need to read more than a gigabyte a second time.
+        A zip's directory has a CRC-32 of each image, which is checked when the image is read. With
+        these, there is no need to read more than a gigabyte a second time.
         """
         digest = hashlib.sha256()
         zipped = [not path.is_dir() for path in self.containers]
@@ -163,9 +163,9 @@ class ImageSource:
 def open_source(*paths: Path) -> ImageSource:
     """Find the numbered images (`000001.jpg`) in folders and zips, at any depth.
 
-    Of a folder in which images lie, the zips are not read; of one without, all of them are. An
-    image that is there twice counts once. Raises `UserError` when there is no such folder or zip,
-    no image in it, or two images have the same number. What is out of reach is told.
+    Zips in a folder are only read if the folder has no images outside of them. An image that is
+    there twice counts once. Raises `UserError` if there is no such folder or zip, no image in it,
+    or two different images have the same number. A note names what cannot be read.
     """
     containers: list[Path] = []
     rows: list[tuple] = []
@@ -212,8 +212,8 @@ def _rows_of_folder(path: Path) -> dict[Path, list[tuple]]:
     if zips:
         others = f" and {len(zips) - 1} more zips" if len(zips) > 1 else ""
         note(
-            f"{path}: its images outside of archives are taken, not those in {zips[0]}{others}; "
-            "name with --images what to take instead, or as well"
+            f"{path}: using its images outside of archives, not those in {zips[0]}{others}; "
+            "use --images to name what to take instead, or as well"
         )
     return {path: rows}
 
@@ -225,7 +225,7 @@ def _is_image_or_zip(file: os.DirEntry) -> bool:
 def _rows_of_zip(path: Path) -> list[tuple]:
     rows = []
     if not zipfile.is_zipfile(path):
-        raise UserError(f"{path}: neither a folder nor a whole zip archive")
+        raise UserError(f"{path}: neither a folder nor a complete zip archive")
     with zipfile.ZipFile(path) as archive:
         inner = [name for name in archive.namelist() if name.lower().endswith(".zip")]
         for info in archive.infolist():
@@ -234,7 +234,10 @@ def _rows_of_zip(path: Path) -> list[tuple]:
             if number is None or any(map(is_hidden, folders)):
                 continue
             if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-                raise UserError(f"{path}: {info.filename} is packed by an unusual method; unpack")
+                raise UserError(
+                    f"{path}: {info.filename} is compressed by an unusual method; "
+                    "unpack the archive first"
+                )
             if info.flag_bits & 1:
                 raise UserError(f"{path}: {info.filename} is encrypted; unpack the archive first")
             deflated = info.compress_type == zipfile.ZIP_DEFLATED
@@ -243,14 +246,14 @@ def _rows_of_zip(path: Path) -> list[tuple]:
                 + (info.header_offset, info.compress_size, info.CRC, deflated)
             )
     if inner and not rows:
-        raise UserError(f"{path}: holds its images in an archive of its own, {inner[0]}; unpack it")
+        raise UserError(f"{path}: its images are in another archive inside, {inner[0]}; unpack it")
     return rows
 
 
 def _each_once(index: np.ndarray, containers: Sequence[Path]) -> np.ndarray:
-    """An index in number order, without the second of two that are the same to the bit.
+    """An index in number order, in which identical images with the same number are listed once.
 
-    `UserError` where two images of a number differ.
+    `UserError` if two images with the same number differ.
     """
     index = index[index["number"].argsort(kind="stable")]
     again = np.flatnonzero(index["number"][1:] == index["number"][:-1]) + 1
@@ -260,7 +263,7 @@ def _each_once(index: np.ndarray, containers: Sequence[Path]) -> np.ndarray:
             if reader.fingerprint(first) != reader.fingerprint(second):
                 names = [str(containers[e[1]] / os.fsdecode(e[2])) for e in (first, second)]
                 raise UserError(
-                    f"{' and '.join(names)} have the same number and differ; "
-                    "name with --images what holds one of them"
+                    f"{' and '.join(names)} have the same number but differ; "
+                    "use --images to name a source with only one of them"
                 )
     return np.delete(index, again)

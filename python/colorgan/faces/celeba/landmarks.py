@@ -1,7 +1,7 @@
-"""Five points of a face: where CelebA has them, its list of them, and the turn that they show.
+"""The five points of a face: where they are in CelebA, its list of them, and the yaw they show.
 
 The points are the left eye, the right eye, the tip of the nose, the left and the right corner of
-the mouth; left and right are the viewer's, as in CelebA's list.
+the mouth. Left and right are the viewer's, as in CelebA's list.
 """
 
 import math
@@ -18,10 +18,10 @@ POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 CELEBA_POINTS = np.float32(
     [[70.10, 112.12], [108.04, 112.60], [88.00, 134.89], [72.43, 152.83], [104.21, 153.30]]
 )
-"""Where `FaceDetector` finds the five points in CelebA's aligned images, on the average: `(5, 2)`.
+"""The mean of where `FaceDetector` finds the five points in CelebA's aligned images: `(5, 2)`.
 
-In pixels of 178 x 218; measured by `colorgan measure-detection` when photos were searched in fewer
-sizes. Today's means, in data/results/detection.json, are within 0.4 pixels of these.
+In pixels of 178 x 218. `colorgan measure-detection` measured it when photos were still searched at
+fewer sizes. Today's means, in data/results/detection.json, are within 0.4 pixels of these.
 """
 
 _COLUMNS = [f"{point}_{axis}" for point in POINTS for axis in "xy"]
@@ -30,16 +30,16 @@ _COLUMNS = [f"{point}_{axis}" for point in POINTS for axis in "xy"]
 def read_landmarks(path: Path) -> dict[int, np.ndarray]:
     """Read CelebA's `list_landmarks_align_celeba`: image number to float64 points `(5, 2)`.
 
-    Points are (x, y) in pixels of the aligned image of 178 x 218. Its authors' text begins with the
-    count of images; Kaggle's CSV does not. Then come the columns' names, and `000001.jpg` and ten
-    coordinates a line. Raises `UserError` for a file that cannot be read, an odd line, an image
-    listed twice, or a count that is not that of the lines.
+    Points are (x, y) in pixels of the aligned image of 178 x 218. The authors' text file begins
+    with the number of images; Kaggle's CSV does not. Then come the column names, and lines of
+    `000001.jpg` and ten coordinates. Raises `UserError` for a file that cannot be read, a malformed
+    line, an image listed twice, or a number of images that does not match.
     """
     listed = read_list(path, "list of landmarks")
     names = [name for name in listed.columns if name != "image_id"]
     if not names and listed.count is None:
         raise UserError(
-            f"{path}, line 1: expected the count of images, or the column names; "
+            f"{path}, line 1: expected the number of images, or the column names; "
             "is it the aligned list?"
         )
     if names != _COLUMNS:
@@ -73,14 +73,14 @@ def _landmark_row(path: Path, line_number: int, line: str) -> tuple[int, np.ndar
 def yaw(points: np.ndarray) -> np.ndarray:
     """How far heads are turned to the side, from points `(..., 5, 2)`: `(...)`, 0 from the front.
 
-    The signed distance of the nose's tip from the line through the midpoints of the eyes and of the
-    mouth, in units of the distance between these midpoints. Positive where the nose points to the
-    viewer's right; NaN where the midpoints fall together.
+    This is the signed distance of the nose's tip from the line through the midpoints of the eyes
+    and of the mouth, in units of the distance between those midpoints. It is positive if the nose
+    points to the viewer's right, and NaN if the midpoints coincide.
 
-    As the nose stands out from the face, its distance grows with the sine of the angle up to the
-    profile, and the distance of the midpoints hardly changes. The distance between the eyes, a unit
-    more usual, shrinks to nothing there, and with it the direction of their axis is lost. Shifting,
-    scaling and rolling the image change nothing; mirroring it changes the sign alone.
+    As the nose sticks out of the face, its distance grows with the sine of the angle, up to the
+    profile, while the distance of the midpoints hardly changes. The distance between the eyes, the
+    more usual unit, shrinks to nothing there, and the direction of their axis is lost with it.
+    Shifting, scaling and rolling the image changes nothing; mirroring it only changes the sign.
     """
     eyes = points[..., 0:2, :].mean(axis=-2)
     down = points[..., 3:5, :].mean(axis=-2) - eyes

@@ -1,6 +1,6 @@
-"""CelebA's lists as people have them: its authors' text, Kaggle's CSV, and what editors make of it.
+"""Reads CelebA's lists: the authors' text files, Kaggle's CSV, and what editors turn these into.
 
-A list may lie in a zip: then its path goes on behind the zip's, `archive.zip/folder/list.csv`.
+A list may be in a zip; its path then continues after the zip's, `archive.zip/folder/list.csv`.
 """
 
 import codecs
@@ -18,7 +18,7 @@ from colorgan.faces.celeba.aligned import image_number
 TRAINING_PARTITION, VALIDATION_PARTITION, TEST_PARTITION = range(3)
 
 DAMAGED_ZIP = (zipfile.BadZipFile, zlib.error, RuntimeError)
-"""What `zipfile` raises for a damaged member, and for one that is encrypted or oddly packed."""
+"""What `zipfile` raises for a member that is damaged, encrypted or compressed in a rare way."""
 
 _BETWEEN_FIELDS = str.maketrans(",;\t\"'", "     ")
 _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -26,18 +26,18 @@ _UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 @dataclass(frozen=True)
 class ListFile:
-    """A list's text, taken apart into lines."""
+    """A list's text, split into lines."""
 
     count: int | None
-    """The count of images that it begins with, if it does."""
+    """The number of images in its first line, if there is one."""
     columns: list[str]
-    """The heading's words, none where there is no heading."""
+    """The words of the heading; empty without a heading."""
     rows: list[tuple[int, str]]
-    """The other lines, but for blank ones, each behind its number."""
+    """The other lines that are not blank, each after its line number."""
 
 
 def read_content(path: Path) -> bytes:
-    """The bytes of a file or of a zip's member; OSError where there is none."""
+    """The bytes of a file or of a zip's member; OSError if there is none."""
     try:
         return path.read_bytes()
     except NotADirectoryError:
@@ -57,11 +57,11 @@ def checksum_of_list(path: Path) -> str:
 
 
 def read_list(path: Path, kind: str) -> ListFile:
-    """Read a list of a `kind` that messages name.
+    """Read a list; `kind` is what messages call it.
 
-    A byte-order mark, any ends of lines, quotes, commas or semicolons, and blanks at the ends are
-    taken as they come. A heading is a first line without a digit. Raises `UserError` for what is no
-    text of plain letters.
+    Byte-order marks, all kinds of line ends, quotes, commas or semicolons, and blanks at the ends
+    are accepted. A heading is a first line without a digit. Raises `UserError` for anything that is
+    not ASCII text.
     """
     try:
         content = read_content(path)
@@ -81,15 +81,15 @@ def read_list(path: Path, kind: str) -> ListFile:
 
 
 def fields_of(line: str) -> list[str]:
-    """The fields of a line, whatever stands between and around them."""
+    """The fields of a line, whatever separates and surrounds them."""
     return line.translate(_BETWEEN_FIELDS).split()
 
 
 def check_count(path: Path, listed: ListFile, found: int) -> None:
-    """`UserError` where a list promises another count of images than it has."""
+    """`UserError` if a list does not have as many images as its first line says."""
     if listed.count not in (None, found):
         raise UserError(
-            f"{path}, line 1: promises {listed.count} images, {found} follow; download it again"
+            f"{path}, line 1: says {listed.count} images, but {found} follow; download it again"
         )
 
 
@@ -98,14 +98,14 @@ def check_count(path: Path, listed: ListFile, found: int) -> None:
 
 @dataclass(frozen=True)
 class Partition:
-    """CelebA's `list_eval_partition.txt`: to which partition each image number belongs."""
+    """CelebA's `list_eval_partition.txt`: the partition of each image number."""
 
     paths: tuple[Path, ...]
     """The lists."""
     numbers: np.ndarray
     """int, ascending."""
     partitions: np.ndarray
-    """int, 0 training, 1 validation, 2 test; as long as `numbers`."""
+    """int, as long as `numbers`: 0 training, 1 validation, 2 test."""
 
     def members(self, partition: int) -> np.ndarray:
         """Return the ascending numbers of one partition; `UserError` when there are none."""
@@ -114,23 +114,26 @@ class Partition:
             there = ", ".join(str(value) for value in np.unique(self.partitions))
             raise UserError(
                 f"{', '.join(map(str, self.paths))}: no image of partition {partition}; "
-                f"partitions there: {there}"
+                f"it only has partitions {there}"
             )
         return members
 
     def testing(self) -> int:
-        """Return the partition to test on: the test's, or the validation's where that is empty."""
+        """Return the partition to test on: test, or validation if that is empty."""
         if (self.partitions == TEST_PARTITION).any():
             return TEST_PARTITION
-        note(f"no image of partition {TEST_PARTITION} is listed: {VALIDATION_PARTITION} tests")
+        note(
+            f"the lists have no image of partition {TEST_PARTITION}; "
+            f"testing on partition {VALIDATION_PARTITION}"
+        )
         return VALIDATION_PARTITION
 
 
 def read_partition(*paths: Path) -> Partition:
-    """Read lists of lines `000001.jpg 0`, together.
+    """Read one or more lists of lines `000001.jpg 0` as one.
 
-    Raises `UserError` for a file that cannot be read, an odd line, a number that a list has twice,
-    or two lists that disagree.
+    Raises `UserError` for a file that cannot be read, a malformed line, a number that is twice in a
+    list, or lists that disagree.
     """
     table = np.concatenate([_partition_table(path, at) for at, path in enumerate(paths)])
     table = table[table[:, 0].argsort(kind="stable")]

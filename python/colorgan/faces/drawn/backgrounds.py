@@ -1,4 +1,4 @@
-"""Backgrounds, each with a texture of its own, in linear light."""
+"""Backgrounds, each with its own texture, in linear light."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ from colorgan.faces.drawn.brush import (
 )
 from colorgan.faces.drawn.traits import CLOTHES, FaceTraits
 
-# Walls and press walls come in colours that share a gray, so that gray alone cannot tell them.
+# Walls and press walls have colours of the same gray, which cannot be guessed from it.
 WALLS = (
     "d9d2c6",
     "e6e4e2",
@@ -70,7 +70,7 @@ def _foliage(rng: Random) -> Picture:
 
 
 def _wall(rng: Random) -> Picture:
-    """An even wall, unevenly lit: its colour is anyone's guess."""
+    """An even wall, unevenly lit, whose colour is anyone's guess."""
     angle = rng.uniform(0, 2 * np.pi)
     slope = np.float32(np.cos(angle)) * (_columns() - 0.5) + np.float32(np.sin(angle)) * (
         _rows() - 0.5
@@ -80,7 +80,7 @@ def _wall(rng: Random) -> Picture:
 
 
 def _brick(rng: Random) -> Picture:
-    """Bricks with pale joints, always of a reddish brown."""
+    """Bricks with pale joints, always reddish brown."""
     course, length = rng.uniform(9, 16), rng.uniform(24, 40)
     y = _rows() * np.float32(HEIGHT) + np.float32(rng.uniform(0, 20))
     row = np.floor(y / course)
@@ -95,7 +95,7 @@ def _brick(rng: Random) -> Picture:
 
 
 def _curtain(rng: Random) -> Picture:
-    """Hanging folds, mostly of a theatre's red, else brown or blue."""
+    """Hanging folds, mostly in the red of theatres, or else brown or blue."""
     color = linear_bgr(str(rng.choice(["6e1418", "6e1418", "5a3a26", "2a3c66"])))
     x = _columns() * np.float32(WIDTH) + np.float32(5) * noise(rng, 60)
     folds = np.sin(x / np.float32(rng.uniform(3, 7))) + np.float32(0.6) * np.sin(x / np.float32(11))
@@ -169,11 +169,11 @@ PAINTERS: dict[str, Callable[[Random], Picture]] = {
 
 
 def draw_background(traits: FaceTraits, rng: Random) -> Picture:
-    """The background with depth blur, its top rows smeared as CelebA's alignment leaves them."""
+    """The background with depth blur, its top rows smeared the way CelebA's alignment does."""
     picture = PAINTERS[traits.background](rng)
     picture = cv2.GaussianBlur(picture, (0, 0), traits.depth_blur)
     picture[: traits.smear_y] = picture[traits.smear_y]
     gray = gray_picture(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY))
-    # What is far away or out of focus is less colourful than paint.
+    # Things that are far away or out of focus are less colourful than paint.
     picture = gray + np.float32(0.85) * (picture - gray)
     return picture * np.float32(traits.background_gain)

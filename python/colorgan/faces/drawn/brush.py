@@ -1,4 +1,4 @@
-"""Colors, masks, noise and the canvas: what everything else is painted with."""
+"""Colours, masks, noise and the canvas: the tools to paint everything else with."""
 
 from dataclasses import dataclass
 
@@ -17,18 +17,18 @@ OUTSIDE = 12.0  # distance (pixels) that counts as clearly outside a shape
 
 
 def linear_bgr(code: str) -> Color:
-    """The linear-light BGR color of an sRGB hex code."""
+    """The linear-light BGR colour of an sRGB hex code."""
     rgb = np.array([int(code[i : i + 2], 16) for i in (4, 2, 0)], np.float32) / 255
     return rgb**GAMMA
 
 
 def pick(rng: Random, colors: tuple[str, ...]) -> Color:
-    """One of the hex `colors`, each as likely, in linear light."""
+    """One of the hex `colors`, all equally likely, in linear light."""
     return linear_bgr(colors[rng.integers(len(colors))])
 
 
 def pick_weighted(rng: Random, table: dict[str, tuple[str, float]]) -> str:
-    """The name of one entry of a table of (hex color, share)."""
+    """The name of a random entry of a table of (hex colour, share)."""
     weights = np.array([weight for _, weight in table.values()])
     return list(table)[rng.choice(len(table), p=weights / weights.sum())]
 
@@ -78,13 +78,13 @@ def strands(rng: Random, across: Plane, along: Plane, width: float, length: floa
 
 
 def half_width_at(y: Plane, points: list[tuple[float, float]]) -> Plane:
-    """Half-width of an outline at height `y` from (y, half-width) points, with round ends.
+    """The half-width at height `y` of an outline of (y, half-width) points, with round ends.
 
-    Above and below the outline it is -OUTSIDE.
+    Above and below the outline, it is -OUTSIDE.
     """
     ys, widths = np.array(points, np.float64).T
     dense = np.linspace(ys[0], ys[-1], 256)
-    # Interpolating squares makes an outline that closes at half-width 0 round, as sqrt does.
+    # Interpolating squares makes the outline round where it closes at half-width 0.
     squares = np.interp(dense, ys, widths**2).astype(np.float32)
     padded = np.pad(squares, 8, mode="reflect", reflect_type="odd")
     squares = cv2.GaussianBlur(padded[None], (17, 1), 4.0)[0][8:-8]
@@ -99,14 +99,14 @@ def gray_picture(plane: Plane) -> Picture:
 
 
 def scaled(color: Color, factor: Plane) -> Picture:
-    """`color` everywhere, as bright as `factor` says."""
+    """`color` everywhere, times `factor`."""
     factor = np.maximum(factor, 0)
     return cv2.merge([factor * part for part in color])
 
 
 def mix(base: Picture, color: Color | Picture, mask: Plane) -> None:
-    """Paint `color` over `base`, in place, where and as far as `mask` says."""
-    # As rows of WIDTH * 3 numbers: numpy is slow on arrays whose last axis has length 3.
+    """Paint `color` over `base`, in place, with the opacity `mask`."""
+    # In rows of WIDTH * 3 numbers, since NumPy is slow on arrays whose last axis has length 3.
     height, width = mask.shape
     rows = base.reshape(height, 3 * width)
     other = np.tile(color, width) if color.ndim == 1 else color.reshape(height, 3 * width)
@@ -115,7 +115,7 @@ def mix(base: Picture, color: Color | Picture, mask: Plane) -> None:
 
 @dataclass
 class Canvas:
-    """What has been painted so far: albedo, and for the light its shape."""
+    """What has been painted so far: its albedo, and its shape for the lighting."""
 
     albedo: Picture
     height: Plane  # towards the viewer, in pixels
@@ -126,13 +126,13 @@ class Canvas:
 
     @classmethod
     def blank(cls) -> "Canvas":
-        """Nobody there yet."""
+        """An empty canvas, without a person."""
         planes = [np.zeros((HEIGHT, WIDTH), np.float32) for _ in range(5)]
         planes[0] -= 45.0  # the background is far behind: no contact shadow falls on the person
         return cls(np.zeros((HEIGHT, WIDTH, 3), np.float32), *planes)
 
     def paint(self, mask: Plane, albedo: Color | Picture, height: Plane, gloss: float) -> None:
-        """Lay one part of the person over what is there."""
+        """Paint one part of the person over what is there."""
         mix(self.albedo, albedo, mask)
         slope_x = cv2.Sobel(height, cv2.CV_32F, 1, 0, scale=0.125)
         slope_y = cv2.Sobel(height, cv2.CV_32F, 0, 1, scale=0.125)

@@ -1,4 +1,4 @@
-"""Neck, shoulders and what is worn on them."""
+"""Neck, shoulders and clothes."""
 
 import cv2
 import numpy as np
@@ -24,7 +24,7 @@ TIES = ("8c1c24", "1e3568", "3a3a44", "6b2b5a", "b08a2a", "2a5a44")
 
 
 def paint_torso(canvas: Canvas, head: Head, traits: FaceTraits, rng: Random) -> None:
-    """Neck and shoulders of skin, then the clothes."""
+    """Paint neck and shoulders in skin, then the clothes."""
     x, y = head.x - np.float32(0.55 * head.middle_x), head.y
     neck = 25.0 if traits.feminine else 31.0
     neck_z = 14 * np.sqrt(np.clip(1 - (x / np.float32(neck + 3)) ** 2, 0, 1)) - 8
@@ -56,7 +56,7 @@ def paint_torso(canvas: Canvas, head: Head, traits: FaceTraits, rng: Random) -> 
 
 
 def _cloth_pattern(x: Plane, y: Plane, traits: FaceTraits, rng: Random) -> Picture:
-    """The albedo of the cloth, pattern included."""
+    """The albedo of the cloth, with its pattern."""
     picture = scaled(traits.cloth, 1 + np.float32(0.05) * noise(rng, 1.5))
     second = vary(rng, pick(rng, CLOTHES), 0.1, 0.1)
     period = np.float32(rng.uniform(5, 11))
@@ -83,7 +83,7 @@ def paint_clothes(
     traits: FaceTraits,
     rng: Random,
 ) -> None:
-    """Suit with shirt and tie, shirt with a round or V neck, or a low dress."""
+    """Paint a suit with shirt and tie, a shirt with a round or V neck, or a low dress."""
     distance = np.abs(x)
     folds = torso_z + np.float32(1.0) * noise(rng, 14, 2) + 3
     if traits.clothes == "suit":

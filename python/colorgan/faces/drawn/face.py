@@ -1,4 +1,4 @@
-"""The head without its hair: relief, skin, and the features painted on it."""
+"""The head without its hair: relief, skin and features."""
 
 from collections.abc import Callable
 
@@ -23,7 +23,7 @@ from colorgan.faces.drawn.traits import FaceTraits
 
 
 def paint_ears(canvas: Canvas, head: Head, traits: FaceTraits) -> None:
-    """Two ears at the head's sides; hair may hide them later."""
+    """Paint two ears at the head's sides; hair may hide them later."""
     for side in (-1, 1):
         turned = side * (traits.cheek_width - 1.5) + 6 * np.sin(traits.yaw)
         dx = (head.view_x - np.float32(turned)) * side - 0.12 * (12 - head.y)
@@ -41,7 +41,7 @@ def paint_ears(canvas: Canvas, head: Head, traits: FaceTraits) -> None:
 
 
 def _mouth_line(face_x: Plane, traits: FaceTraits) -> tuple[Plane, Plane, Plane]:
-    """Mouth coordinate across (-1 to 1), upper and lower edge of the mouth's opening (y)."""
+    """The coordinate across the mouth (-1 to 1), and the opening's upper and lower edge (y)."""
     across = face_x / np.float32(15.3 + 2.6 * max(traits.smile, 0))
     inner = np.clip(1 - across * across, 0, 1)
     line = np.float32(MOUTH_Y) - np.float32(3.2 * traits.smile) * (across * across - 0.45)
@@ -56,7 +56,7 @@ def _face_relief(head: Head, traits: FaceTraits) -> Plane:
     distance = np.abs(x)
     taper = np.clip(head.half_width / np.float32(traits.cheek_width), 0.2, 1.1)
     relief = 46 * head.roundness * np.sqrt(taper)
-    # Nose: a ridge that widens and rises towards the tip, the tip's ball, and two wings.
+    # Nose: a ridge that widens and rises towards the tip, the ball of the tip, and two wings.
     down = np.clip((y + 8) / (length + 8), 0, 1)
     ridge = np.exp(-0.5 * (x / (4.2 + 1.2 * down)) ** 2) * (0.8 + 5.2 * down)
     relief += ridge * inside(length + 1 - y, 9) * inside(y + 6, 22)
@@ -71,7 +71,7 @@ def _face_relief(head: Head, traits: FaceTraits) -> Plane:
     relief -= 1.6 * bump(x, y, 0, MOUTH_Y + 11, 9, 3.0)
     relief += 3.0 * bump(x, y, 0, traits.chin_y - 10, 10, 7)
     relief -= 0.7 * bump(x, y, 0, (length + MOUTH_Y) / 2 + 1, 1.8, 4.0)
-    # The fold from the nose's wing to the mouth's corner deepens with smile and age.
+    # The fold from the wing of the nose to the corner of the mouth deepens with smile and age.
     fold_x = wide + 2 + np.clip((y - length) / 17, 0, 1.3) * np.float32(10)
     fold = (
         np.exp(-0.5 * ((distance - fold_x) / 1.7) ** 2)
@@ -114,7 +114,7 @@ def _skin_albedo(head: Head, traits: FaceTraits, rng: Random) -> Picture:
 
 
 def paint_eyes(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random) -> None:
-    """Whites, irises, pupils, lids and lashes, and the light's reflection."""
+    """Paint whites, irises, pupils, lids and lashes, and the light's reflection."""
     for side in (-1, 1):
         # `out` runs from the nose outwards, in both eyes.
         out = (head.face_x * side - np.float32(EYE_OFFSET)) * head.front
@@ -152,7 +152,7 @@ def paint_eyes(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rn
 
 
 def paint_brows(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random) -> None:
-    """Two arcs of short hairs, thinner towards the temples."""
+    """Paint two arcs of short hairs, thinner towards the temples."""
     for side in (-1, 1):
         out = head.face_x * side - np.float32(EYE_OFFSET)
         arc = np.float32(traits.brow_y) + 0.012 * (out - 3) ** 2 - 0.09 * out
@@ -166,7 +166,7 @@ def paint_brows(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, r
 
 
 def paint_mouth(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random) -> None:
-    """Lips with a cupid's bow; teeth and the dark of the mouth when it is open."""
+    """Paint lips with a cupid's bow, and in an open mouth the teeth and the dark inside."""
     y = head.y
     across, top, bottom = _mouth_line(head.face_x, traits)
     arch = np.clip(1 - across * across, 0, 1)
@@ -205,7 +205,7 @@ def paint_mouth(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, r
 def paint_nostrils(
     albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random
 ) -> None:
-    """Nostrils, and the soft dark under the nose."""
+    """Paint the nostrils, and the soft shadow under the nose."""
     distance, y = np.abs(head.face_x), head.y - np.float32(traits.nose_length)
     holes = bump(distance, y - 0.15 * distance, 0.5 * traits.nose_width, 3.2, 1.7, 1.0)
     under = bump(head.face_x, y, 0, 4.6, 0.75 * traits.nose_width, 1.5)
@@ -217,7 +217,7 @@ def paint_nostrils(
 
 
 def paint_beard(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rng: Random) -> None:
-    """From a shaved man's cool shadow to a full beard, moustache included."""
+    """Paint anything from a shaved man's cool shadow to a full beard with moustache."""
     if not traits.beard:
         return
     x, y, distance = head.face_x, head.y, np.abs(head.face_x)
@@ -241,11 +241,11 @@ def paint_beard(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, r
 
 
 def paint_face(canvas: Canvas, head: Head, traits: FaceTraits, rng: Random) -> None:
-    """The head without its hair."""
+    """Paint the head without its hair."""
     canvas.paint(
         head.mask(), _skin_albedo(head, traits, rng), _face_relief(head, traits), traits.gloss
     )
-    # Each feature is painted in a window of the frame, which saves two thirds of the time.
+    # Painting each feature in a window of the frame saves two thirds of the time.
     for paint, window in FEATURES:
         part = head.part(window)
         skin, albedo = canvas.albedo[window].copy(), canvas.albedo[window].copy()
@@ -264,7 +264,7 @@ FEATURES: tuple[tuple[Callable[[Picture, Plane, Head, FaceTraits, Random], None]
 
 
 def paint_glasses(canvas: Canvas, head: Head, traits: FaceTraits) -> None:
-    """A frame around both eyes, clear or dark lenses, a bridge and the arms."""
+    """Paint a frame around both eyes, clear or dark lenses, a bridge and the arms."""
     distance, y = np.abs(head.face_x), head.y
     across, down = np.abs(distance - EYE_OFFSET) / 14.5, np.abs(y - 2.5) / 10.5
     radius = np.cbrt(across**3 + down**3)

@@ -46,7 +46,7 @@ def _hair_outline(traits: FaceTraits) -> list[tuple[float, float]]:
 
 
 def _face_opening(head: Head, traits: FaceTraits) -> Plane:
-    """Distance (pixels, inwards positive) into the part of the face the hair leaves free."""
+    """Distance (pixels, inwards positive) into the part of the face that hair leaves free."""
     x, y, style = head.face_x, head.y, traits.hair_style
     cheek, line = traits.cheek_width, traits.hairline_y
     loose = style in ("long", "medium")
@@ -65,14 +65,14 @@ def _face_opening(head: Head, traits: FaceTraits) -> Plane:
         (130, low + 6),
     ]
     tilted = y - np.float32(traits.hair_sweep) * x * inside(-12 - y, 40)
-    # Below the jaw the opening follows the picture's plane, not the face's surface.
+    # Below the jaw, the opening is in the picture's plane, not on the face's surface.
     blend = inside(y - 30, 40)
     across = x + blend * (head.x - 0.7 * head.middle_x - x)
     return half_width_at(tilted, points) - np.abs(across)
 
 
 def _strand_coordinates(head: Head, traits: FaceTraits, rng: Random) -> tuple[Plane, Plane]:
-    """Coordinates across and along the strands: from the parting outwards, then down."""
+    """Coordinates across and along the strands, which run from the parting outwards, then down."""
     x, y = head.view_x - np.float32(traits.hair_part * 0.7), head.y
     if traits.hair_style in ("long", "medium"):
         fall = 1 - np.exp(-np.maximum(y + 82 + traits.hair_volume, 1.5) / 34)
@@ -80,7 +80,7 @@ def _strand_coordinates(head: Head, traits: FaceTraits, rng: Random) -> tuple[Pl
         across = across + np.float32(traits.hair_wave) * np.sin(y / 7.5 + across / 16)
         along = y + 0.5 * np.abs(x)
     else:
-        # Combed back and aside from the hairline: strands run away from the face's middle.
+        # Hair combed back and aside from the hairline runs away from the face's middle.
         angle = np.arctan2(x, -(y + 5 - 30 * (traits.hair_style == "up")))
         along = np.sqrt(x * x + (y + 5) ** 2)
         across = angle * 55 + np.float32(traits.hair_sweep * 60) * along / 60
@@ -90,7 +90,7 @@ def _strand_coordinates(head: Head, traits: FaceTraits, rng: Random) -> tuple[Pl
 
 @dataclass
 class Hair:
-    """Hair as it lies on the head, before the face is cut free."""
+    """Hair on the head, before the face is cut free."""
 
     mask: Plane
     albedo: Picture
@@ -100,13 +100,13 @@ class Hair:
 
 
 def grow_hair(head: Head, traits: FaceTraits, rng: Random) -> Hair:
-    """Strands, locks and their shine, inside a ragged outline."""
+    """Grow strands, locks and their shine, inside a ragged outline."""
     half_width = half_width_at(head.y, _hair_outline(traits))
     across, along = _strand_coordinates(head, traits, rng)
     fine = strands(rng, across, along, 0.9, 26)
     locks = strands(rng, across, along, 4.5, 40)
     coarse = strands(rng, across, along, 13, 70)
-    # Loose hair stands out most, a cropped fringe of hair hardly.
+    # Loose hair stands out most, and a cropped fringe hardly at all.
     wild = {"long": 1.0, "medium": 1.0, "up": 0.5, "short": 0.6, "bald": 0.2}[traits.hair_style]
     ragged = 0.9 * locks + fine + 1.4 * coarse + 2.6 * noise(rng, 24, 2)
     edge = half_width - np.abs(head.view_x) + wild * ragged
@@ -125,12 +125,12 @@ def grow_hair(head: Head, traits: FaceTraits, rng: Random) -> Hair:
 
 
 def paint_back_hair(canvas: Canvas, hair: Hair) -> None:
-    """Long hair behind the neck, in the dark."""
+    """Paint long hair behind the neck, in shadow."""
     canvas.paint(hair.mask, hair.albedo * np.float32(0.5), hair.height - 42, 0.0)
 
 
 def paint_front_hair(canvas: Canvas, head: Head, hair: Hair, traits: FaceTraits) -> None:
-    """Hair over the head; the face stays free, and below its end there is none."""
+    """Paint hair over the head, leaving the face free, down to where the hair ends."""
     mask = hair.mask * inside(hair.ragged - _face_opening(head, traits), 4)
     if traits.hair_style == "bald":
         mask = mask * inside(head.y + 22 + 0.2 * hair.along, 10)

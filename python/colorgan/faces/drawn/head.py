@@ -1,4 +1,4 @@
-"""Where each pixel of the frame lies on the head, and where things are on a face."""
+"""Where each pixel of the frame is on the head, and where things are on a face."""
 
 from copy import copy
 
@@ -15,11 +15,11 @@ MOUTH_Y = 41.0
 
 
 class Head:
-    """Where each pixel lies on the head.
+    """Where each pixel is on the head.
 
-    `x`, `y` are face coordinates in the picture's plane; `view_x` is measured from the head's
-    middle; `face_x` is the coordinate on the face itself, so that features drawn with it turn
-    with the head; `front` is 1 where the face looks at the viewer, 0 at and beyond its side.
+    `x` and `y` are face coordinates in the picture's plane; `view_x` is relative to the head's
+    middle; `face_x` is on the face's surface, so that features drawn with it turn with the head;
+    `front` is 1 where the face looks at the viewer, and 0 at its side and beyond.
     """
 
     def __init__(self, traits: FaceTraits) -> None:
@@ -32,7 +32,7 @@ class Head:
         sine = np.float32(np.sin(traits.roll) / traits.scale)
         self.x = cosine * dx + sine * dy
         self.y = cosine * dy - sine * dx
-        # The eyes stay in CelebA's place when the head turns, so the head's middle moves aside.
+        # The eyes stay in CelebA's place when the head turns, so the head's middle shifts.
         self.middle_x = -0.8 * traits.cheek_width * float(np.sin(traits.yaw))
         self.view_x = self.x - np.float32(self.middle_x)
         self.half_width = half_width_at(self.y, self._outline(traits))
@@ -61,7 +61,7 @@ class Head:
         ]
 
     def part(self, window: Window) -> "Head":
-        """The same head, as seen in one window of the frame."""
+        """The same head in a window of the frame."""
         part = copy(self)
         for name, value in vars(self).items():
             if isinstance(value, np.ndarray):
@@ -69,5 +69,5 @@ class Head:
         return part
 
     def mask(self) -> Plane:
-        """1 on the head, hair and ears left out."""
+        """1 on the head, without hair and ears."""
         return inside(self.half_width - np.abs(self.view_x), 1.4)

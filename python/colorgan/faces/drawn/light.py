@@ -18,7 +18,7 @@ from colorgan.faces.drawn.traits import FaceTraits
 
 
 def _cast_shadows(height: Plane, light: tuple[float, float, float]) -> Plane:
-    """1 in the open, down to 0 where a nearer part stands between a point and the light."""
+    """1 in full light, down to 0 where a nearer part is between a point and the light."""
     small = cv2.resize(height, (WIDTH // 2, HEIGHT // 2), interpolation=cv2.INTER_AREA)
     sideways = max(float(np.hypot(light[0], light[1])), 1e-3)
     occlusion = np.zeros_like(small)
@@ -37,14 +37,14 @@ def _cast_shadows(height: Plane, light: tuple[float, float, float]) -> Plane:
 
 
 def _openness(height: Plane) -> Plane:
-    """How much of the surroundings a point sees: less in hollows and under overhangs."""
+    """How much of the surroundings reaches a point: less in hollows and under overhangs."""
     small = cv2.resize(height, (WIDTH // 4, HEIGHT // 4), interpolation=cv2.INTER_AREA)
     around = cv2.resize(cv2.GaussianBlur(small, (0, 0), 2.2), (WIDTH, HEIGHT))
     return np.exp(np.float32(-0.05) * np.maximum(around - height, 0))
 
 
 def light_person(canvas: Canvas, traits: FaceTraits) -> Picture:
-    """The person in linear light: soft Lambert key light, ambient light, shadows, shine."""
+    """Light the person: soft Lambert key light, ambient light, shadows, shine; in linear light."""
     lx, ly, lz = traits.light
     upright = 1 / np.sqrt(1 + canvas.slope_x**2 + canvas.slope_y**2)
     facing = (lz - lx * canvas.slope_x - ly * canvas.slope_y) * upright
@@ -64,7 +64,7 @@ def light_person(canvas: Canvas, traits: FaceTraits) -> Picture:
     shine = canvas.gloss * shadow * (np.float32(0.8) * toward**14 + np.float32(1.3) * toward**60)
     albedo = cv2.split(canvas.albedo)
     for part, tint, wrap in zip(albedo, traits.light_color, (0.10, 0.14, 0.26), strict=True):
-        # Light travels inside skin, red furthest: edges of shadow are warm.
+        # Light travels inside skin, red light furthest, so edges of shadows are warm.
         key = np.clip((facing + np.float32(wrap)) / np.float32(1 + wrap), 0, 1)
         key *= shadow ** np.float32(1.1 - 1.4 * (wrap - 0.10))
         received = ambient + key * np.float32((1 - traits.ambient) * 1.15)
@@ -73,7 +73,7 @@ def light_person(canvas: Canvas, traits: FaceTraits) -> Picture:
 
 
 def develop(picture: Picture, traits: FaceTraits, rng: Random) -> NDArray[np.uint8]:
-    """From linear light to 8 bits: exposure, tone curve, saturation, focus, grain."""
+    """Convert linear light to 8 bits: exposure, tone curve, saturation, focus, grain."""
     picture = np.maximum(picture * np.float32(traits.exposure), 0)
     picture = picture / (1 + np.float32(0.42) * picture) * np.float32(1.25)  # soft highlights
     picture = cv2.pow(picture.astype(np.float32), 1 / GAMMA)

@@ -1,4 +1,4 @@
-"""One portrait, from its seed and number."""
+"""Draws one portrait from its seed and number."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +14,7 @@ from colorgan.faces.drawn.traits import sample_traits
 
 
 def draw_face(seed: int, number: int) -> NDArray[np.uint8]:
-    """Portrait `number` of the set that `seed` names: BGR, (218, 178, 3), uint8."""
+    """Draw portrait `number` of the set with this `seed`: BGR, (218, 178, 3), uint8."""
     rng = np.random.default_rng([seed, number])
     traits = sample_traits(rng)
     background = draw_background(traits, rng)

@@ -1,4 +1,4 @@
-"""The sample set on disk: many portraits in CelebA's layout."""
+"""Writes the sample set to disk: many portraits in CelebA's layout."""
 
 import json
 import os
@@ -23,7 +23,7 @@ TRAIN, TEST = 0, 2  # CelebA's numbers for its partitions
 
 @dataclass(frozen=True)
 class SampleOptions:
-    """What a sample set is made of: training faces come first, then test faces."""
+    """What a sample set consists of: training faces come first, then test faces."""
 
     count: int
     test_count: int
@@ -35,7 +35,7 @@ class SampleOptions:
 
     @property
     def total(self) -> int:
-        """How many faces there are in all."""
+        """The number of all faces."""
         return self.count + self.test_count
 
 
@@ -52,7 +52,7 @@ def _partition_list(options: SampleOptions) -> str:
 
 
 def _is_complete(out: Path, options: SampleOptions) -> bool:
-    """Whether `out` already holds this very set."""
+    """Whether `out` already holds exactly this set."""
     try:
         recorded = json.loads((out / OPTIONS).read_text())
         listed = (out / PARTITION).read_text()
@@ -68,7 +68,7 @@ def _is_complete(out: Path, options: SampleOptions) -> bool:
 
 
 def _refuse_to_overwrite(out: Path, force: bool) -> None:
-    """Raise UserError unless `out` may be written: it is free, or a sample set and `force`."""
+    """Raise UserError unless `out` is free, or is a sample set and `force` is set."""
     if not out.exists() or (out.is_dir() and not any(out.iterdir())):
         return
     if not (out / OPTIONS).is_file():
@@ -82,7 +82,7 @@ def _refuse_to_overwrite(out: Path, force: bool) -> None:
 
 @contextmanager
 def _artist(seed: int) -> Iterator[Callable[[int, int], bytes]]:
-    """What a worker does with a face's number: the face as a JPEG."""
+    """Gives a worker its function: it draws a face by number and returns a JPEG."""
     cv2.setNumThreads(1)  # the workers are the parallelism
     quality = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY]
     yield lambda _, number: cv2.imencode(".jpg", draw_face(seed, number), quality)[1].tobytes()
@@ -98,7 +98,7 @@ def _write_faces(folder: Path, options: SampleOptions, workers: int) -> None:
 
 @contextmanager
 def _drawn_beside(out: Path) -> Iterator[Path]:
-    """A new folder beside `out` that takes its place when the block ends well, else goes."""
+    """Yield a new folder that replaces `out` when the block succeeds, and is removed otherwise."""
     out.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(prefix=f".{out.name}.", dir=out.parent))
     try:
@@ -116,11 +116,11 @@ def make_sample(out: Path, options: SampleOptions, workers: int, force: bool = F
     """Write the sample set `options` to the folder `out`, in CelebA's layout.
 
     `out` gets img_align_celeba/000001.jpg ... (178x218), list_eval_partition.txt (0 train, 2 test)
-    and sample.json (the options). It appears whole or not at all. The images do not depend on
+    and sample.json (the options). It appears complete or not at all. The images do not depend on
     `workers`, the number of processes.
 
-    Returns False, and draws nothing, if `out` holds this very set already and not `force`.
-    Raises UserError when `out` holds something else, or cannot be written.
+    Without `force`, returns False and draws nothing if `out` already holds exactly this set.
+    Raises UserError if `out` holds something else, or cannot be written.
     """
     if _is_complete(out, options) and not force:
         return False

@@ -1,4 +1,4 @@
-"""What is decided about a face before it is drawn: build, colors, hair, clothes, light."""
+"""Decides about a face before it is drawn: build, colours, hair, clothes, light."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 
 from colorgan.faces.drawn.brush import Color, Random, linear_bgr, pick, pick_weighted, vary
 
-# Colour tables: sRGB hex as seen in even light, with the share of faces that get the colour.
+# Colour tables: sRGB hex codes in even light, with the share of faces that have the colour.
 
 # From pale to deep. Pale skin is pinker, the middle more golden, deep skin redder again: the
 # undertone follows lightness, so it can be learned.
@@ -64,7 +64,7 @@ BACKGROUNDS = {
 
 @dataclass(frozen=True)
 class FaceTraits:
-    """All that makes one portrait, save its textures. Lengths in pixels, angles in radians."""
+    """Everything about a portrait except its textures. Lengths in pixels, angles in radians."""
 
     # pose
     shift: tuple[float, float]
@@ -130,7 +130,7 @@ class FaceTraits:
 
 
 def _skin_color(rng: Random, tone: float) -> Color:
-    """Skin at `tone` in [0, 1], pale to deep, with a little undertone of its own."""
+    """Skin at `tone` in [0, 1], pale to deep, with a slight undertone of its own."""
     table = np.stack([linear_bgr(code) for code in SKIN_TONES])
     place = np.linspace(0, 1, len(SKIN_TONES))
     color = np.array([np.interp(tone, place, table[:, c]) for c in range(3)], np.float32)
@@ -195,7 +195,7 @@ def _sample_colors(rng: Random, feminine: bool, age: float) -> dict[str, object]
     if age > 0.62 and rng.random() < 0.35:
         name = "gray"
     elif tone > 0.5 and name not in ("black", "gray") and rng.random() < 0.85:
-        name = "black"  # so skin tells something about hair
+        name = "black"  # so skin says something about hair
     iris = "dark" if tone > 0.45 else pick_weighted(rng, EYE_COLORS)
     makeup = float(rng.random() ** 1.5) if feminine else 0.0
     natural = skin * np.array([0.45, 0.33, 0.78], np.float32)

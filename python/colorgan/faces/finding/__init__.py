@@ -1,4 +1,4 @@
-"""Faces, hands and people found in photos of any size, and how a face lies to CelebA's.
+"""Finds faces, hands and people in photos of any size, and aligns faces with CelebA's.
 
-May import `celeba`.
+Of `faces`, may import `celeba`.
 """

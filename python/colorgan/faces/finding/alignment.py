@@ -1,8 +1,8 @@
-"""How a face in a photo lies to CelebA's faces: the similarity between the two, applied both ways.
+"""Aligns a face in a photo with CelebA's faces: the similarity between them, applied both ways.
 
 Coordinates are continuous: the pixel in column x and row y covers [x, x + 1) and [y, y + 1). A
-similarity is float64 `(2, 3)` and takes points of CelebA's crop to points of the photo. The crop is
-the square of 178 x 178 pixels that training made its faces of.
+similarity is float64 `(2, 3)` and maps points of CelebA's crop to the photo. The crop is the square
+of 178 x 178 pixels from which training faces were made.
 """
 
 import math
@@ -16,45 +16,45 @@ from colorgan.faces.celeba.landmarks import CELEBA_POINTS
 from colorgan.faces.finding.similarity import nearest_similarity, of_pixels, transformed, warped
 
 CROP_POINTS = CELEBA_POINTS - np.float32([CROP_LEFT, CROP_TOP])
-"""Where the five points of a face lie in the crop, `(5, 2)`."""
+"""Where the five points of a face are in the crop, `(5, 2)`."""
 
 
 def face_similarity(landmarks: np.ndarray) -> np.ndarray:
-    """The similarity that takes CelebA's mean points nearest to `landmarks`, `(5, 2)`.
+    """The similarity that maps CelebA's mean points closest to `landmarks`, `(5, 2)`.
 
-    Nearest in the sum of squares. CelebA was aligned by the eyes; all five points are more exact,
-    and hold where a turned head brings the eyes together.
+    Closest by the sum of squares. CelebA was aligned by the eyes; all five points are more precise,
+    and still work when a turned head brings the eyes together.
     """
     return nearest_similarity(CROP_POINTS, landmarks)
 
 
 def points_in_crop(side: int) -> np.ndarray:
-    """The five points of a face that is already cut out as CelebA's crop: float32 `(1, 5, 2)`.
+    """The five points of a face that is already CelebA's crop: float32 `(1, 5, 2)`.
 
-    In pixels of the crop, shrunk to `side` of them each way.
+    In pixels of the crop, shrunk to `side` x `side`.
     """
     return CROP_POINTS[np.newaxis] * np.float32(side / CROP_SIDE)
 
 
 def scale_of(similarity: np.ndarray) -> float:
-    """How many pixels of the photo a pixel of the crop is wide."""
+    """The width of a pixel of the crop in pixels of the photo."""
     return float(np.hypot(*similarity[:, 0]))
 
 
 def smallest_first(similarities: Sequence[np.ndarray]) -> np.ndarray:
-    """In which order faces lie over one another in a photo: int `(k,)`; the larger is in front."""
+    """The order in which to lay faces over each other, int `(k,)`; larger ones are in front."""
     return np.argsort([scale_of(similarity) for similarity in similarities], kind="stable")
 
 
 def cut_crop(photo: np.ndarray, similarity: np.ndarray, side: int = CROP_SIDE) -> np.ndarray:
-    """Cut a face out of a photo, `(h, w)` or BGR `(h, w, 3)`, as CelebA's crop, of the same type.
+    """Cut CelebA's crop of a face out of a photo, `(h, w)` or BGR `(h, w, 3)`, of the same type.
 
-    Another `side` than the crop's takes more or less to the right and below. Beyond the photo its
-    border is repeated, as in CelebA's own images.
+    With another `side`, it extends more or less to the right and down. Beyond the photo, its border
+    is repeated, as in CelebA's own images.
     """
     corner, far = bounds(similarity, (side, side), photo.shape[:2])
     part = photo[corner[1] : far[1], corner[0] : far[0]]
-    # The warp below looks at four pixels only: a larger photo is first averaged down.
+    # The warp below only reads four pixels, so a larger photo is averaged down first.
     shrink = max(1, int(scale_of(similarity)))
     if shrink > 1:
         size = [max(1, round(pixels / shrink)) for pixels in part.shape[1::-1]]
@@ -67,7 +67,7 @@ def cut_crop(photo: np.ndarray, similarity: np.ndarray, side: int = CROP_SIDE) -
 
 
 def cut_face(photo: np.ndarray, landmarks: np.ndarray, side: int) -> np.ndarray:
-    """Cut a face out of a photo by its five points, `(5, 2)`: its crop, shrunk to `side` pixels."""
+    """Cut a face out of a photo by its five points, `(5, 2)`, and shrink it to `side` pixels."""
     crop = cut_crop(photo, face_similarity(landmarks))
     return cv2.resize(crop, (side, side), interpolation=cv2.INTER_AREA)
 
@@ -77,7 +77,7 @@ def bounds(
 ) -> tuple[np.ndarray, np.ndarray]:
     """The pixels of a photo that a map `(h, w)` covers: first and past-last x and y, int `(2,)`.
 
-    At least one pixel, even if the map lies beside the photo.
+    At least one pixel, even if the map is outside of the photo.
     """
     height, width = shape
     corners = np.float64([[0, 0], [width, 0], [0, height], [width, height]])
@@ -93,12 +93,12 @@ def spread(
 ) -> np.ndarray:
     """Lay maps, float32 `(h, w)` or `(h, w, c)` with c up to 4, over pixels of the photo.
 
-    Returns `(rows, columns)` or `(rows, columns, c)` for the pixels from `first` to before `last`;
-    beyond the maps their border is repeated.
+    Returns `(rows, columns)` or `(rows, columns, c)` for the pixels from `first` to before `last`.
+    Beyond the maps, their border is repeated.
     """
     (across, turn, left), (also_turn, down, top) = similarity.tolist()
     before = round(left / across) if across else 0
-    # What goes on as a grid from the photo's corner is stretched, in a tenth of the warp's time.
+    # Maps on a grid that starts at the photo's corner are resized, in a tenth of the warp's time.
     if turn == also_turn == 0 and min(across, down) >= 1 and abs(before * across - left) < 1e-6:
         y = (np.arange(first[1], last[1]) + 0.5 - top) / down - 0.5
         return _stretched_aside(_rows_at(maps, y), across, before, first[0], last[0])
@@ -110,7 +110,7 @@ def spread(
 
 
 def _rows_at(maps: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Rows of maps, float32, in between those they have, whose numbers count from 0."""
+    """Rows of maps, float32, interpolated at row numbers `y`, which count from 0."""
     y = y.clip(0, len(maps) - 1)
     above = y.astype(int)
     share = (y - above).astype(np.float32).reshape(-1, *[1] * (maps.ndim - 1))
@@ -121,9 +121,9 @@ def _rows_at(maps: np.ndarray, y: np.ndarray) -> np.ndarray:
 def _stretched_aside(
     maps: np.ndarray, scale: float, before: int, first: int, last: int
 ) -> np.ndarray:
-    """Columns from `first` to before `last` of maps that are made wider by `scale`.
+    """Columns from `first` to before `last` of maps that are widened by `scale`.
 
-    Before their own first column, `before` copies of it are put: the stretched ones begin there.
+    The widened maps begin with `before` copies of their first column.
     """
     beyond = max(0, math.ceil(last / scale) + 2 - before - maps.shape[1])
     wide = cv2.copyMakeBorder(maps, 0, 0, before, beyond, cv2.BORDER_REPLICATE)

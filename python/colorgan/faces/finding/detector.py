@@ -1,4 +1,4 @@
-"""Finds faces in photos of any size, with five points of each.
+"""Finds faces in photos of any size, with five points for each.
 
 The points are those of `landmarks.POINTS`, in that order.
 """
@@ -17,28 +17,28 @@ from colorgan.luminance import stretched
 
 
 class FaceDetector:
-    """Finds faces of any size, however they are tilted; not to be shared by threads.
+    """Finds faces of any size and at any tilt; threads must not share one.
 
-    Its network, `yunet.YuNet`, knows upright faces of some sizes. So the photo is searched in
-    several sizes, in tiles where it is large; the small sizes turned in steps of 45 degrees. What
-    is faded or dark is searched with its contrast stretched, too. Each candidate is then looked at
-    more closely: see `refinement.Refiner`.
+    Its network, `yunet.YuNet`, finds upright faces in a range of sizes. So the photo is searched at
+    several sizes, in tiles if it is large, and at the small sizes also turned in steps of 45
+    degrees. Faded or dark photos are also searched with their contrast stretched. Each candidate
+    then gets a closer look: see `refinement.Refiner`.
 
-    `colorgan measure-detection` measures what this finds, misses and takes for a face.
+    `colorgan measure-detection` measures what this finds, misses, and mistakes for a face.
     """
 
-    FINEST = 2 / 3  # size of the largest search, in that of the photo: eyes of 12 pixels are 8
-    TINY, FINER = 18.0, 4 / 3  # eyes that ask for one search more, in pixels, and its size
-    LONGEST = 32_000  # side of what is searched, at most: OpenCV warps no images of 32,768
-    LARGE, MOST_ENLARGED = 1600, 2.0  # longer side up to which photos are enlarged, by so much
+    FINEST = 2 / 3  # largest size searched, as a share of the photo's; eyes 12 pixels apart are 8
+    TINY, FINER = 18.0, 4 / 3  # pixels between eyes that call for another search, and its size
+    LONGEST = 32_000  # longest side that is searched; OpenCV cannot warp images of 32,768
+    LARGE, MOST_ENLARGED = 1600, 2.0  # photos up to this long are enlarged, at most by this
     MIDDLE, SMALL = 640, 320  # longer sides, in pixels, that are searched in all turns
-    PAGE, ALONE = 1280, 1 / 25  # longer side of a page that is searched in all turns; eyes, in that
-    STEP = 4.5  # at most, from one size to the next
+    PAGE, ALONE = 1280, 1 / 25  # longer side of a page searched in all turns; eyes of a lone face
+    STEP = 4.5  # the largest factor from one size to the next
     QUARTERS, DIAGONALS = (90, 180, 270), (45, 135, 225, 315)  # degrees
-    GRAIN, DOTS = 7, 3.0  # pixels of the middle size: a median's, a Gaussian's standard deviation
+    GRAIN, DOTS = 7, 3.0  # at the middle size, in pixels: a median's side, a Gaussian's deviation
 
     def __init__(self) -> None:
-        """Load the network; `UserError` where the package that holds it is not installed."""
+        """Load the network; `UserError` if the package that holds it is not installed."""
         self._network = YuNet()
         self._refiner = Refiner(self._network)
 
@@ -46,17 +46,17 @@ class FaceDetector:
         """Find all faces in an image of any size, uint8: gray `(h, w)` or BGR `(h, w, 3)`.
 
         Returns the five points of each, the surest first: float32 `(k, 5, 2)`, x and y in pixels of
-        the image, outside of which they may lie. The pixel in column x and row y covers [x, x + 1)
-        and [y, y + 1).
+        the image; they may be outside of it. The pixel in column x and row y covers [x, x + 1) and
+        [y, y + 1).
 
-        Colour is not used. Sizes above the middle one are searched upright, and in the quarter
-        turns in which some face was found; where none surely stands upright, in all: scans may lie
-        on their side, and so may single prints on a large page, of which one size more is searched
-        in all turns. Faces that lean by half a right angle are looked for at one size alone.
+        Colour is not used. Sizes above the middle one are searched upright, and in those quarter
+        turns in which faces were found; if no face surely is upright, in all of them, since a scan
+        may be on its side. So may single prints on a large page, which is searched in all turns at
+        one more size. Faces that lean by 45 degrees are searched for at one size only.
 
-        Faces at the lower end of what the largest size shows are easily missed. Where one is found,
-        or none at all, the photo is searched once more, enlarged; that takes longer than all else.
-        Where still no face is found, one is looked for under grain, scratches or the dots of print.
+        Faces that are barely large enough for the largest size are easily missed. If one is found,
+        or none at all, the photo is enlarged and searched again, which takes longer than all the
+        rest. If there still is no face, grain, scratches or the dots of print are smoothed away.
         """
         gray = image if image.ndim == 2 else cv2.cvtColor(image, cv2.COLOR_BGR2GRAY)
         levels = self._levels(gray)
@@ -83,9 +83,9 @@ class FaceDetector:
         return Faces.joined([faces, turned]).without_doubles()
 
     def _page(self, levels: list[Level], gray: np.ndarray, faces: Faces) -> list[Level]:
-        """The size at which prints on their side are looked for on a large page of upright ones.
+        """The size at which to search a large page of upright prints for prints on their side.
 
-        None where the page is not large, or a face as large as in a single photo.
+        Empty if the page is not large, or some face is as large as in a single photo.
         """
         scale = self.PAGE / max(gray.shape)
         if scale > 0.5 or max(faces.eyes(), default=0) > self.ALONE * max(gray.shape):
@@ -93,9 +93,9 @@ class FaceDetector:
         return [Level.resized(levels[0].image, scale, gray.shape)]
 
     def _leaning(self, levels: list[Level], gray: np.ndarray) -> Level:
-        """The size at which faces that lean are looked for.
+        """The size at which to search for faces that lean.
 
-        Of large photos the smallest, of others their own where that is no larger than the middle.
+        For large photos it is the smallest; for others their own, but no larger than the middle.
         """
         scale = min(max(levels[-1].scale, 1), self.MIDDLE / max(gray.shape))
         if levels[0].scale < 1 or scale == levels[-1].scale:
@@ -109,7 +109,7 @@ class FaceDetector:
         return Faces.joined([faces, added]).without_doubles()
 
     def _under_grain(self, levels: list[Level], gray: np.ndarray) -> Faces:
-        """The faces under grain, scratches or the dots of print: in small levels, smoothed."""
+        """The faces under grain, scratches or the dots of print, found in smoothed small levels."""
         small = [level for level in levels if max(level.image.shape) <= self.MIDDLE]
         largest = mended(small[0].image)
         for image in (
@@ -123,7 +123,7 @@ class FaceDetector:
         return faces
 
     def _levels(self, gray: np.ndarray) -> list[Level]:
-        """The image in the sizes at which it is searched, the largest first."""
+        """The image at the sizes at which it is searched, the largest first."""
         longest = max(gray.shape)
         finest = max(self.FINEST * longest, min(self.LARGE, self.MOST_ENLARGED * longest))
         finest = min(finest, self.LONGEST)
@@ -139,7 +139,7 @@ class FaceDetector:
         return levels
 
     def _find(self, levels: list[Level], sights: list[tuple[Level, int]]) -> Faces:
-        """The faces in levels turned by degrees, each as a closer look shows it."""
+        """The faces in levels that are turned by degrees, each after a closer look."""
         is_faded = stretched(levels[-1].image) is not levels[-1].image
         seen = []
         for view, to_photo in (view for level, turn in sights for view in level.turned(turn)):
@@ -157,10 +157,10 @@ class FaceDetector:
         return faces
 
     def _ways(self, candidates: Faces, photo_size: np.ndarray) -> np.ndarray:
-        """The ways in which candidates stand, `(n,)`; away from the border, all the same.
+        """The quarter turn in which each candidate stands, `(n,)`; 0 for all away from the border.
 
-        Half a face often looks more like one upside down. If that is none, one that stands another
-        way may be; away from the border, it would be one no more often than not.
+        Half a face often looks more like one that is upside down. If that is dropped, a candidate
+        in another turn may be a face; away from the border, it would rarely be one.
         """
         middles = candidates.landmarks.mean(axis=1)
         inside = np.minimum(middles, photo_size - middles).min(axis=1)

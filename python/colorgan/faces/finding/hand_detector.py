@@ -1,8 +1,8 @@
-"""Finds the hands of people whose faces are known, with 21 points of each.
+"""Finds the hands of people whose faces are known, with 21 points for each.
 
 The networks are MediaPipe's (Zhang et al. 2020, "MediaPipe Hands: On-device Real-time Hand
-Tracking"): one finds palms, however they are turned; the other tells the points of a hand that
-points up, and whether it is one.
+Tracking"): one finds palms in any direction; the other finds the points of a hand that points up,
+and scores whether it is a hand.
 """
 
 import math
@@ -18,25 +18,25 @@ from colorgan.faces.finding.alignment import cut_crop, face_similarity, scale_of
 from colorgan.faces.finding.mediapipe import as_input, read_network
 from colorgan.faces.finding.similarity import pixel_centers, transformed
 
-PALM_VIEW, HAND_VIEW = 192, 224  # sides of what the networks see, in pixels
+PALM_VIEW, HAND_VIEW = 192, 224  # sides of the networks' inputs, in pixels
 
-# Where hands are looked for: x and y from a face's middle and the side of the view, in sides of the
-# face's crop, and the view's turn in degrees. Which turn shows a palm is a matter of chance.
+# The views that are searched: x and y from a face's middle and the view's side, in sides of the
+# face's crop, and the view's turn in degrees. It is a matter of chance which turn shows a palm.
 VIEWS = (
     (0.0, 0.85, 2.35, 180),
     (-0.85, 1.28, 1.92, 270),
     (0.85, 1.28, 1.92, 270),
     (0.0, 1.28, 3.42, 90),
 )
-SAME = 0.2  # sides of a view that its corners are apart from those of another: less, and it is that
-LEAST_SEEN = 0.1  # share of a view that has to lie in the photo
-MOST_FACES = 16  # of a photo whose hands are looked for, the largest: in crowds, hands are hidden
-SMALLEST_CROP = 64  # pixels of the photo: of smaller faces, hands cannot be told
-PALM_SIDE, PALM_SIDES = 0.26, (0.12, 0.52)  # of most palms, of all, in sides of the face's crop
-IN_FACE = 0.2  # sides of the crop from a face's middle: a palm there is none
-PALM_SCORE, SCORE = 0.4, 0.8  # that earns a closer look; that tells a hand
-MOST_LOOKS = 4  # at palms of a face
-APART = 0.8  # sides of a palm from another
+SAME = 0.2  # views whose corners are closer than this, in sides of the view, count as one
+LEAST_SEEN = 0.1  # share of a view that has to be inside the photo
+MOST_FACES = 16  # the largest faces of a photo whose hands are searched; crowds hide their hands
+SMALLEST_CROP = 64  # pixels of the photo; hands of smaller faces cannot be recognized
+PALM_SIDE, PALM_SIDES = 0.26, (0.12, 0.52)  # typical palm, and range, in sides of the face's crop
+IN_FACE = 0.2  # sides of the crop from a face's middle; a palm this close is not one
+PALM_SCORE, SCORE = 0.4, 0.8  # for a closer look, and for a hand
+MOST_LOOKS = 4  # closer looks at palms of one face
+APART = 0.8  # sides of a palm that two palms must be apart
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class Hand:
     """A hand in a photo."""
 
     points: np.ndarray
-    """x and y in pixels of the photo, `(21, 2)`: the wrist, then four of each finger from the thumb
-    on, from the palm to the tip."""
+    """x and y in pixels of the photo, `(21, 2)`: the wrist, then four for each finger, beginning
+    with the thumb, from the palm to the tip."""
     score: float
-    """How sure it is that this is a hand, in [0, 1]."""
+    """How surely this is a hand, in [0, 1]."""
     face: int
-    """Whose it is: a number of those faces that it was looked for with."""
+    """The owner, as an index of the faces that were given."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +62,9 @@ class _Palm:
 
 
 class HandDetector:
-    """Finds the hands that belong to faces; not to be shared by threads.
+    """Finds the hands that belong to faces; threads must not share one.
 
-    Its networks are read when they are first needed: most runs show no hand.
+    Its networks are loaded when they are first needed.
     """
 
     @cached_property
@@ -78,7 +78,7 @@ class HandDetector:
     def detect(self, gray: np.ndarray, faces: np.ndarray) -> list[Hand]:
         """The hands in a photo, uint8 `(h, w)`, of faces with these points, `(k, 5, 2)`.
 
-        Each but once, as a hand of the face that it is nearest to in that face's own measure.
+        Each is found once, as a hand of the nearest face, measured in units of that face's size.
         """
         by_size = sorted(range(len(faces)), key=lambda at: -_crop_side(faces[at]))
         large = [at for at in by_size[:MOST_FACES] if _crop_side(faces[at]) >= SMALLEST_CROP]
@@ -102,7 +102,7 @@ class HandDetector:
         return hands
 
     def _look(self, gray: np.ndarray, to_photo: np.ndarray) -> list[_Palm]:
-        """The palms in a view of the photo; `to_photo` takes its points there."""
+        """The palms in a view of the photo; `to_photo` maps its points to the photo."""
         places = transformed(pixel_centers(8, 8) * PALM_VIEW / 8, to_photo)
         if ((places >= 0) & (places < gray.shape[::-1])).all(axis=2).mean() < LEAST_SEEN:
             return []
@@ -117,8 +117,8 @@ class HandDetector:
         return list(map(_Palm, scores[sure].tolist(), middles, sides.tolist(), ups))
 
     def _look_closely(self, gray: np.ndarray, palm: _Palm) -> tuple[np.ndarray, float]:
-        """A hand's points in the photo, `(21, 2)`, and how sure it is that there is one."""
-        # As MediaPipe has it: the view is 2.6 palms wide, and half a palm further to the fingers.
+        """A hand's points in the photo, `(21, 2)`, and how surely it is a hand."""
+        # As in MediaPipe, the view is 2.6 palms wide, and shifted by half a palm to the fingers.
         to_photo = _square(
             palm.middle + palm.up * palm.side / 2, -palm.up, 2.6 * palm.side / HAND_VIEW, HAND_VIEW
         )
@@ -128,7 +128,7 @@ class HandDetector:
 
 
 def _view(face: np.ndarray, x: float, y: float, side: float, degrees: float) -> np.ndarray:
-    """A view near a face, see VIEWS: takes its points to the photo's, `(2, 3)`."""
+    """A view near a face, see VIEWS: maps its points to the photo, `(2, 3)`."""
     similarity = face_similarity(face)
     middle = face.mean(axis=0) + CROP_SIDE * similarity[:, :2] @ (x, y)
     turn = np.radians(degrees)
@@ -137,9 +137,10 @@ def _view(face: np.ndarray, x: float, y: float, side: float, degrees: float) -> 
 
 
 def _square(middle: np.ndarray, down: np.ndarray, scale: float, side: int) -> np.ndarray:
-    """A square view of the photo around a point: takes its points to the photo's, `(2, 3)`.
+    """A square view around a point of the photo: maps its points to the photo, `(2, 3)`.
 
-    `down` is the photo's direction that is down in the view; a pixel of it is `scale` wide there.
+    `down` is the direction in the photo that is down in the view; a pixel of the view is `scale`
+    wide in the photo.
     """
     turned = scale * np.array([[down[1], down[0]], [-down[0], down[1]]])
     return np.c_[turned, middle - turned @ np.full(2, side / 2)]
@@ -147,7 +148,7 @@ def _square(middle: np.ndarray, down: np.ndarray, scale: float, side: int) -> np
 
 @cache
 def _anchors() -> np.ndarray:
-    """The points of a view that the palms' boxes are told from: `(2016, 2)`, in pixels."""
+    """The points of a view that the palms' boxes are relative to: `(2016, 2)`, in pixels."""
     grids = []
     for cells, boxes in ((24, 2), (12, 6)):
         middles = pixel_centers(cells, cells).reshape(-1, 2) / cells
@@ -156,24 +157,24 @@ def _anchors() -> np.ndarray:
 
 
 def _crop_side(face: np.ndarray) -> float:
-    """How many pixels of the photo a face's crop is wide."""
+    """The width of a face's crop in pixels of the photo."""
     return scale_of(face_similarity(face)) * CROP_SIDE
 
 
 def _distance(palm: _Palm, face: np.ndarray) -> float:
-    """From a face's middle, in sides of its crop."""
+    """A palm's distance from a face's middle, in sides of its crop."""
     return float(np.linalg.norm(palm.middle - face.mean(axis=0)) / _crop_side(face))
 
 
 def _may_belong(palm: _Palm, face: np.ndarray) -> bool:
-    """Whether a palm can be this face's, by its place and its size."""
+    """Whether a palm's place and size fit this face."""
     least, most = PALM_SIDES
     in_face = _distance(palm, face) < IN_FACE
     return least < palm.side / _crop_side(face) < most and not in_face
 
 
 def _strangeness(palm: _Palm, face: np.ndarray) -> float:
-    """How little a palm looks like this face's: 0 if it is there, and as large as most."""
+    """How badly a palm fits a face: 0 in the face's middle and at the typical size."""
     size = palm.side / (PALM_SIDE * _crop_side(face))
     return _distance(palm, face) + abs(math.log(size))
 

@@ -1,7 +1,7 @@
-"""Tells people from what is behind them.
+"""Separates people from the background.
 
-The network is MediaPipe Selfie Segmentation. It knows people who look into a camera near by, head
-and shoulders, upright and in colour; gray photos serve it as well.
+The network is MediaPipe Selfie Segmentation. It was made for people who look into a nearby camera,
+head and shoulders, upright and in colour; gray photos work as well.
 """
 
 from functools import cached_property
@@ -12,13 +12,13 @@ import numpy as np
 from colorgan.faces.finding.mediapipe import as_input, read_network
 from colorgan.luminance import stretched
 
-SIDE = 256  # pixels of what the network sees
+SIDE = 256  # pixels a side of the network's input
 
 
 class PersonSegmenter:
-    """Tells which pixels show a person; not to be shared by threads.
+    """Finds the pixels that show a person; threads must not share one.
 
-    Its network is read when it is first needed.
+    Its network is loaded when it is first needed.
     """
 
     @cached_property
@@ -26,9 +26,9 @@ class PersonSegmenter:
         return read_network("selfie_segmentation")
 
     def segment(self, view: np.ndarray) -> np.ndarray:
-        """How surely each pixel is a person's, in [0, 1]: float32, of the view's shape.
+        """How probably each pixel shows a person, in [0, 1]: float32, of the view's shape.
 
-        `view` is a square part of a photo, uint8 `(h, w)`, with a face upright in the middle.
+        `view` is a square part of a photo, uint8 `(h, w)`, with an upright face in the middle.
         """
         seen = cv2.resize(view, (SIDE, SIDE), interpolation=cv2.INTER_AREA)
         self._network.setInput(as_input(stretched(seen)))

@@ -1,8 +1,8 @@
-"""The second stage of finding faces: each candidate is looked at by itself, and kept or dropped.
+"""The second stage of finding faces: looks at each candidate by itself, and keeps or drops it.
 
 As in other cascades (Zhang et al. 2016, "Joint Face Detection and Alignment Using Multitask
-Cascaded Convolutional Networks"), the search may be generous, as this stage is strict; and a face's
-points are those seen here.
+Cascaded Convolutional Networks"), the search can be generous, because this stage is strict. A
+face's points are those found here.
 """
 
 import math
@@ -20,10 +20,10 @@ from colorgan.luminance import stretched
 
 @dataclass(frozen=True)
 class CloseUp:
-    """How a face is looked at by itself: upright, in the middle of a square view."""
+    """A square view with a single face, upright and in the middle."""
 
     side: int
-    """Of the view, in pixels."""
+    """The side of the view, in pixels."""
     eyes: int
     """Pixels from eye to eye."""
 
@@ -35,31 +35,32 @@ class CloseUp:
 
 
 class Refiner:
-    """Looks closer at candidates; not to be shared by threads.
+    """Takes a closer look at candidates; threads must not share one.
 
-    A face is looked at upright, roughly and then closely, until it stays in place: from there its
-    points and score are, and what is no face there, in that place and the right way up, is
-    dropped. Blurred and scratched faces look like none closely; there the rough look is enough, if
-    it is sure. What still looks like none is looked at once more with its scratches filled in.
+    A face is turned upright and looked at, first roughly and then closely, until it stays in place.
+    Its points and score are taken from there. A candidate that is not a face in that place, or not
+    the right way up, is dropped. Close up, blurred and scratched faces do not look like faces; for
+    them the rough look is enough, if it is sure. If there still is no face, scratches are filled
+    in, and it is looked at again.
     """
 
-    SCORE = 0.83  # that two looks need on average
-    ROUGH_SCORE = 0.86  # that a rough look needs by itself, and two on average without scratches
+    SCORE = 0.83  # needed by the rough and the close look on average
+    ROUGH_SCORE = 0.86  # needed by a rough look alone, or by both on average with scratches filled
     ROUGH, CLOSE = CloseUp(120, 30), CloseUp(320, 80)
-    MENDED = CloseUp(240, 40)  # of a face and what is around it, where scratches are filled in
-    MOST_LOOKS = 3  # of a kind
-    FARTHEST, STEADY = 0.75, 0.15  # eye distances that a face moves in a look at most, in the last
-    REACH = 2.0  # eye distances from a face's middle to a border that may cut it
+    MENDED = CloseUp(240, 40)  # a face with its surroundings, in which scratches are filled in
+    MOST_LOOKS = 3  # of each kind
+    FARTHEST, STEADY = 0.75, 0.15  # eye distances that a face may move in a look, and in the last
+    REACH = 2.0  # eye distances from a face's middle within which a border may cut the face
 
     def __init__(self, network: YuNet) -> None:
         self._network = network
 
     def refine(self, levels: list[Level], landmarks: np.ndarray) -> Faces:
-        """The one face at these points as it looks upright; none if there is none.
+        """The face at these points, looked at upright; none if there is none.
 
-        A face that the border cuts from forehead to chin looks like none, but like a whole one
-        beside its mirror image; upside down, too, though less so. It has to be a sure one, as much
-        becomes a face beside its mirror image.
+        Half a face, cut by the border from forehead to chin, does not look like a face, but does so
+        next to its mirror image; upside down, too, though less. It has to be a sure one, since many
+        things look like a face next to their mirror image.
         """
         face = self._look_twice(levels, landmarks, mirrored=False)
         if not len(face):
@@ -73,9 +74,9 @@ class Refiner:
         return sure[sure.scores.argsort()[-1:]]
 
     def _look_mended(self, levels: list[Level], landmarks: np.ndarray) -> Faces:
-        """The one face at these points under scratches; none if there are no scratches.
+        """The face at these points under scratches; none if there are no scratches.
 
-        What was filled in may look like a face: it needs a higher score.
+        It needs a higher score, since what was filled in may look like a face.
         """
         view, to_photo = self._close_up(levels, landmarks, self.MENDED)
         whole = mended(view)
@@ -87,7 +88,7 @@ class Refiner:
     def _may_be_halved(self, level: Level, landmarks: np.ndarray) -> bool:
         """Whether the face at these points may reach beyond a border to its left or right.
 
-        Not above or below it: beside its mirror image, a mouth is a pair of eyes.
+        Borders above and below do not count: next to its mirror image, a mouth is a pair of eyes.
         """
         middle = landmarks.mean(axis=0)
         along = abs(landmarks[1] - landmarks[0]).argmax()
@@ -97,7 +98,7 @@ class Refiner:
     def _look_twice(
         self, levels: list[Level], landmarks: np.ndarray, mirrored: bool, needed: float = SCORE
     ) -> Faces:
-        """The one face at these points as a close look shows it, or a rough one that is sure."""
+        """The face at these points, from a close look, or from a rough one that is sure."""
         rough, stays = self._until_it_stays(levels, landmarks, self.ROUGH, mirrored)
         if not len(rough):
             return rough
@@ -109,10 +110,9 @@ class Refiner:
     def _until_it_stays(
         self, levels: list[Level], landmarks: np.ndarray, how: CloseUp, mirrored: bool
     ) -> tuple[Faces, bool]:
-        """The one face at these points, or none, looked at until it stays where it was.
+        """The face at these points or none, looked at until it stays in place; and whether it does.
 
-        And whether it does: of a face that leans, or is turned aside, the first look tells no more
-        than that.
+        For a face that leans, or is turned aside, the first look only finds out about that.
         """
         for _ in range(self.MOST_LOOKS):
             face, moved = self._look_at(levels, landmarks, how, mirrored)
@@ -124,10 +124,10 @@ class Refiner:
     def _look_at(
         self, levels: list[Level], landmarks: np.ndarray, how: CloseUp, mirrored: bool
     ) -> tuple[Faces, float]:
-        """The one face that a view shows where these points are, or none.
+        """The face that a view shows at these points, or none, and how far it is from them.
 
-        And how far it is from there, in eye distances: the average face laid on these points and on
-        those seen. Beyond its border the photo goes on as its last pixels do, or `mirrored`.
+        The distance is in eye distances, between the average face fitted to these points and to
+        those seen. Beyond its border, the photo's last pixels are repeated, or it is `mirrored`.
         """
         view, to_photo = self._close_up(levels, landmarks, how, mirrored)
         expected = transformed(how.points, to_photo)
@@ -145,7 +145,7 @@ class Refiner:
     def _close_up(
         self, levels: list[Level], landmarks: np.ndarray, how: CloseUp, mirrored: bool = False
     ) -> View:
-        """The view of a face at these points, and what takes its points to the photo's."""
+        """The view of a face at these points, and what maps the view's points to the photo."""
         to_photo = nearest_similarity(how.points, landmarks)
         eyes = eye_distance(transformed(how.points, to_photo))
         level = min(levels, key=lambda level: abs(math.log(level.scale * eyes / how.eyes)))

@@ -1,7 +1,7 @@
-"""Takes scratches, cracks and creases out of what is searched for faces: long thin lines.
+"""Removes scratches, cracks and creases, which are long thin lines, before a search for faces.
 
-A line is thin where a top-hat, or a black-hat for dark lines, keeps it, and long where an opening
-with a straight segment of some direction does (Soille 2004, "Morphological Image Analysis").
+A line is thin if a top-hat keeps it, or a black-hat if it is dark. It is long if an opening with a
+straight segment in some direction keeps it (Soille 2004, "Morphological Image Analysis").
 """
 
 from functools import lru_cache
@@ -10,22 +10,23 @@ import cv2
 import numpy as np
 
 THICKEST = 7
-"""Pixels across, below which a line is thin."""
+"""Width in pixels below which a line is thin."""
 LONG, DIRECTIONS = 41, 16
-"""Pixels of a line that make a scratch, and the directions in which it may run."""
+"""Length in pixels from which a line is a scratch, and the number of directions it may have."""
 CONTRAST = 16
-"""Levels by which a scratch is brighter, or darker, than what is beside it."""
+"""Levels by which a scratch is brighter, or darker, than the pixels beside it."""
 AROUND, DENSE = 31, 0.45
-"""Pixels a side of a square, and the share of it in thin lines above which they are no scratches
+"""Side of a square in pixels, and the share of thin lines in it above which they are not scratches
 but hair, leaves or cloth."""
 EDGE = 1
-"""Pixels beside a scratch that its soft edge has changed, too."""
+"""Pixels on each side that a scratch's soft edge has changed as well."""
 
 
 def mended(gray: np.ndarray) -> np.ndarray:
-    """A photo, gray `(h, w)` uint8, with scratches filled in; one that shows none as it is.
+    """A photo, gray `(h, w)` uint8, with scratches filled in; unchanged if it has none.
 
-    Not for eyes: what else is long and thin, such as a straight lock or a stick, is gone as well.
+    The result is not for people to look at: other long thin things, such as a straight lock of hair
+    or a stick, are gone as well.
     """
     mask = _scratches(gray)
     if not mask.any():
@@ -35,7 +36,7 @@ def mended(gray: np.ndarray) -> np.ndarray:
 
 
 def _scratches(gray: np.ndarray) -> np.ndarray:
-    """255 where a scratch is, elsewhere 0: uint8 `(h, w)`."""
+    """255 where there is a scratch, 0 elsewhere: uint8 `(h, w)`."""
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (THICKEST, THICKEST))
     mask = np.zeros_like(gray)
     for bright_or_dark in (cv2.MORPH_TOPHAT, cv2.MORPH_BLACKHAT):
@@ -49,7 +50,7 @@ def _scratches(gray: np.ndarray) -> np.ndarray:
 
 @lru_cache(maxsize=1)
 def _segments() -> list[np.ndarray]:
-    """Straight segments about the middle of a square, in all directions: uint8 `(LONG, LONG)`."""
+    """Straight segments through a square's middle, in all directions: uint8 `(LONG, LONG)`."""
     segments, middle = [], LONG // 2
     for angle in np.arange(DIRECTIONS) * np.pi / DIRECTIONS:
         end = np.rint(middle * np.array([np.cos(angle), np.sin(angle)])).astype(int)

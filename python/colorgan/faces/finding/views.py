@@ -1,6 +1,6 @@
-"""What the detector looks at: a photo at several sizes, turned, in tiles, and single faces in it.
+"""The views that the detector searches: a photo at several sizes, turned, in tiles, and close-ups.
 
-A view comes with what takes its points to the photo's, a `(2, 3)` transform. Coordinates are
+A view comes with a `(2, 3)` transform that maps its points to the photo. Coordinates are
 continuous: the pixel in column x and row y covers [x, x + 1) and [y, y + 1).
 """
 
@@ -16,8 +16,8 @@ import numpy as np
 from colorgan.faces.finding.similarity import transformed, warped
 
 TILE, TILE_OVERLAP = 1280, 96
-"""Pixels a side of what is looked at in one piece, so that memory does not grow with the photo,
-and those that two pieces share: as high as the largest face that has to be whole in one of them."""
+"""Most pixels a side of a tile, so that memory does not grow with the photo, and pixels that two
+tiles share: as high as the largest face that must be complete in one of them."""
 
 View = tuple[np.ndarray, np.ndarray]
 
@@ -28,11 +28,11 @@ class Level:
 
     image: np.ndarray
     to_photo: np.ndarray
-    """`(2, 3)`: takes points of `image` to the photo's."""
+    """`(2, 3)`: maps points of `image` to the photo."""
 
     @classmethod
     def resized(cls, image: np.ndarray, scale: float, photo_shape: tuple[int, int]) -> Self:
-        """A level of a photo at this scale, made of the photo or of a larger level."""
+        """A level of a photo at this scale, made from the photo or from a larger level."""
         photo_size = photo_shape[::-1]
         size = [max(1, round(side * scale)) for side in photo_size]
         how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
@@ -52,7 +52,7 @@ class Level:
         return transformed(np.array(self.image.shape[::-1]), self.to_photo)
 
     def turned(self, degrees: int) -> Iterator[View]:
-        """The level turned about its middle, in tiles that overlap."""
+        """The level, turned around its middle, in tiles that overlap."""
         size = np.array(self.image.shape[::-1])
         cosine, sine = (round(way(math.radians(degrees)), 12) for way in (math.cos, math.sin))
         turn = np.array([[cosine, -sine], [sine, cosine]])
@@ -64,14 +64,14 @@ class Level:
             yield view, after(tile_to_level, self.to_photo)
 
     def cut(self, view_to_photo: np.ndarray, side: int, mirrored: bool = False) -> np.ndarray:
-        """A square view of the photo, made of this level; `mirrored` at the photo's border."""
+        """A square view of the photo, cut from this level; `mirrored` beyond the photo's border."""
         to_level = cv2.invertAffineTransform(self.to_photo)
         border = cv2.BORDER_REFLECT if mirrored else cv2.BORDER_REPLICATE
         return warped(self.image, after(view_to_photo, to_level), (side, side), border)
 
 
 def _tiles(length: int) -> Iterator[tuple[int, int]]:
-    """Where tiles begin and end along a side: as few as can be, all as long."""
+    """Where tiles begin and end along a side: as few as possible, all of the same length."""
     count = max(1, math.ceil((length - TILE_OVERLAP) / (TILE - TILE_OVERLAP)))
     step = (length - TILE_OVERLAP) / count
     for at in range(count):
@@ -79,5 +79,5 @@ def _tiles(length: int) -> Iterator[tuple[int, int]]:
 
 
 def after(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """The transform that does the first, then the second: `(2, 3)` of two `(2, 3)`."""
+    """The transform that applies the first, then the second: `(2, 3)` from two `(2, 3)`."""
     return np.c_[second[:, :2] @ first[:, :2], transformed(first[:, 2], second)]

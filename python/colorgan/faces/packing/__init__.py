@@ -1,4 +1,4 @@
-"""Data sets made of pictures: decoded, cut out, split, and packed whole or not at all.
+"""Builds data sets from pictures: decodes, cuts out and splits them, and packs all or nothing.
 
-May import `celeba` and `finding`, and the modules beside it.
+Of `faces`, may import `celeba`, `finding` and the modules next to it.
 """

@@ -1,14 +1,14 @@
-"""Builds a data set of any photos: finds their faces, and aligns and cuts them out as CelebA's.
+"""Builds a data set from any photos: finds, aligns and cuts out faces in the same way as CelebA's.
 
-A face must be at least twice as wide in the photo as it is packed, crop for crop: JPEG keeps colour
-at half the resolution. Measured on 120 crops of CelebA, shrunk, saved as JPEG of quality 85 and
-packed at 64 pixels: at 128 pixels the colour (a and b of Lab) is off by 1.6 on average, at 64 by
-2.9; as CelebA has them, at 178, by 1.0.
+The crop of a face must be at least twice as wide in the photo as it is packed, because JPEG stores
+colour at half the resolution. Measured on 120 crops of CelebA that were shrunk, saved as JPEG of
+quality 85 and packed at 64 pixels: from 128 pixels, the colour (a and b of Lab) is off by 1.6 on
+average, from 64 by 2.9, and from CelebA's own 178 by 1.0.
 
-A face without colour of its own is left out, also where the photo is toned: its chroma then follows
-from its luminance. What a parabola in luminance leaves of Cb and Cr is less than 1.7 levels in 7 of
-5,000 faces of CelebA, of which six are gray or toned and one is in near darkness, and in all of
-3,000 that were turned sepia and saved as JPEG of qualities from 60 to 95.
+A face without colour of its own is left out. That includes toned photos, in which chroma follows
+from luminance. What remains of Cb and Cr after a parabola in luminance is fitted to them is less
+than 1.7 levels in 7 of 5,000 faces of CelebA, six of which are gray or toned and one is nearly
+dark, and in all of 3,000 that were turned sepia and saved as JPEG of qualities from 60 to 95.
 """
 
 import hashlib
@@ -36,29 +36,29 @@ from colorgan.faces.workers import working_in_order
 from colorgan.files import ending_of, files_below, out_of_reach, sha256
 
 SEED = 2018
-"""Of the order in which photos are looked at."""
+"""The seed for the order of the photos."""
 TEST_EVERY = 10
-"""Of so many photos with faces, one is for testing."""
+"""One in this many photos with faces is for testing."""
 LARGER = 2.0
-"""Sides of a packed face that its crop must be wide in the photo."""
+"""How many times the packed width a face's crop must have in the photo."""
 TONED = 1.7
-"""Levels of chroma, root mean square, below which a face has no colour of its own."""
+"""Root mean square of chroma, in levels, below which a face has no colour of its own."""
 
 
 @dataclass(frozen=True)
 class PhotoReader:
-    """How photos are read, which whoever builds a data set of them brings along."""
+    """How to read photos; the caller of `build_album` provides it."""
 
     suffixes: tuple[str, ...]
-    """Endings of photos' names, in lower case."""
+    """The suffixes of photos, in lower case."""
     read: Callable[[Path], np.ndarray | None]
-    """A photo upright, uint8 BGR `(h, w, 3)`; None for a gray one, `UserError` for a damaged one.
-    Called in other processes."""
+    """Returns a photo upright, uint8 BGR `(h, w, 3)`, or None for a gray one; `UserError` for a
+    damaged one. It is called in other processes."""
 
 
 @dataclass
 class AlbumSplit:
-    """One of the two databases: how many faces there were for it, and what it got."""
+    """One of the two databases: the faces available for it, and those written."""
 
     name: str
     asked: int
@@ -79,9 +79,9 @@ class Album:
     splits: tuple[AlbumSplit, AlbumSplit]
     """Training and test."""
     used: list[str] = field(default_factory=list)
-    """SHA-256 of the photos that faces are of, in the order of these."""
+    """SHA-256 of the photos that gave faces, in the order of the faces."""
     unused: list[dict[str, str]] = field(default_factory=list)
-    """The others, each with a reason."""
+    """The other photos, each with a reason."""
     faces_left_out: Counter[str] = field(default_factory=Counter)
 
     def summary(self) -> str:
@@ -95,12 +95,12 @@ class Album:
 
 
 def build_album(options: BuildOptions, reader: PhotoReader) -> Album:
-    """Build `train_lmdb`, `test_lmdb` and `manifest.json` of photos; return what became of them.
+    """Build `train_lmdb`, `test_lmdb` and `manifest.json` from photos; return what became of them.
 
-    The photos are looked at in an order drawn by `SEED`. Of those with usable faces the first goes
-    to the test set, and each tenth after it, so the faces of one photo are on one side; a photo
-    that is there twice is used once. A damaged one is told of in a line. Of `options`, the
-    partitions do not count. Raises `UserError` as `build_dataset` does.
+    The photos are searched in an order drawn with `SEED`. Of those with usable faces, the first and
+    every tenth after it go to the test set, so all faces of a photo are in the same set. Duplicate
+    photos are used once. A note reports each damaged one. The partitions in `options` are ignored.
+    Raises `UserError` like `build_dataset`.
     """
     photos = find_photos(options.images, reader.suffixes)
     order = np.random.default_rng(SEED).permutation(len(photos))
@@ -114,7 +114,7 @@ def build_album(options: BuildOptions, reader: PhotoReader) -> Album:
 
 
 def find_photos(folders: tuple[Path, ...], suffixes: tuple[str, ...]) -> list[Path]:
-    """The photos below folders, each once, in the order of their names; `UserError` if none."""
+    """The photos below folders, each once, in the order of their names; `UserError` for none."""
     found: dict[Path, None] = {}
     others: Counter[str] = Counter()
     refused: list[OSError] = []
@@ -131,9 +131,9 @@ def find_photos(folders: tuple[Path, ...], suffixes: tuple[str, ...]) -> list[Pa
     if refused:
         note(f"{out_of_reach(refused)}: left out")
     if others:
-        note(f"{joined(folders)}: left out, as no photos by their names: {counted(others)}")
+        note(f"{joined(folders)}: left out other files than photos: {counted(others)}")
     if not found:
-        raise UserError(f"{joined(folders)}: no photo there; they end in {', '.join(suffixes)}")
+        raise UserError(f"{joined(folders)}: holds no photo; photos end in {', '.join(suffixes)}")
     return list(found)
 
 
@@ -142,22 +142,22 @@ def find_photos(folders: tuple[Path, ...], suffixes: tuple[str, ...]) -> list[Pa
 
 @dataclass(frozen=True)
 class _Found:
-    """What a photo gives."""
+    """What was found in a photo."""
 
     digest: str = ""
     faces: tuple[np.ndarray, ...] = ()
     """uint8 `(3, size, size)`, BGR."""
     left_out: tuple[str, ...] = ()
-    """Of each other face, why."""
+    """The reason for each other face."""
     reason: str = ""
     """Why there are no faces ..."""
     detail: str = ""
-    """... and a line about it."""
+    """... and a line with details."""
 
 
 @contextmanager
 def _finder(read: Callable, size: int) -> Iterator[Callable[[int, Path], _Found]]:
-    """What a worker does with a photo."""
+    """Gives a worker the function that it calls for each photo."""
     cv2.setNumThreads(1)
     detector = FaceDetector()
 
@@ -192,9 +192,9 @@ def _faces_of(photo: np.ndarray, detector: FaceDetector, size: int, digest: str)
 
 
 def own_chroma(face: np.ndarray) -> float:
-    """How much of a face's chroma does not follow from its luminance, BGR `(h, w, 3)`, uint8.
+    """How much of the chroma of a face, uint8 BGR `(h, w, 3)`, does not follow from its luminance.
 
-    In levels: the root mean square of what the nearest parabola in luminance leaves of Cb and Cr.
+    In levels: the root mean square of what remains of Cb and Cr after a parabola in luminance.
     """
     luminance, *chroma = cv2.cvtColor(face, cv2.COLOR_BGR2YCrCb).reshape(-1, 3).T / 255
     parabola = np.vander(luminance, 3)
@@ -230,7 +230,7 @@ def _write_faces(
         if not split.written:
             raise UserError(
                 f"{joined(options.images)}: {len(album.used)} of {len(photos)} photos have a "
-                "usable face, and two or more are needed, to train and to test"
+                "usable face, but two are needed at least, to train and to test"
             )
 
 

@@ -1,4 +1,4 @@
-"""Builds a data set of CelebA: two databases of faces and the manifest that tells of them."""
+"""Builds a data set from CelebA: two databases of faces, and a manifest that describes them."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -30,12 +30,12 @@ class BuildOptions:
 
     images: tuple[Path, ...]
     partition: tuple[Path, ...]
-    """Empty: the lowest numbers train, the next ones test."""
+    """If empty, the lowest numbers train, and the next ones test."""
     out: Path
     train_count: int = 60_000
     test_count: int = 1_000
     test_partition: int | None = None
-    """None: 2, or 1 where the lists have no image of partition 2."""
+    """None stands for 2, or for 1 if the lists have no image of partition 2."""
     size: int = 64
     workers: int = 1
     max_bad: float = 0.01
@@ -44,12 +44,12 @@ class BuildOptions:
 
 @dataclass
 class Split:
-    """One of the two databases: the images chosen for it and what became of them."""
+    """One of the two databases: the images chosen for it, and what became of them."""
 
     name: str
     asked: int
     available: int
-    """How many images there were to choose from."""
+    """The number of images there were to choose from."""
     partition: int | None
     numbers: np.ndarray
     """The chosen image numbers, ascending."""
@@ -82,9 +82,9 @@ class Split:
 def build_dataset(options: BuildOptions) -> list[Split]:
     """Build `train_lmdb`, `test_lmdb` and `manifest.json` in `options.out`; return the splits.
 
-    Raises `UserError` for unusable input, a target that exists (without `force`), is being built
-    by another process or cannot be written, and for more than `max_bad` damaged images. Until the
-    last moment the target's former data stay in place and unharmed.
+    Raises `UserError` for unusable input, for a target that exists (without `force`), is being
+    built by another process or cannot be written, and for more than `max_bad` damaged images. The
+    target's old data stay in place, untouched, until the last moment.
     """
     source = open_source(*options.images)
     partition = read_partition(*options.partition) if options.partition else None
@@ -100,16 +100,16 @@ def choose_images(
 ) -> list[Split]:
     """Choose the images of the training and the test split by number.
 
-    With a partition list these are the lowest numbers of partition 0 and of the test partition;
-    without one, the lowest numbers of all train and the next ones test.
+    With a partition list, these are the lowest numbers of partition 0 and of the test partition.
+    Without one, the lowest numbers of all train, and the next ones test.
     """
     if partition is None:
         numbers = source.index["number"]
         training, rest = numbers[: options.train_count], numbers[options.train_count :]
         if not len(rest):
             raise UserError(
-                f"{joined(options.images)}: {len(numbers)} images leave none to test after "
-                f"{options.train_count} to train; lower --train-count or give --partition"
+                f"{joined(options.images)}: has {len(numbers)} images, which leaves none to test "
+                f"after {options.train_count} to train; lower --train-count or give --partition"
             )
         train = Split("train", options.train_count, len(numbers), None, training)
         test = Split("test", options.test_count, len(rest), None, rest[: options.test_count])
@@ -134,9 +134,9 @@ def choose_images(
 
 
 class _DefectLimit:
-    """Counts the defects of all splits and ends the build when there are too many.
+    """Counts the defects of all splits, and ends the build when there are too many.
 
-    Grayscale images are sound and do not count.
+    Grayscale images are not damaged, and do not count.
     """
 
     def __init__(self, options: BuildOptions, chosen: int) -> None:
@@ -145,7 +145,7 @@ class _DefectLimit:
         self._kinds: Counter[str] = Counter()
 
     def skip(self, split: Split, image: Decoded) -> None:
-        """Note an image that gives no face; `UserError` when that is one defect too many."""
+        """Record an image without a usable face; `UserError` if there are too many defects."""
         split.skipped.append(image)
         if image.kind == "grayscale":
             return
@@ -192,7 +192,7 @@ def _write_splits(
 
 
 def joined(paths: Sequence[Path]) -> str:
-    """Paths as messages name them."""
+    """Paths, joined for a message."""
     return ", ".join(map(str, paths))
 
 
@@ -238,6 +238,6 @@ def _manifest(
 
 
 def one_or_all(texts: Iterable[str]) -> str | list[str]:
-    """What a manifest says of what is named, where that is most often one."""
+    """The only text, or a list if there are several, for a manifest."""
     found = list(texts)
     return found[0] if len(found) == 1 else found

@@ -1,7 +1,7 @@
-"""Decodes many images in several processes and hands the faces over in order.
+"""Decodes many images in several processes, and delivers the faces in order.
 
-Pixels do not go through the workers' pipes but lie in memory that all share, in which a chunk in
-work has a slot of its own.
+Pixels do not go through the workers' pipes, but into shared memory, in which each chunk that is
+being decoded has its own slot.
 """
 
 import math
@@ -26,7 +26,7 @@ from colorgan.processes import all_processes
 _CHUNK_IMAGES = 64
 
 Defects = dict[int, tuple[str, str]]
-"""By place in a chunk: kind and detail of what is wrong with the image there."""
+"""The kind and the details of defects, by an image's place in its chunk."""
 
 
 class Decoded(NamedTuple):
@@ -40,20 +40,20 @@ class Decoded(NamedTuple):
     kind: str
     """Empty for a face, otherwise the kind of defect ..."""
     detail: str
-    """... and a line about it."""
+    """... and a line with details."""
 
 
 @contextmanager
 def decoding_in_order(
     containers: Sequence[Path], entries: np.ndarray, size: int, workers: int, folder: Path
 ) -> Iterator[Iterator[Decoded]]:
-    """Decode images of a source in `workers` processes, or together, see `working_in_order`.
+    """Decode images in `workers` processes, or in all that share a run, see `working_in_order`.
 
-    `entries` are rows of the index of an `ImageSource` with these `containers`. The block gets an
-    iterator over one result for each, in their order, which raises `UserError` when a worker dies.
+    `entries` are rows of the index of an `ImageSource` with these `containers`. Yields an iterator
+    over one result for each, in their order, which raises `UserError` if a worker dies.
     """
     chunks = [entries[at : at + _CHUNK_IMAGES] for at in range(0, len(entries), _CHUNK_IMAGES)]
-    if all_processes().size > 1:  # which share no memory
+    if all_processes().size > 1:  # these share no memory
         start = partial(_sending_decoder, containers, size)
         with working_in_order(start, chunks, workers, __name__, folder) as answers:
             yield _results(chunks, answers)
@@ -78,7 +78,7 @@ def _results(
 def _decoder(
     containers: Sequence[Path], slots: "_SharedSlots", size: int
 ) -> Iterator[Callable[[int, np.ndarray], Defects]]:
-    """What a worker does with a chunk: its faces go into a shared slot, the answer is the rest."""
+    """Gives a worker its function: it puts a chunk's faces into their slot and returns defects."""
     cv2.setNumThreads(1)
     with FaceDecoder(size) as decoder, ImageReader(containers) as reader:
 
@@ -98,8 +98,8 @@ def _decoder(
 def _sending_decoder(
     containers: Sequence[Path], size: int
 ) -> Iterator[Callable[[int, np.ndarray], tuple[np.ndarray, Defects]]]:
-    """What a process that also prints does with a chunk: the answer holds the faces, too."""
-    tqdm.monitor_interval = 0  # a bar's own thread would print while a decoder listens
+    """Gives a process that also prints its function, which returns the faces, too."""
+    tqdm.monitor_interval = 0  # a bar's own thread would print while a decoder reads descriptor 2
     slot = _SharedSlots(1, size)
 
     def decode(place: int, chunk: np.ndarray) -> tuple[np.ndarray, Defects]:
@@ -114,7 +114,7 @@ class _SharedSlots:
     """Memory for the faces of `count` chunks, which workers fill and the main process reads."""
 
     def __init__(self, count: int, size: int, file: int | None = None) -> None:
-        """Make the memory, or share that of the file descriptor `file`, which becomes ours."""
+        """Allocate the memory, or share that of the file descriptor `file`, and take it over."""
         shape = (count, _CHUNK_IMAGES, 3, size, size)
         self._arguments = count, size
         self._file = os.memfd_create("decoded faces") if file is None else file
@@ -134,5 +134,5 @@ class _SharedSlots:
 
 
 def _share_slots(count: int, size: int, file: Any) -> _SharedSlots:
-    """Share the slots of the process that `file`, a DupFd, comes from."""
+    """Share the slots of another process, given their file as a DupFd."""
     return _SharedSlots(count, size, file.detach())

@@ -1,8 +1,8 @@
-"""How a data set comes to stand where it was asked for: whole, or not at all.
+"""Puts a finished data set into its folder: all of it, or nothing.
 
-Everything is built in a hidden folder inside the target and then renamed into place, so an
-interrupted build leaves the target as it was. The manifest arrives last: a folder without one
-is not a finished data set.
+Everything is built in a hidden folder inside the target and then renamed into place, so that an
+interrupted build leaves the target as it was. The manifest is moved last; a folder without one is
+not a finished data set.
 """
 
 import json
@@ -22,7 +22,7 @@ from colorgan.files import LOCK, flush_to_disk, hold
 
 MANIFEST = "manifest.json"
 SHARING = "sharing"
-"""Where in the folder that `building` gives several processes may share the work."""
+"""The folder, inside the one that `building` yields, by which several processes share the work."""
 _ENTRIES = ("train_lmdb", "test_lmdb", MANIFEST)
 _STAGE = ".building"
 _REPLACED = ".replaced"
@@ -31,11 +31,11 @@ _PACKAGES = ("lmdb", "numpy", "opencv-python-headless", "protobuf")
 
 @contextmanager
 def building(out: Path, force: bool) -> Iterator[Path]:
-    """Give an empty folder, what the block leaves in which takes its place in `out` at the end.
+    """Yield an empty folder; what the block puts into it is moved to `out` at the end.
 
-    The block leaves `train_lmdb`, `test_lmdb` and, by `write_manifest`, `manifest.json`. Raises
+    The block makes `train_lmdb`, `test_lmdb` and, with `write_manifest`, `manifest.json`. Raises
     `UserError` for a target that exists (without `force`), is being built by another process or
-    cannot be written. Until the last moment its former data stay in place and unharmed.
+    cannot be written. Its old data stay in place, untouched, until the last moment.
     """
     try:
         with _staging(out, force) as stage:
@@ -46,13 +46,13 @@ def building(out: Path, force: bool) -> Iterator[Path]:
 
 
 def write_manifest(stage: Path, manifest: dict[str, Any]) -> None:
-    """Write the manifest into the folder that `building` gave."""
+    """Write the manifest into the folder that `building` yielded."""
     (stage / MANIFEST).write_text(json.dumps(manifest, indent=1) + "\n", encoding="utf-8")
     flush_to_disk(stage / MANIFEST)
 
 
 def versions(*packages: str) -> dict[str, str]:
-    """The versions of what a data set is built with, `packages` among it."""
+    """The versions of Python and the packages used to build a data set, including `packages`."""
     built_with = sorted({*_PACKAGES, *packages})
     return {
         "python": platform.python_version(),
@@ -62,19 +62,19 @@ def versions(*packages: str) -> dict[str, str]:
 
 @contextmanager
 def _staging(out: Path, force: bool) -> Iterator[Path]:
-    """Give an empty folder in `out`, held against other builds, which is gone afterwards."""
+    """Yield an empty folder in `out`, locked against other builds, and remove it afterwards."""
     created = not out.exists()
     stage = out / _STAGE
     stage.mkdir(parents=True, exist_ok=True)
     lock = hold(stage)
     if lock is None:
-        raise UserError(f"{out}: another build is writing there; wait for its end")
+        raise UserError(f"{out}: another build is writing there; wait until that has finished")
     try:
         with lock:
             try:
                 _undo_half_publish(out)
                 _refuse_to_replace(out, force)
-                for path in stage.iterdir():  # what a killed build has left
+                for path in stage.iterdir():  # left by a build that was killed
                     if path.name != LOCK:
                         _remove(path)
                 yield stage
@@ -82,7 +82,7 @@ def _staging(out: Path, force: bool) -> Iterator[Path]:
                 _undo_half_publish(out)
                 shutil.rmtree(stage, ignore_errors=True)
     finally:
-        with suppress(OSError):  # most often it is gone
+        with suppress(OSError):  # usually it is already gone
             stage.rmdir()  # which NFS refuses as long as the lock is open
         if created and not any(out.iterdir()):
             out.rmdir()
@@ -91,16 +91,16 @@ def _staging(out: Path, force: bool) -> Iterator[Path]:
 def _refuse_to_replace(out: Path, force: bool) -> None:
     existing = [name for name in _ENTRIES if os.path.lexists(out / name)]
     if existing and not force:
-        raise UserError(f"{out}: holds {', '.join(existing)} already; --force replaces them")
+        raise UserError(f"{out}: already holds {', '.join(existing)}; --force replaces them")
 
 
 def _publish(stage: Path, out: Path) -> None:
-    """Put the finished entries of `stage` in the place of those of `out`."""
+    """Replace the entries of `out` by the finished ones of `stage`."""
     for name in _ENTRIES:
         flush_to_disk(stage / name if name != MANIFEST else stage)
     replaced = out / _REPLACED
     replaced.mkdir()
-    for name in reversed(_ENTRIES):  # the manifest goes first and comes last
+    for name in reversed(_ENTRIES):  # the old manifest leaves first, the new one arrives last
         if os.path.lexists(out / name):
             os.rename(out / name, replaced / name)
     for name in _ENTRIES:
@@ -110,7 +110,7 @@ def _publish(stage: Path, out: Path) -> None:
 
 
 def _undo_half_publish(out: Path) -> None:
-    """Bring back the former entries when `_publish` was stopped before the new manifest stood."""
+    """Bring back the old entries if `_publish` was stopped before the new manifest was there."""
     replaced = out / _REPLACED
     if not replaced.is_dir():
         return
