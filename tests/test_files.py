@@ -136,7 +136,7 @@ def test_a_file_system_without_locks_is_told_of_and_used(
     done = run_python("-c", HOLD, tmp_path, env=without_locks(error))
     assert done.stdout == "True\n", done.stderr
     assert done.stderr.startswith(
-        f"colorgan: {tmp_path}: on a file system without locks ({os.strerror(error)}); see to it"
+        f"colorgan: {tmp_path}: its file system has no locks ({os.strerror(error)}); make sure"
     )
     assert done.stderr.count("\n") == 1
 

@@ -155,7 +155,7 @@ def test_several_processes_without_mpi_are_told_what_to_install(missing: str) ->
     (line,) = done.stderr.splitlines()
     assert done.returncode == 2
     assert line.startswith("colorgan: error: started as one of 2 processes, but cannot load MPI")
-    assert line.endswith("pip install mpi4py mpich, or leave mpirun out")
+    assert line.endswith("pip install mpi4py mpich, or run without mpirun")
 
 
 def test_an_mpi_that_does_not_know_the_others_is_named() -> None:
@@ -166,7 +166,7 @@ def test_an_mpi_that_does_not_know_the_others_is_named() -> None:
     )  # fmt: skip
     assert done.returncode == 2
     (line,) = lines_of_ours(done.stderr)
-    assert "but MPICH does not know of the others" in line and "set MPI4PY_LIBMPI" in line
+    assert "but MPICH does not know the others" in line and "set MPI4PY_LIBMPI" in line
 
 
 @pytest.fixture
@@ -185,7 +185,7 @@ def open_mpi(tmp_path: Path) -> Path:
     [
         ({"OMPI_COMM_WORLD_SIZE": "2"}, "MPI.openmpi"),
         ({"PMIX_RANK": "0", "SLURM_STEP_NUM_TASKS": "2"}, "MPI.openmpi"),
-        ({"PMI_SIZE": "2"}, "MPICH does not know of the others"),
+        ({"PMI_SIZE": "2"}, "MPICH does not know the others"),
     ],
     ids=["mpirun", "srun --mpi=pmix", "srun --mpi=pmi2"],
 )

@@ -93,7 +93,7 @@ def test_what_a_killed_process_has_left_is_done_by_the_others(tmp_path: Path) ->
     done = mpirun(3, "-c", DIES, tmp_path, 1)
     assert (done.returncode, done.stdout) == (0, f"{ALL_NINE}\n")
     (line,) = done.stderr.splitlines()
-    assert line == "colorgan: a process was killed by signal 9; the others do its work"
+    assert line == "colorgan: a process was killed by signal 9; the others will do its work"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -119,7 +119,8 @@ def test_a_folder_that_others_share_tasks_by_is_left_to_them(tmp_path: Path) -> 
         fcntl.lockf(claims, fcntl.LOCK_EX, 1, 3)
         done = mpirun(2, "-c", DIES, tmp_path, -1)
     (line,) = lines_of_ours(done.stderr)
-    assert line == f"colorgan: error: {tmp_path}: others are at work there; wait for their end"
+    refusal = "other processes are working there; wait until they have finished"
+    assert line == f"colorgan: error: {tmp_path}: {refusal}"
     assert done.returncode == 2
 
 
@@ -130,7 +131,7 @@ def test_a_folder_without_locks_is_one_line(
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "lockf", no_locks)
-    told = "cannot be shared by several processes .No locks available.; leave mpirun out"
+    told = "cannot be shared by several processes .No locks available.; run without mpirun"
     with pytest.raises(UserError, match=told), sharing(tmp_path / "shared", 3):
         pass
 

@@ -104,7 +104,7 @@ def test_a_picture_needs_a_stream_to_come_from_and_to_go_to(album: Path) -> None
     done = shell(f"colorgan colorize - >&- < {album}/0.png")
     assert done.returncode == 2
     assert done.stderr == (
-        "colorgan colorize: error: standard output is closed: "
+        "colorgan colorize: error: standard output is closed; "
         "send the picture to a file, or give -o\n"
     )
     done = shell("colorgan colorize - <&-")

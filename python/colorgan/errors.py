@@ -1,4 +1,4 @@
-"""What commands say in one line: of errors, which end them, and of what does not."""
+"""The one-line messages of commands: errors, which end them, and notes, which do not."""
 
 import errno
 import signal
@@ -9,27 +9,27 @@ from contextlib import contextmanager
 
 from colorgan.streams import lost_output, make_safe
 
-# What a full or failing disk answers a write, without the file's name.
+# Errors from writing to a full or failing disk, which do not name the file.
 _OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
-# In the text of OpenCV's error where memory runs out; `code` is that of the last error of all.
+# OpenCV's error has this text if memory runs out; its `code` belongs to whatever error came last.
 _OPENCV_LACKS_MEMORY = "(-4:Insufficient memory)"
 
 
 class UserError(Exception):
-    """Something the caller can put right; its text is one line: what is wrong, what to do."""
+    """Something the caller can fix; its text is one line: what is wrong, and what to do."""
 
 
 def run_program(name: str, work: Callable[[], int | None]) -> int:
     """Do the work of the command `name` and return the process's exit code.
 
-    0 (or what `work` returns) on success, 2 after a `UserError` (its text goes to standard error)
-    and where the system refuses a file or standard output, 130 after Ctrl-C, as shells expect, 143
-    after SIGTERM and 129 after SIGHUP, which comes where the terminal closes; what is of no further
-    use is removed first. Every other exception is a bug and keeps its traceback.
+    0 (or what `work` returns) on success; 2 after a `UserError`, whose text goes to standard error,
+    and if the system refuses a file or standard output; as shells expect, 130 after Ctrl-C, 143
+    after SIGTERM and 129 after SIGHUP, which is sent when the terminal closes. Unfinished files are
+    removed first. Every other exception is a bug, and keeps its traceback.
     """
     make_safe()
     for number in (signal.SIGTERM, signal.SIGHUP):
-        if signal.getsignal(number) is signal.SIG_DFL:  # and not ignored, as under nohup
+        if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP, which is kept
             signal.signal(number, _end)
     code = _outcome(name, work)
     lost = lost_output()
@@ -46,13 +46,13 @@ def _outcome(name: str, work: Callable[[], int | None]) -> int:
         problem = "interrupted" if isinstance(error, KeyboardInterrupt) else _problem_in(error)
         if problem is not None:
             print(f"{name}: {problem}", file=sys.stderr)
-        elif not isinstance(error, SystemExit):  # argparse's, after --help; or of _end
+        elif not isinstance(error, SystemExit):  # argparse's, after --help; or _end's
             raise
         return exit_code(error)
 
 
 def exit_code(error: BaseException) -> int:
-    """What a process leaves that ends by `error`, see `run_program`."""
+    """The exit code of a process that ends with `error`, see `run_program`."""
     if isinstance(error, SystemExit):
         return error.code or 0
     if isinstance(error, KeyboardInterrupt):
@@ -61,16 +61,16 @@ def exit_code(error: BaseException) -> int:
 
 
 def _problem_in(error: BaseException) -> str | None:
-    """What to say of an error that is no bug, in one line; None of a bug."""
+    """A one-line message for an error that is not a bug; None for a bug."""
     if isinstance(error, UserError):
         return f"error: {error}"
-    if isinstance(error, OSError):  # a folder one may not enter, a name too long, a full disk
+    if isinstance(error, OSError):  # a forbidden folder, a name that is too long, a full disk
         if error.filename is None and error.errno not in _OF_DISKS:
             return None
         return f"error: {error.filename or 'a file'}: cannot be used ({error.strerror})"
-    if isinstance(error, UnicodeEncodeError):  # Caffe's files, and others, hold names as UTF-8
+    if isinstance(error, UnicodeEncodeError):  # Caffe's files, and others, store names as UTF-8
         near = error.object[max(error.start - 99, 0) : error.end + 9]
-        return f"error: {near!r}: rename it; its bytes are not UTF-8"
+        return f"error: {near!r}: its name is not UTF-8; rename it"
     if lacks_memory(error):
         return f"error: not enough memory ({error or 'ask for less'})"
     return None
@@ -78,7 +78,7 @@ def _problem_in(error: BaseException) -> str | None:
 
 @contextmanager
 def enough_memory_for(name: str) -> Iterator[None]:
-    """Raise `UserError` where memory runs out over a picture or film: `name` is what to call it."""
+    """Raise `UserError` if memory runs out over the picture or film that is called `name`."""
     try:
         yield
     except Exception as error:
@@ -88,22 +88,22 @@ def enough_memory_for(name: str) -> Iterator[None]:
 
 
 def lacks_memory(error: BaseException) -> bool:
-    """Whether memory ran out: an error of Python's or NumPy's, or of OpenCV's."""
+    """Whether an error, from Python, NumPy or OpenCV, says that memory ran out."""
     return isinstance(error, MemoryError) or _OPENCV_LACKS_MEMORY in str(error)
 
 
 def _end(number: int, _frame: object) -> None:
-    """Leave every block on the way out, which removes what is unfinished."""
+    """Leave through every block on the way out, which removes unfinished files."""
     raise SystemExit(128 + number)
 
 
 def note(text: str, program: str = "colorgan") -> None:
-    """Tell, in one line on standard error, of something that does not end the work."""
-    from tqdm import tqdm  # late: most commands have nothing to tell
+    """Print a line on standard error about something that does not end the work."""
+    from tqdm import tqdm  # imported late, since most commands print no note
 
     tqdm.write(f"{program}: {text}", file=sys.stderr)  # above a progress bar, if there is one
 
 
 def counted(kinds: Counter[str]) -> str:
-    """Counts as messages tell them, the highest first: "8 .cr2, 3 .docx"; nothing of none."""
+    """Counts for a message, the highest first: "8 .cr2, 3 .docx"; empty if there are none."""
     return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())

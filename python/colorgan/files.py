@@ -1,4 +1,4 @@
-"""Files and folders: found, held, written whole or not at all, told apart by their checksums."""
+"""Files and folders: finding them, locking them, writing all or nothing, and their checksums."""
 
 import errno
 import fcntl
@@ -15,20 +15,20 @@ from typing import IO, Any
 
 from colorgan.errors import UserError, note
 
-_LONGEST_NAME = 255  # bytes, of nearly all file systems
-# Folders of previews and of what was deleted, and what Windows puts beside pictures; in lower case.
+_LONGEST_NAME = 255  # bytes, in nearly all file systems
+# Folders of previews and deleted files, and files that Windows puts next to pictures; lower case.
 _MADE_BY_PROGRAMS = {
     "@eadir", "#recycle", "@recycle", "$recycle.bin", "__macosx", "thumbs.db", "desktop.ini",
 }  # fmt: skip
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder of this name is none that its owner put there."""
+    """Whether a file or folder with this name is hidden, or was put there by a program."""
     return name.startswith(".") or name.lower() in _MADE_BY_PROGRAMS
 
 
 def ending_of(path: Path) -> str:
-    """The ending of a file's name, in lower case, as messages call it."""
+    """The suffix of a file's name for messages, in lower case."""
     return path.suffix.lower() or "without an ending"
 
 
@@ -37,9 +37,9 @@ def files_below(
 ) -> Iterator[os.DirEntry]:
     """The files of a folder, then those of the folders in it, in the order of their names.
 
-    Only files that are `wanted`, links followed, each folder once, hidden ones left out.
-    `refuse` is told of what is out of reach: files by a link to nowhere, or that are none, folders
-    that cannot be read.
+    Only files that are `wanted`; links are followed, each folder is searched once, and hidden files
+    and folders are left out. `refuse` is called for what cannot be read: broken links, things that
+    are not regular files, and folders without permission.
     """
     waiting, seen = [os.fspath(folder)], set()
     while waiting:
@@ -63,7 +63,7 @@ def files_below(
 def _visible_entries(
     folder: str, seen: set[tuple[int, int]], refuse: Callable[[OSError], None]
 ) -> list[os.DirEntry]:
-    """What lies in a folder, by name; nothing if it was `seen`, by a link that leads there."""
+    """The visible entries of a folder, by name; none if it was `seen` before, through a link."""
     try:
         status = os.stat(folder)
         if (status.st_dev, status.st_ino) in seen:
@@ -78,16 +78,16 @@ def _visible_entries(
 
 
 def out_of_reach(refused: Sequence[OSError]) -> str:
-    """What `files_below` refused, as the first words of a line."""
+    """What `files_below` refused, as the beginning of a message."""
     first = f"{refused[0].filename}: cannot be read ({refused[0].strerror})"
     others = len(refused) - 1
     return first if not others else f"{first}, nor can {others} more files or folders"
 
 
 def make_folder(path: Path) -> Path:
-    """Make a folder that can be written to, and those above it; UserError where there can be none.
+    """Make a writable folder, and those above it; UserError if that fails.
 
-    Called before long work, so that its results have somewhere to go.
+    Call it before long work, so that the results have somewhere to go.
     """
     try:
         path.mkdir(parents=True, exist_ok=True)
@@ -99,10 +99,10 @@ def make_folder(path: Path) -> Path:
 
 
 def make_room(path: Path, *endings: str) -> None:
-    """See that a file can be written there, and make its folder; UserError where it cannot.
+    """Check that a file can be written, and make its folder; UserError if it cannot.
 
-    Called before long work, as `make_folder` is. `endings`, where given, are those that the name
-    may have, so that a slip does not replace a file of another kind.
+    Call it before long work, like `make_folder`. `endings`, if given, are the suffixes that the
+    name may have, so that a slip does not replace a file of another kind.
     """
     if endings and path.suffix.lower() not in endings:
         raise UserError(f"{path}: must end in {' or '.join(endings)}")
@@ -111,7 +111,7 @@ def make_room(path: Path, *endings: str) -> None:
 
 
 def _check_replaceable(path: Path) -> None:
-    """UserError unless a file may take the place of what is there, if anything is."""
+    """UserError unless a file can be written here, replacing the old one if there is one."""
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:
@@ -120,32 +120,32 @@ def _check_replaceable(path: Path) -> None:
         raise UserError(f"cannot write {path}: {error.strerror}") from None
     if stat.S_ISDIR(mode):
         raise UserError(f"{path}: a folder; name a file")
-    if not stat.S_ISREG(mode):  # renaming would put a file in the place of /dev/null
+    if not stat.S_ISREG(mode):  # renaming a file could replace /dev/null
         raise UserError(f"{path}: not a regular file; name another")
 
 
 def refuse_to_overwrite(source: Path, target: Path) -> None:
-    """`UserError` where a result would take its source's place, under whatever name."""
+    """`UserError` if a result would replace its own source, under whatever name."""
     if target.exists() and target.samefile(source):
         raise UserError(f"{target}: is the source itself; name another file")
 
 
 def shortened(name: str, following: str) -> str:
-    """As much of a name as there is room for before what follows in a file's name."""
+    """As much of a name as leaves room for what follows it in a file's name."""
     room = _LONGEST_NAME - len(os.fsencode(following))
     if len(os.fsencode(name)) <= room:
         return name
-    whole = os.fsencode(name)[:room].decode(errors="ignore")  # no half of a letter
-    return os.fsdecode(whole.encode())  # in a locale of few letters, not all can stand in a name
+    letters = os.fsencode(name)[:room].decode(errors="ignore")  # no part of a letter
+    return os.fsdecode(letters.encode())  # some locales cannot encode all letters
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file so that readers find the old content or the new, never a part of it.
+    """Write a file so that readers see either the old content or the new, never a part of it.
 
-    Several processes may write it at once: the last one's content stays.
+    Several processes may write it at once; the last one's content stays.
     """
     _check_replaceable(path)
-    # A name of its own for each writer, and short: the file's own may be as long as names may be.
+    # Each writer has its own short name, since the file's name may already have the longest length.
     beside = path.with_name(f".{secrets.token_hex(8)}.tmp")
     try:
         with beside.open("xb") as file:
@@ -159,8 +159,8 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def set_modified(path: Path, nanoseconds: int) -> None:
-    """Say when a file was last written, since 1970, where its file system keeps such times."""
-    with suppress(OSError):  # nor is that for others than the file's owner
+    """Set when a file was last written, in nanoseconds since 1970, if that is possible."""
+    with suppress(OSError):  # only the file's owner may, and not all file systems keep times
         os.utime(path, ns=(nanoseconds, nanoseconds))
 
 
@@ -174,42 +174,42 @@ def sha256(path: Path) -> str:
 
 
 def read_json(path: Path, *keys: str) -> dict[str, Any]:
-    """Read a JSON object that has these keys; UserError where there is none."""
+    """Read a JSON object that has these keys; UserError if there is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
-        raise UserError(f"{path}: damaged ({error}); make it again") from None
+        raise UserError(f"{path}: damaged ({error}); create it again") from None
     if not isinstance(content, dict):
-        raise UserError(f"{path}: holds no JSON object; make it again")
+        raise UserError(f"{path}: not a JSON object; create it again")
     for key in keys:
         if key not in content:
-            raise UserError(f"{path}: says nothing of {key!r}; make it again")
+            raise UserError(f"{path}: has no {key!r}; create it again")
     return content
 
 
 def write_json(path: Path, content: Any, indent: int = 2) -> None:
-    """Write JSON whole, see `write_whole`; dataclasses in it become objects.
+    """Write JSON with `write_whole`; dataclasses in it become objects.
 
-    ValueError for what JSON does not know, such as NaN.
+    ValueError for values that JSON does not have, such as NaN.
     """
     text = json.dumps(content, indent=indent, allow_nan=False, default=asdict)
     write_whole(path, f"{text}\n".encode())
 
 
 LOCK = ".lock"
-"""The file in a folder by which `hold` keeps it."""
+"""The file in a folder by which `hold` locks it."""
 _NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
 
 
 def hold(folder: Path) -> IO[str] | None:
-    """Keep a folder from every other process until the file that this gives is closed.
+    """Lock a folder against all other processes until the file that this returns is closed.
 
-    It is a file in the folder, open for writing: on NFS, other machines know nothing of a folder's
-    lock, and a file that is open for reading alone cannot be locked against them (flock(2)). None
-    where another process has the folder. A file system without locks, as some network mounts are,
-    is told of, and the work goes on. OSError where the file cannot be made.
+    It is a file in the folder, open for writing: on NFS, other machines do not see a folder's lock,
+    and a file that is only open for reading cannot be locked against them (flock(2)). None if
+    another process has locked the folder. On a file system without locks, such as some network
+    mounts, there is a note, and work goes on. OSError if the file cannot be made.
     """
     path = folder / LOCK
     while True:
@@ -224,18 +224,18 @@ def hold(folder: Path) -> IO[str] | None:
                 lock.close()
                 raise
             note(
-                f"{folder}: on a file system without locks ({error.strerror}); "
-                "see to it that nothing else writes there"
+                f"{folder}: its file system has no locks ({error.strerror}); "
+                "make sure that nothing else writes there"
             )
             return lock
         with suppress(FileNotFoundError):
             if os.path.samestat(path.stat(), os.fstat(lock.fileno())):
                 return lock
-        lock.close()  # another process has removed it with the folder, after it was opened here
+        lock.close()  # another process removed it, with the folder, after it was opened here
 
 
 def flush_to_disk(path: Path) -> None:
-    """Wait until a file, or a folder's list of names, is on the disk."""
+    """Wait until a file, or a folder's list of names, is safely on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

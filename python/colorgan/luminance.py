@@ -1,18 +1,18 @@
-"""Detail from the gray input, colour from the model: an output with its input's luminance.
+"""Combines the luminance of the gray input, and so its detail, with the colour of the model.
 
-Chroma is Cb and Cr of ITU-R BT.601, the differences of blue and of red to the luminance, each
-scaled to [-0.5, 0.5] where the image lies in [0, 1].
+Chroma is Cb and Cr of ITU-R BT.601: blue minus luminance and red minus luminance, each scaled to
+[-0.5, 0.5] for images in [0, 1].
 """
 
 import cv2
 import numpy as np
 
 GRAY_WEIGHTS = np.float32([0.114, 0.587, 0.299]).reshape(3, 1, 1)
-"""What B, G and R weigh in the gray image (ITU-R BT.601), as in `gray_from_bgr`; their sum is 1."""
+"""Weights of B, G and R in the gray image (ITU-R BT.601), see `gray_from_bgr`; they sum to 1."""
 
 
 def check_levels(images: np.ndarray, like: tuple[int, ...]) -> None:
-    """ValueError unless images are uint8 and of a shape like this one, where 0 is any size."""
+    """ValueError unless images are uint8 and have this shape, in which 0 stands for any size."""
     fits = images.dtype == np.uint8 and len(images.shape) == len(like)
     if not fits or any(side not in (0, n) for n, side in zip(images.shape, like, strict=True)):
         wanted = ", ".join(str(side) if side else "any" for side in like)
@@ -22,9 +22,8 @@ def check_levels(images: np.ndarray, like: tuple[int, ...]) -> None:
 def gray_from_bgr(bgr: np.ndarray) -> np.ndarray:
     """Turn uint8 `(n, 3, h, w)` BGR into uint8 `(n, h, w)` gray.
 
-    ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B, rounded to the nearest level. OpenCV does the
-    arithmetic, so the result is that of `cv2.cvtColor(..., COLOR_BGR2GRAY)` to the bit. ValueError
-    for anything else.
+    ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B, rounded to the nearest level. OpenCV computes it, so
+    the result is exactly that of `cv2.cvtColor(..., COLOR_BGR2GRAY)`. ValueError for anything else.
     """
     check_levels(bgr, (0, 3, 0, 0))
     count, _, height, width = bgr.shape
@@ -34,27 +33,27 @@ def gray_from_bgr(bgr: np.ndarray) -> np.ndarray:
 
 
 def eight_bits(image: np.ndarray) -> np.ndarray:
-    """Levels as uint8: an image of them itself, one of uint16 rounded to the nearest."""
-    if image.dtype == np.uint8 or not image.size:  # OpenCV does not take an empty array
+    """Levels as uint8: a uint8 image unchanged, a uint16 image rounded to the nearest level."""
+    if image.dtype == np.uint8 or not image.size:  # OpenCV does not accept an empty array
         return image.astype(np.uint8, copy=False)
     return cv2.convertScaleAbs(image, alpha=1 / 257)
 
 
 def in_unit_range(image: np.ndarray) -> np.ndarray:
-    """Levels of uint8 or uint16 as float32 in [0, 1]."""
+    """Convert uint8 or uint16 levels to float32 in [0, 1]."""
     return image.astype(np.float32) / np.iinfo(image.dtype).max
 
 
 FADED, FULL_CONTRAST = 80, 120
-"""Levels between the darkest and the brightest 200th of a photo: fewer, and it is faded; more, and
-it is not (assumed)."""
+"""Levels between the darkest and the brightest 200th of a photo below which it counts as faded, and
+above which it has full contrast (assumed)."""
 
 
 def stretched(gray: np.ndarray) -> np.ndarray:
-    """A faded or dark photo, gray `(h, w)` uint8, with full contrast; any other as it is.
+    """Stretch a faded or dark photo, gray `(h, w)` uint8, to full contrast; return others as is.
 
-    What is between the darkest and the brightest 200th of the pixels then fills the range of
-    levels; less so where the photo is but a little faded, so that a film does not flicker.
+    The levels between the darkest and the brightest 200th of the pixels then fill the whole range.
+    A photo that is only a little faded is stretched less, so that films do not flicker.
     """
     counts = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel()
     ends = np.searchsorted(counts.cumsum() / gray.size, (0.005, 0.995))
@@ -70,15 +69,15 @@ def with_luminance(bgr: np.ndarray, gray: np.ndarray) -> np.ndarray:
     """Give coloured images the luminance of gray ones, and keep their chroma where it fits.
 
     Takes uint8 BGR `(n, 3, h, w)` and uint8 gray `(n, h, w)`; returns uint8 BGR `(n, 3, h, w)`
-    whose `gray_from_bgr` is `gray`, to one level. All three channels of a pixel are shifted by the
-    difference of the grays, which keeps Cb and Cr of YCbCr. Where a channel would leave [0, 255],
-    the chroma is shrunk towards the gray by the largest factor that stays in: of the same hue, less
-    saturated.
+    whose `gray_from_bgr` is within one level of `gray`. All three channels of a pixel are shifted
+    by the difference of the grays, which keeps Cb and Cr of YCbCr. Where a channel would leave
+    [0, 255], the chroma is scaled by the largest factor that fits, which keeps the hue but makes it
+    less saturated.
     """
     target = gray[:, np.newaxis].astype(np.int16)
     shifted = bgr + (target - gray_from_bgr(bgr)[:, np.newaxis])
     fits = ((shifted >= 0) & (shifted <= 255)).all(axis=1, keepdims=True)
-    # Without the rounding of the image's own gray: a chroma of luminance 0 shrinks without a trace.
+    # The luminance is not rounded here, so that the chroma has luminance 0 however it is scaled.
     chroma = bgr - (GRAY_WEIGHTS * bgr).sum(axis=1, keepdims=True)
     room = np.where(chroma > 0, 255 - target, target)
     factor = (room / np.maximum(np.abs(chroma), 1e-6)).min(axis=1, keepdims=True)
@@ -100,8 +99,8 @@ def with_chroma(gray: np.ndarray, chroma: np.ndarray) -> np.ndarray:
     """Colour one gray image, and keep its luminance to the last bit.
 
     Takes gray `(h, w)`, uint8 or uint16, and float32 Cb and Cr `(2, h, w)`; returns BGR `(h, w, 3)`
-    of gray's type. What OpenCV turns it into as gray is `gray` itself. Where a channel would leave
-    the type's range, the chroma is shrunk towards the gray by the largest factor that stays in.
+    of gray's type. OpenCV converts it back to exactly `gray`. Where a channel would leave the
+    type's range, the chroma is scaled by the largest factor that fits.
     """
     top = np.float32(np.iinfo(gray.dtype).max)
     luminance = gray.astype(np.float32)
@@ -110,7 +109,7 @@ def with_chroma(gray: np.ndarray, chroma: np.ndarray) -> np.ndarray:
     red = chroma[1] * (RED_PER_CR * top)
     green = cv2.addWeighted(blue, -blue_weight / green_weight, red, -red_weight / green_weight, 0)
     highest, lowest = cv2.max(cv2.max(blue, green), red), cv2.min(cv2.min(blue, green), red)
-    # 1 where the color fits; no color, no highest or lowest, fits anywhere.
+    # 1 where the colour fits; without colour, highest and lowest are 0, and it fits everywhere.
     fit = cv2.min(cv2.divide(top - luminance, highest + 1e-6), cv2.divide(luminance, 1e-6 - lowest))
     fit = cv2.min(fit, 1.0)
     # OpenCV rounds to the nearest level as it converts.
@@ -124,12 +123,12 @@ def with_chroma(gray: np.ndarray, chroma: np.ndarray) -> np.ndarray:
 def _settle_rounding(colored: np.ndarray, gray: np.ndarray) -> None:
     """Move single levels of green, red or blue until OpenCV's gray of `colored` is `gray`.
 
-    Each channel was rounded by half a level at most, and so is their weighted sum: seldom does it
-    round to the next level of gray.
+    Each channel was rounded by half a level at most, and so was their weighted sum, which seldom
+    rounds to the next level of gray.
     """
     for channel in (1, 2, 0, 1, 2, 0):
         found = cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY)
-        off = np.flatnonzero(found != gray)  # ten times as fast as of two dimensions
+        off = np.flatnonzero(found != gray)  # ten times as fast as np.nonzero in two dimensions
         if not off.size:
             return
         direction = np.where(gray.take(off) > found.take(off), 1, -1)

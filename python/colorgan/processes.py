@@ -1,6 +1,6 @@
-"""The processes that do one job together: those that mpirun or srun started, or this one alone.
+"""The processes that do one job together: those that mpirun or srun started, or just this one.
 
-MPI is imported only where there are several; a process on its own needs none.
+MPI is only imported if there are several.
 """
 
 import atexit
@@ -20,19 +20,18 @@ if TYPE_CHECKING:  # all commands import this module, and some are done sooner t
 class Processes:
     """The processes of this process's job. All call the same methods in the same order.
 
-    Without MPI it is this process alone: it does at once what several do together, and has nothing
-    to send.
+    Without MPI there is only this process, and all methods work without sending anything.
 
     Attributes:
-        size: how many there are.
+        size: the number of processes.
         rank: this one's number among them, from 0.
-        local_rank: likewise among those of this machine.
+        local_rank: its number among those on the same machine, from 0.
     """
 
     def __init__(self, mpi: Any = None) -> None:
-        """`mpi` is mpi4py's module of that name, where there are several processes."""
+        """`mpi` is the module `mpi4py.MPI` if there are several processes."""
         self.size, self.rank, self.local_rank = 1, 0, 0
-        self._waited_for = False  # by others, which end with it
+        self._waited_for = False  # whether others wait for this process, and end with it
         self._room = cache(self._make_room)  # new memory each time would take longer than sending
         if mpi:
             self._mpi = mpi
@@ -42,7 +41,7 @@ class Processes:
             machine = self._comm.Split_type(mpi.COMM_TYPE_SHARED)
             self.local_rank = machine.rank
             cores = set().union(*machine.allgather(os.sched_getaffinity(0)))
-            # Read by Caffe and by OpenCV as they are loaded: each process would use all cores.
+            # Caffe and OpenCV read these when they load; else each process would use all cores.
             for name in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
                 os.environ.setdefault(name, str(max(1, len(cores) // machine.size)))
 
@@ -53,29 +52,29 @@ class Processes:
 
     @property
     def share(self) -> slice:
-        """The share of a list that is this process's; all shares together are the list."""
+        """The share of a list for this process; all shares together are the list."""
         return slice(self.rank, None, self.size)
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, traceback: object) -> None:
-        """End the others as well where this process ends by an error alone: they wait for it.
+        """If only this process ends with an error, end the others, which wait for it, as well.
 
-        That is left to the last moment, when the error has been told.
+        That happens at the last moment, after the error has been reported.
         """
         if error is not None and self._waited_for:
             atexit.register(self._abort, exit_code(error))
 
     def _abort(self, code: int) -> None:
         sys.stdout.flush()
-        time.sleep(0.5)  # until the launcher has passed on what was printed, which Abort ends
+        time.sleep(0.5)  # for the launcher to pass on what was printed; Abort would cut it off
         self._comm.Abort(code)
 
     def first(self, work: Callable[[], Any]) -> Any:
-        """Have the first process do `work`; all get its result.
+        """Do `work` in the first process; all get its result.
 
-        A `UserError` or `SystemExit` there ends all processes, and only the first tells of it.
+        A `UserError` or `SystemExit` there ends all processes, and only the first reports it.
         """
         if self.size == 1:
             return work()
@@ -86,7 +85,7 @@ class Processes:
             except (UserError, SystemExit) as raised:
                 error = raised
         code = None if error is None else exit_code(error)
-        if self._waited_for:  # and not parted by `work`
+        if self._waited_for:  # `work` may have called `part`
             result, code = self._comm.bcast((result, code))
         if code is not None:
             self._waited_for = False
@@ -94,31 +93,31 @@ class Processes:
         return result
 
     def each(self, work: Callable[[], Any]) -> Any:
-        """Have every process do `work`, the first one before the others; each gets its own result.
+        """Do `work` in every process, in the first one before the others; each gets its own result.
 
-        So what is wrong for all of them is told once.
+        So an error that all of them would have is only reported once.
         """
-        results = []  # of the first process, where it stays: not everything can travel
+        results = []  # the first process's own, since not everything can be sent
         self.first(lambda: results.append(work()))
         return results[0] if self.is_first else work()
 
     def part(self) -> None:
-        """Have each process go on without MPI: none waits for another, nor ends with it."""
+        """Stop using MPI: from here on, no process waits for another, or ends with it."""
         if self.size > 1:
             self._waited_for = False
             self._mpi.Finalize()
 
     def spread(self, arrays: Iterable["np.ndarray"]) -> None:
-        """Give these arrays in all processes the values that they have in the first."""
+        """Copy the first process's values of these arrays to all processes."""
         if self.size > 1:
             for array in arrays:
                 self._comm.Bcast(array)
 
     def average(self, arrays: Iterable["np.ndarray"]) -> None:
-        """Put the mean over the processes into arrays of one type: the same bits in all processes.
+        """Replace arrays of one type by their mean over the processes, the same bits in all.
 
-        They travel in one buffer, of which each process sums a part and gives it to all: MPI lets
-        its Allreduce sum in another order in each process, and so to other last bits.
+        They are sent in one buffer. Each process sums a part of it and sends the sum to all, since
+        MPI's Allreduce may sum in a different order in each process, which changes the last bits.
         """
         if self.size == 1:
             return
@@ -137,7 +136,7 @@ class Processes:
             array[...] = place.reshape(array.shape)
 
     def _make_room(self, count: int, kind: "np.dtype") -> tuple["np.ndarray", "np.ndarray"]:
-        """A buffer for so many values that can be divided evenly, and one for a process's part."""
+        """A buffer for `count` values, padded to equal parts, and one for a process's part."""
         import numpy as np
 
         part = np.zeros(-(-count // self.size), kind)
@@ -154,7 +153,7 @@ class Processes:
         }
 
     def largest(self, value: int) -> int:
-        """The largest that any process has."""
+        """The largest value in any process."""
         return value if self.size == 1 else self._comm.allreduce(value, self._mpi.MAX)
 
 
@@ -163,12 +162,12 @@ _READ_NO_MEMORY = {
     "OMPI_MCA_btl_vader_single_copy_mechanism": "none",
     "OMPI_MCA_smsc": "^cma",
 }
-"""Keeps MPICH, Open MPI 4 and Open MPI 5 from having one process read the memory of another one,
-which containers forbid."""
+"""Keeps MPICH, Open MPI 4 and Open MPI 5 from reading the memory of another process, which
+containers forbid."""
 
 _OPEN_MPI_FIRST = f"{sys.prefix}/lib/libmpi.so.40:libmpi.so.40:{sys.prefix}/lib:"
-"""Where mpi4py is to look for MPI, which would take MPICH of the virtual environment before Open
-MPI of the system; the empty place stands for all that the dynamic linker knows."""
+"""Where mpi4py searches for MPI; by default it would prefer the virtual environment's MPICH to the
+system's Open MPI. The empty entry stands for everything that the dynamic linker knows."""
 
 
 @cache
@@ -176,12 +175,12 @@ def all_processes() -> Processes:
     """The processes of this process's job.
 
     Raises:
-        UserError: there are several, but no MPI, or another one than that which started them.
+        UserError: if there are several, but no MPI, or not the one that started them.
     """
     size = launched()
     if size == 1:
         return Processes()
-    told = f"started as one of {size} processes, but"
+    start = f"started as one of {size} processes, but"
     for name, value in _READ_NO_MEMORY.items():
         os.environ.setdefault(name, value)
     if "PMI_SIZE" not in os.environ:
@@ -191,25 +190,25 @@ def all_processes() -> Processes:
     except (ImportError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise UserError(
-            f"{told} cannot load MPI ({reason}): pip install mpi4py mpich, or leave mpirun out"
+            f"{start} cannot load MPI ({reason}); pip install mpi4py mpich, or run without mpirun"
         ) from None
     if MPI.COMM_WORLD.size == 1:
         name = " ".join(MPI.get_vendor()[0].split())
         raise UserError(
-            f"{told} {name} does not know of the others: set MPI4PY_LIBMPI to the libmpi.so of the "
+            f"{start} {name} does not know the others; set MPI4PY_LIBMPI to the libmpi.so of the "
             "MPI that started them (docs/mpi.md)"
         )
     return Processes(MPI)
 
 
 def launched() -> int:
-    """How many processes the launcher says it has started for this job.
+    """How many processes the launcher has started for this job, according to the environment.
 
-    Open MPI's mpirun tells, MPICH's and Intel's, srun --mpi=pmi2 and srun --mpi=pmix. What is no
-    number is of none of them.
+    This works for the mpirun of Open MPI, MPICH and Intel, for srun --mpi=pmi2 and srun --mpi=pmix.
+    Values that are not numbers are ignored.
     """
     names = ["OMPI_COMM_WORLD_SIZE", "PMI_SIZE"]
-    if "PMIX_RANK" in os.environ:  # else Slurm's are not of one job of ours
+    if "PMIX_RANK" in os.environ:  # otherwise Slurm's tasks do not form one job of ours
         names.append("SLURM_STEP_NUM_TASKS")
-    told = [os.environ.get(name, "") for name in names]
-    return max([1, *(int(size) for size in told if size.isdecimal())])
+    sizes = [os.environ.get(name, "") for name in names]
+    return max([1, *(int(size) for size in sizes if size.isdecimal())])

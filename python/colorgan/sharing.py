@@ -1,10 +1,10 @@
-"""Tasks that several processes share out among themselves, through a folder that all of them see.
+"""Shares tasks among several processes through a folder that all of them see.
 
-A process claims a task by a lock on its byte of a file. The kernel drops the locks of a process
-that ends, however it ends, and so the others do what a killed one has left. Answers are files: a
-message over MPI from a process that was killed would be waited for in vain. And launchers end all
-processes where one that they have started is killed, but not where its child is; so all but the
-first process have a child do the work.
+A process claims a task by a lock on its byte in a file. The kernel drops the locks of a process
+that ends, however it ends, so that the others do the tasks that a killed one has left. Answers are
+files, since MPI would wait forever for a message from a killed process. Launchers end all processes
+if one that they started is killed, but not if its child is. So all processes except the first let a
+child do the work.
 """
 
 import fcntl
@@ -23,21 +23,21 @@ from colorgan.files import make_folder, write_whole
 from colorgan.processes import all_processes
 
 Work = Callable[[int], Any]
-"""Gives the answer to a task, by its number."""
+"""Does a task, given its number, and returns the answer."""
 
-# What a task's byte says.
+# The values of a task's byte.
 _WAITING, _DONE, _TAKEN = b"\0", b"\1", b"\2"
 _PAUSE = 0.02
-"""Seconds between two looks for something to do."""
+"""Seconds between two checks for something to do."""
 
 
 @contextmanager
 def sharing(folder: Path, count: int, ahead: int | None = None) -> Iterator["SharedTasks"]:
-    """Have all processes share so many tasks, 1 or more; all of them enter the block together.
+    """Share `count` tasks, 1 or more, among all processes; all of them enter the block together.
 
-    `folder` is made for that, and gone after it. No task is begun that is `ahead` tasks behind the
-    last answer that the first process has taken. MPI ends here: from now on, no process waits for
-    another. UserError where the folder cannot be used, or is at such use already.
+    `folder` is created for this, and removed at the end. Work runs at most `ahead` tasks ahead of
+    the last answer that the first process has taken. MPI is not used any more after this: no
+    process waits for another. UserError if the folder cannot be used, or is already in such use.
     """
     processes = all_processes()
     tasks = processes.each(lambda: SharedTasks(folder, count, ahead or count, processes.is_first))
@@ -57,25 +57,28 @@ class SharedTasks:
         try:
             if is_first:
                 make_folder(folder.parent)
-                folder.mkdir(mode=0o700, exist_ok=True)  # nobody else's answers are to be read
+                folder.mkdir(mode=0o700, exist_ok=True)  # unpickling other users' files is unsafe
             self._claims = os.open(folder / "claims", os.O_RDWR | os.O_CREAT)
             if is_first:
                 self._begin()
         except OSError as error:
             raise UserError(
                 f"{folder}: cannot be shared by several processes ({error.strerror}); "
-                "leave mpirun out, or put the results elsewhere"
+                "run without mpirun, or put the results elsewhere"
             ) from None
 
     def _begin(self) -> None:
-        if not self._lock(0, 0):  # to the end, wherever that is
-            raise UserError(f"{self._folder.parent}: others are at work there; wait for their end")
-        os.truncate(self._claims, 0)  # a killed first process has left it
+        if not self._lock(0, 0):  # a length of 0 locks to the end of the file
+            raise UserError(
+                f"{self._folder.parent}: other processes are working there; "
+                "wait until they have finished"
+            )
+        os.truncate(self._claims, 0)  # a killed first process may have left it
         os.truncate(self._claims, self._count)
-        self._unlock(0, self._count)  # what is behind stays locked as long as this process is there
+        self._unlock(0, self._count)  # the bytes after these stay locked while this process lives
 
     def answers(self, work: Work) -> Iterator[Any]:
-        """The answers to all tasks, in order, of which the first process does some itself."""
+        """Yield the answers to all tasks, in order; the first process does some of them itself."""
         for task in range(self._count):
             while os.pread(self._claims, 1, task) != _DONE:
                 self._do_one(work)
@@ -87,18 +90,19 @@ class SharedTasks:
             yield answer
 
     def help(self, start: Callable[[], AbstractContextManager[Work]]) -> None:
-        """Have tasks done by a child until none is left or the first process has ended.
+        """Let a child do tasks until none is left or the first process has ended.
 
-        The child begins with the block that `start` gives. Where it is killed, a line tells so.
+        The child works inside the context manager that `start` returns. If it is killed, a note
+        says so.
         """
         child = get_context("fork").Process(target=self._help, args=(start,), daemon=True)
         child.start()
         try:
             child.join()
-        except KeyboardInterrupt:  # which the first process tells of
+        except KeyboardInterrupt:  # the first process reports it
             raise SystemExit(130) from None
         if child.exitcode < 0:
-            note(f"a process was killed by signal {-child.exitcode}; the others do its work")
+            note(f"a process was killed by signal {-child.exitcode}; the others will do its work")
 
     def _help(self, start: Callable[[], AbstractContextManager[Work]]) -> None:
         try:
@@ -106,8 +110,8 @@ class SharedTasks:
                 while not self._is_over():
                     self._do_one(work)
         except (UserError, OSError) as error:
-            if not self._is_over():  # else the folder is gone, and nothing is lost
-                note(f"error: {error}; the others do the work of this process")
+            if not self._is_over():  # otherwise the folder is gone, and nothing is lost
+                note(f"error: {error}; the other processes will do this one's work")
         except KeyboardInterrupt:
             raise SystemExit(130) from None
 
@@ -115,11 +119,11 @@ class SharedTasks:
         try:
             nothing_waits = _WAITING not in os.pread(self._claims, self._count, 0)
             return nothing_waits or self._lock(self._count, 1)
-        except OSError:  # on a network: the folder is gone
+        except OSError:  # on a network file system, when the folder is gone
             return True
 
     def _do_one(self, work: Work) -> None:
-        """Do the first task that nobody does; wait a little if there is none for now."""
+        """Do the first task that nobody else is doing; if there is none, wait a little."""
         state = os.pread(self._claims, self._count, 0)
         end = state.count(_TAKEN) + self._ahead
         task = state.find(_WAITING, 0, end)
@@ -139,12 +143,12 @@ class SharedTasks:
         self._mark(task, done)
 
     def _mark(self, task: int, state: bytes) -> None:
-        """Say how a task stands that this process has locked, and unlock it: so others see it."""
+        """Set the state of a task that this process has locked, and unlock it."""
         os.pwrite(self._claims, state, task)
         self._unlock(task, 1)
 
     def _lock(self, first: int, count: int) -> bool:
-        """Lock so many bytes; False where another process has one of them locked."""
+        """Lock `count` bytes; False if another process has locked one of them."""
         try:
             fcntl.lockf(self._claims, fcntl.LOCK_EX | fcntl.LOCK_NB, count, first)
         except BlockingIOError:
@@ -155,7 +159,7 @@ class SharedTasks:
         fcntl.lockf(self._claims, fcntl.LOCK_UN, count, first)
 
     def close(self) -> None:
-        """Leave, by which the tasks that this process has locked are free; the first one sweeps."""
+        """Close the file, which frees this process's locks; the first one removes the folder."""
         os.close(self._claims)
         if self._is_first:
             shutil.rmtree(self._folder, ignore_errors=True)

@@ -1,8 +1,8 @@
-"""Standard input, output and error, whatever a shell made of them: closed, full, or read no more.
+"""Makes standard input, output and error safe to use, even if they are closed, full or not read.
 
-The files that a command writes are what it is for, and what it prints is by the way: a reader that
-goes away (`| head -1`) ends no work, and is not told of. A full disk ends no work either, but is
-told at the end. A closed stream is one that nobody wants.
+A command's purpose is the files that it writes, and what it prints is secondary. So a reader that
+goes away (`| head -1`) does not end the work, and is not reported. A full disk does not end the
+work either, but is reported at the end. A closed stream is one that nobody wants.
 """
 
 import errno
@@ -12,7 +12,7 @@ import sys
 
 
 class _Outlet(io.FileIO):
-    """Standard output or error: from the first write that fails, all goes nowhere."""
+    """Standard output or error; after the first write that fails, everything is dropped."""
 
     failure: OSError | None = None
 
@@ -25,16 +25,16 @@ class _Outlet(io.FileIO):
         except OSError as error:
             self.failure = error
             nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, self.fileno())  # for the libraries and programs that write there, too
+            os.dup2(nowhere, self.fileno())  # also for libraries and programs that write there
             os.close(nowhere)
             return memoryview(content).nbytes
 
 
 def make_safe() -> None:
-    """Have no later reading or printing fail, or end up in a file that has a closed one's number.
+    """Keep later reads and prints from failing, or from using a file with a closed stream's number.
 
-    Names of files that are not UTF-8 are printed as the bytes that they are, in any locale. Streams
-    that the caller put in place of the process's own are left alone.
+    File names that are not UTF-8 are printed as their own bytes, in any locale. Streams that the
+    caller has replaced are left alone.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, f"__{name}__") is None:
@@ -50,14 +50,14 @@ def make_safe() -> None:
                 outlet,
                 encoding=stream.encoding,
                 errors="surrogateescape" if stream.errors == "strict" else stream.errors,
-                line_buffering=True,  # whoever reads a result's path can take the result
+                line_buffering=True,  # once a result's path can be read, the result is there
             )
             setattr(sys, name, safe)
 
 
 def _open_nowhere(descriptor: int) -> None:
-    """Give a closed descriptor to the null device, for child processes as well."""
-    nowhere = os.open(os.devnull, os.O_RDWR)  # the lowest that is free: most often this very one
+    """Connect a closed descriptor to the null device, for child processes as well."""
+    nowhere = os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, usually this one
     if nowhere != descriptor:
         os.dup2(nowhere, descriptor)
         os.close(nowhere)
@@ -65,7 +65,7 @@ def _open_nowhere(descriptor: int) -> None:
 
 
 def lost_output() -> str | None:
-    """Why what was printed did not arrive; None where it did, or where its reader went away."""
+    """Why printed text was lost; None if it was not, or if its reader went away."""
     sys.stdout.flush()
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     failure = raw.failure if isinstance(raw, _Outlet) else None

@@ -80,4 +80,4 @@ def test_an_option_that_training_does_not_know_is_refused_in_one_line(
     done = run("bench-methods", "odd", "--experiments", experiments, "--data", faces)
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
-    assert "unrecognized arguments: --pace 3; colorgan train --help tells more" in line
+    assert "unrecognized arguments: --pace 3; see colorgan train --help" in line

@@ -161,7 +161,7 @@ def test_the_docs_tables_are_those_of_what_is_kept() -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (("--processes", 1, 4), "two must be among them"),
+        (("--processes", 1, 4), "must include 2"),
         (("--batch-size", 5), "cannot be shared evenly by 2 processes"),
         (("--kept", "{folder}/none.json"), "none.json"),
         (("--kept", "{folder}/other.json"), "is not what colorgan bench-scale keeps"),

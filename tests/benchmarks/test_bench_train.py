@@ -133,8 +133,8 @@ def test_pytorchs_process_needs_numpy_and_nothing_else_of_the_projects() -> None
     ("python", "told"),
     [
         ("/nowhere/python", "--pytorch-python /nowhere/python: No such file"),
-        ("/bin/false", "is no Python that runs here"),
-        ("/bin/true", "is no Python that runs here"),
+        ("/bin/false", "not a Python that runs here"),
+        ("/bin/true", "not a Python that runs here"),
     ],
 )
 def test_a_python_that_does_not_run_pytorch_is_one_line(run: Run, python: str, told: str) -> None:

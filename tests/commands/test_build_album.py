@@ -69,7 +69,7 @@ def built(album: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     done = build(album, out, "--workers", 2)
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("trip/damaged.jpg: damaged") == 1 and "Traceback" not in done.stderr
-    assert "left out, as no photos by their names: 1 .txt" in done.stderr
+    assert "left out other files than photos: 1 .txt" in done.stderr
     assert "train: 4 faces, photos: 2\ntest: 2 faces, photos: 1\nphotos: 9, not used: " in (
         done.stdout
     )
@@ -157,8 +157,8 @@ def test_what_cannot_be_built_is_refused_in_one_line(album: Path, tmp_path: Path
     for images, words, complaint in (
         (tmp_path / "nowhere", (), "nowhere: no such folder of photos"),
         (album / "1.JPG", (), "1.JPG: not a folder of photos"),
-        (tmp_path / "none", (), "none: no photo there; they end in .jpg"),
-        (tmp_path / "one", (), "1 of 2 photos have a usable face, and two or more are needed"),
+        (tmp_path / "none", (), "none: holds no photo; photos end in .jpg"),
+        (tmp_path / "one", (), "1 of 2 photos have a usable face, but two are needed at least"),
         (tmp_path / "one", ("--max-bad", 0.4), "more than --max-bad 0.4 of the 2 photos are"),
         (album, ("--test-partition", 1), "--partition and --test-partition are CelebA's"),
     ):

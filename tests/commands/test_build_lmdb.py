@@ -176,7 +176,7 @@ def test_where_no_image_is_of_the_test_partition_the_validation_partition_tests(
         assert database.numbers(range(6)) == source.numbers[40:46]
     assert manifest(out)["options"]["test_partition"] == 1
     assert capsys.readouterr().err.startswith(
-        "colorgan: no image of partition 2 is listed: 1 tests\n"
+        "colorgan: the lists have no image of partition 2; testing on partition 1\n"
     )
 
 
@@ -281,12 +281,14 @@ def test_a_split_without_any_usable_image_is_refused(source: Source, out: Path) 
 def test_a_test_partition_that_is_not_there_names_those_that_are(source: Source, out: Path) -> None:
     lines = source.partition.read_text().splitlines(keepends=True)
     source.partition.write_text("".join(line for line in lines if not line.endswith(" 2\n")))
-    with pytest.raises(UserError, match="no image of partition 2; partitions there: 0, 1"):
+    with pytest.raises(UserError, match="no image of partition 2; it only has partitions 0, 1"):
         build_dataset(source.options(out, test_partition=2))
 
 
 def test_too_few_images_for_a_test_set_are_refused(source: Source, out: Path) -> None:
-    with pytest.raises(UserError, match="60 images leave none to test after 60 to train"):
+    with pytest.raises(
+        UserError, match="has 60 images, which leaves none to test after 60 to train"
+    ):
         build_dataset(source.options(out, partition=(), train_count=60))
 
 
@@ -317,7 +319,7 @@ def test_an_option_out_of_range_is_refused(source: Source, out: Path, wrong: str
 
 def test_an_existing_target_needs_force(source: Source, out: Path) -> None:
     before = build_once(source, out)
-    with pytest.raises(UserError, match="holds train_lmdb, test_lmdb, manifest.json already"):
+    with pytest.raises(UserError, match="already holds train_lmdb, test_lmdb, manifest.json"):
         build_dataset(source.options(out, train_count=5))
     assert contents(out) == before
 
@@ -455,7 +457,7 @@ def test_a_build_goes_on_where_folders_cannot_be_held(
     done = subprocess.run(
         command(options), env=environment, capture_output=True, text=True, check=True
     )
-    assert done.stderr.count(f"{options.out}/.building: on a file system without locks") == 1
+    assert done.stderr.count(f"{options.out}/.building: its file system has no locks") == 1
     files = contents(options.out)
     del files["manifest.json"]
     assert files == expected

@@ -96,7 +96,7 @@ def test_a_killed_processs_images_are_done_by_the_other(many: Path, tmp_path: Pa
     os.kill(child, signal.SIGKILL)
     printed, complaint = launcher.communicate(timeout=120)
     assert launcher.returncode == 0, complaint
-    assert "a process was killed by signal 9; the others do its work" in complaint
+    assert "a process was killed by signal 9; the others will do its work" in complaint
     assert "skipped: 1 corrupt" in printed
     words = ("--images", many, "--train-count", MANY - 10, "--test-count", 11)
     assert run_program("build-lmdb", *words, "--out", tmp_path / "one").returncode == 0
@@ -135,8 +135,11 @@ def test_what_cannot_be_done_is_told_once(many: Path, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").touch()
     words = ("--images", many, "--train-count", MANY - 10, "--test-count", 11, "--out", tmp_path)
     cases = [
-        (words, "holds manifest.json already; --force replaces them"),
-        ((*words, "--workers", 2), "--workers: is for one process; mpirun -n says how many decode"),
+        (words, "already holds manifest.json; --force replaces them"),
+        (
+            (*words, "--workers", 2),
+            "--workers is for one process; leave it out, mpirun -n says how many",
+        ),
         (("--images", tmp_path / "no", *words[2:]), "no such folder or zip of images"),
         ((*words, "--force", "--max-bad", 0), "more than --max-bad 0"),
     ]

@@ -74,7 +74,7 @@ def test_a_folder_is_colored_in_its_structure_and_bad_files_stop_nothing(
     assert "a_broken.jpg" in errors[0] and "b_text.png" in errors[1]
     assert "Traceback" not in done.stderr
     assert "2 not coloured" in done.stderr and "2 coloured" in done.stderr
-    passed_by = "colorgan colorize: 3 files passed by: 2 .cr2, 1 .docx"
+    passed_by = "colorgan colorize: 3 files skipped: 2 .cr2, 1 .docx"
     assert passed_by in done.stderr.splitlines()[-2]
     found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     assert found == ["1944/hopper_colorized.png", "c_colorized.png"]
@@ -170,7 +170,7 @@ def test_damaged_metadata_are_told_and_spoil_nothing(
     Image.fromarray(photo).save(old, exif=b"Exif\0\0II*\0\xff\xff\xff\xff")
     done = run(PROGRAM, old)
     assert done.returncode == 0
-    assert "old.jpg: not carried over, being damaged or too large: EXIF\n" in done.stderr
+    assert "old.jpg: damaged or too large, and not carried over: EXIF\n" in done.stderr
 
 
 def test_pipes_take_and_give_pictures(old: Path, photo: np.ndarray) -> None:
@@ -189,7 +189,7 @@ def test_an_endless_pipe_is_refused() -> None:
         words = ("-m", "colorgan", PROGRAM, "-", "--max-megapixels", 1)
         done = run_python(*words, stdin=zeros)
     assert done.returncode == 2
-    assert "standard input: 75 MB, too large a file" in done.stderr
+    assert "standard input: 75 MB is too large for a picture" in done.stderr
     assert done.stdout == ""
 
 

@@ -118,7 +118,7 @@ def test_a_killed_processs_files_are_done_by_the_other(many: Path, tmp_path: Pat
     names = [f"{number:02d}_colorized.png" for number in range(12)]
     assert [Path(line).name for line in printed.splitlines()] == names
     killed, counts = complaint.splitlines()
-    assert "a process was killed by signal 9; the others do its work" in killed
+    assert "a process was killed by signal 9; the others will do its work" in killed
     assert counts.startswith("colorgan colorize: 12 coloured; ")
     assert sorted(results(tmp_path)) == names
     assert len(set(results(tmp_path).values())) == 1
@@ -134,7 +134,7 @@ def test_what_a_killed_process_has_written_and_not_told_is_told_by_the_other(
     assert several.returncode == one.returncode == 2
     assert several.stdout == one.stdout.replace("/one/", "/several/") != ""
     (killed,) = set(told(several)) - set(told(one))
-    assert "a process was killed by signal 9; the others do its work" in killed
+    assert "a process was killed by signal 9; the others will do its work" in killed
     assert set(told(one)) < set(told(several))
     assert results(tmp_path / "several") == results(tmp_path / "one")
 
@@ -177,8 +177,8 @@ def test_a_signal_to_mpirun_ends_all_and_is_told_once(
 def test_what_cannot_be_done_is_told_once(many: Path, tmp_path: Path) -> None:
     cases = [
         ((many, "--weights", "README.md"), "README.md"),
-        ((many, "--hint", "1,1,#ff0000"), "--hint: is for one photo"),
-        (("-",), "standard input is for one process; leave mpirun out"),
+        ((many, "--hint", "1,1,#ff0000"), "--hint is for one photo"),
+        (("-",), "standard input is for one process; run without mpirun"),
         ((tmp_path / "missing.jpg",), "no such file"),
         ((many, "-o", "README.md/out"), "README.md"),
     ]

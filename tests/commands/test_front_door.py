@@ -76,7 +76,7 @@ def test_a_command_that_there_is_not_ends_in_one_line() -> None:
         ("colorize a.jpg --max-megapixels 1e308", "1e308 is not a positive number up to 1e9"),
         ("demo --device -gpu", "-gpu"),
         ("demo --port -1", "argument --port: -1 is not from 0 to 65535"),
-        ("demo --public-url -x", "argument --public-url: '-x' is no address of a page"),
+        ("demo --public-url -x", "argument --public-url: '-x' is not the address of a page"),
         ("demo --weights -x", "-x: "),
         ("train --lambda -1", "argument --lambda: -1 is not a positive number"),
         ("evaluate --skip -1", "argument --skip: -1 is not 0 or more"),

@@ -413,7 +413,7 @@ def test_a_run_goes_on_where_folders_cannot_be_held(
     for words in (new, ("--out", tmp_path, "--resume")):
         done = run_python("-m", "colorgan", "train", *words, env=without_locks(errno.ENOSYS))
         assert done.returncode == 0, done.stderr
-        assert f"{tmp_path}: on a file system without locks" in done.stderr
+        assert f"{tmp_path}: its file system has no locks" in done.stderr
     assert (tmp_path / "snapshots/iter_00000005/generator.caffemodel").exists()
 
 

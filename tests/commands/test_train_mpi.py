@@ -175,9 +175,9 @@ def test_what_cannot_be_done_is_told_once(new: tuple[object, ...], tmp_path: Pat
     cases = [
         (("train", *out), "--data is missing"),
         (("train", *new, *out, "--batch-size", 3), "cannot be shared evenly by 2 processes"),
-        (("train", *new, *out, "--sync-batchnorm"), "is of the CPU engine"),
+        (("train", *new, *out, "--sync-batchnorm"), "works on the CPU engine"),
         (("train", *new, *out, "--lambda", "3e38"), "not finite"),
-        (("evaluate", "--weights", "w", "--data", "d", *out), "it is done by one"),
+        (("evaluate", "--weights", "w", "--data", "d", *out), "this command is for one"),
     ]
     for words, complaint in cases:
         stock = {"CAFFE_CPU_ENGINE": "stock"} if "--sync-batchnorm" in words else {}

@@ -71,7 +71,7 @@ def test_weights_are_released_with_checksum_and_metrics(run, tmp_path: Path) -> 
     ("word", "complaint"),
     [
         ("paper", "is not NAME=PATH"),
-        ("paper=nowhere", "no snapshot there"),
+        ("paper=nowhere", "holds no snapshot"),
         ("../paper=nowhere", "'../paper': not a name"),
     ],
 )

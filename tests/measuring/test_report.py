@@ -267,7 +267,7 @@ def test_an_evaluation_or_settings_that_say_too_little_are_named(sources):
     ):
         whole = path.read_text()
         path.write_text(json.dumps({k: v for k, v in json.loads(whole).items() if k != key}))
-        with pytest.raises(UserError, match=f"{path.name}: says nothing of '{key}'"):
+        with pytest.raises(UserError, match=f"{path.name}: has no '{key}'"):
             render(sources)
         path.write_text(whole)
 

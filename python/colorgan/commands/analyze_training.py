@@ -1,9 +1,9 @@
-"""Tell what D asks of G in a run's kept snapshots: how much, whether the same of all faces.
+"""Show what D asks of G in a run's kept snapshots: how much, and whether the same for all faces.
 
-Of each snapshot, on some test faces: the norm of the gradient of D's score at a generated face; the
-share of the square of D's gradient that is one picture, the same for all faces; its cosine with G's
-error, and with the picture of the snapshot before; and the share of one tint of all pixels of all
-faces in the square of what has changed in G's output since.
+For each snapshot, on some test faces, it prints: the norm of the gradient of D's score at a
+generated face; the share of the squared gradient that is one picture, the same for all faces; the
+gradient's cosine with G's error, and the picture's with that of the snapshot before; and, of the
+squared change in G's output since then, the share that is one tint over all pixels of all faces.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -17,7 +17,7 @@ from colorgan.training.runfolder import kept_snapshots
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     add("--run", type=Path, required=True, help="folder of colorgan train")
     add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
@@ -28,6 +28,8 @@ def run(options: Namespace) -> None:
     """Print the table."""
     with FaceDatabase(options.data / "test_lmdb") as test:
         if options.faces > len(test):
-            raise UserError(f"--faces: there are {len(test)} test faces, not {options.faces}")
+            raise UserError(
+                f"--faces {options.faces}: there are only {len(test)} test faces; give fewer"
+            )
         faces = test.faces(range(options.faces))
     print(table(read_demands(options.run, kept_snapshots(options.run), faces)))

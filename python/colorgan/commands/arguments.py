@@ -1,4 +1,4 @@
-"""What commands take on their command lines: types for argparse, and what several share."""
+"""Argument types for argparse, and arguments that several commands share."""
 
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
@@ -12,36 +12,36 @@ Number = TypeVar("Number", int, float)
 
 
 class CommandParser(ArgumentParser):
-    """Parses a command line; what is wrong with it is told in one line, by a `UserError`."""
+    """Parses a command line; a mistake in it raises a `UserError` of one line."""
 
     def error(self, message: str) -> NoReturn:
         """End the parsing."""
-        is_of_a_value = message.startswith("argument ")  # which says what it may be
-        raise UserError(message if is_of_a_value else f"{message}; {self.prog} --help tells more")
+        is_of_a_value = message.startswith("argument ")  # it already says which values are allowed
+        raise UserError(message if is_of_a_value else f"{message}; see {self.prog} --help")
 
     def with_values(self, words: Sequence[str]) -> list[str]:
-        """Tie values that begin with "-" to their options, so that they are not taken for others.
+        """Join values that begin with "-" to their options, so they are not taken for options.
 
         `--hint -5,1,#ff0000` becomes `--hint=-5,1,#ff0000`.
         """
-        tied: list[str] = []
+        joined: list[str] = []
         options = self._option_string_actions  # argparse has no public table of them
         for word in words:
-            wants_one = tied and "--" not in tied and tied[-1] in options
+            wants_one = joined and "--" not in joined and joined[-1] in options
             is_value = word.startswith("-") and word != "--" and word.split("=")[0] not in options
-            if wants_one and is_value and options[tied[-1]].nargs is None:
-                tied[-1] += f"={word}"
+            if wants_one and is_value and options[joined[-1]].nargs is None:
+                joined[-1] += f"={word}"
             else:
-                tied.append(word)
-        return tied
+                joined.append(word)
+        return joined
 
 
-def number(text: str, kind: type[Number], fits: Callable[[Number], bool], told: str) -> Number:
-    """The int or float that a text is; ArgumentTypeError, "is not ...", where it does not fit."""
+def number(text: str, kind: type[Number], fits: Callable[[Number], bool], wanted: str) -> Number:
+    """Convert a text to an int or float; ArgumentTypeError, "is not ...", if it does not fit."""
     with suppress(ValueError):
         if fits(value := kind(text)):
             return value
-    raise ArgumentTypeError(f"{text} is not {told}")
+    raise ArgumentTypeError(f"{text} is not {wanted}")
 
 
 def at_least(least: int, text: str) -> int:
@@ -58,7 +58,7 @@ def positive_int(text: str) -> int:
 
 
 def natural_int(text: str) -> int:
-    """A whole number from 0 on: of a GPU, a seed, what is left out."""
+    """A whole number from 0 on, such as a GPU's, a seed, or how many faces to skip."""
     return at_least(0, text)
 
 
@@ -73,7 +73,7 @@ def millions(text: str) -> float:
 
 
 def fraction(text: str) -> float:
-    """A part of something that is neither nothing nor all of it."""
+    """A share that is neither 0 nor 1."""
     return number(text, float, lambda value: 0 < value < 1, "between 0 and 1")
 
 
@@ -83,7 +83,7 @@ def percentage(text: str) -> int:
 
 
 def named_path(text: str) -> tuple[str, Path]:
-    """NAME=PATH: a file or folder, and how it is called."""
+    """NAME=PATH: a name for a file or folder, and its path."""
     name, equals, path = text.partition("=")
     if not (name and equals and path):
         raise ArgumentTypeError(f"{text!r} is not NAME=PATH")
@@ -91,7 +91,7 @@ def named_path(text: str) -> tuple[str, Path]:
 
 
 def add_test_face_arguments(parser: ArgumentParser) -> None:
-    """Add what commands that measure on test faces share: `data`, `skip`, `count`."""
+    """Add the arguments of commands that measure on test faces: `data`, `skip`, `count`."""
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
     add(
@@ -99,13 +99,13 @@ def add_test_face_arguments(parser: ArgumentParser) -> None:
         type=natural_int,
         default=0,
         metavar="N",
-        help="leave out the first N test faces, those that training chose its best snapshot by",
+        help="leave out the first N test faces, on which training chose its best snapshot",
     )
     add("--count", type=positive_int, metavar="N", help="take at most N test faces (all)")
 
 
-def told_apart(option: str, names: Sequence[str], taken: Sequence[str] = ()) -> None:
-    """UserError where two names that an option gives are the same, or one is `taken`."""
+def check_distinct(option: str, names: Sequence[str], taken: Sequence[str] = ()) -> None:
+    """UserError if two of an option's names are the same, or one is in `taken`."""
     seen = set(taken)
     for name in names:
         if name in seen:
@@ -114,7 +114,7 @@ def told_apart(option: str, names: Sequence[str], taken: Sequence[str] = ()) -> 
 
 
 def add_coloring_arguments(parser: ArgumentParser) -> None:
-    """Add what the commands that colour photos share: `weights`, `device`, `max_megapixels`."""
+    """Add the arguments of commands that colour photos: `weights`, `device`, `max_megapixels`."""
     add = parser.add_argument
     add("--weights", type=Path, help="a generator's .caffemodel (data/weights/best.caffemodel)")
     add("--device", help="caffe, opencv, gpu or gpu:N (caffe if installed, else opencv)")

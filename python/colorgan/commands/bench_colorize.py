@@ -1,6 +1,6 @@
 """Measure colouring: a first picture, 12 megapixels, 1,000 faces of 64 x 64, and strokes.
 
-Every figure is of a fresh process, as a user starts it; Caffe and OpenCV take turns.
+Every figure comes from a fresh process, as when a user starts it; Caffe and OpenCV take turns.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -12,16 +12,16 @@ from colorgan.files import make_room, write_json
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
-    add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each side (5)")
+    add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each side (5)")
     add("--faces", type=positive_int, default=1000, metavar="N", help="in the folder (1000)")
-    add("--strokes-only", action="store_true", help="measure strokes alone")
+    add("--strokes-only", action="store_true", help="measure only strokes")
     add("--json", type=Path, metavar="FILE", help="keep every round's figures")
 
 
 def run(options: Namespace) -> None:
-    """Take turns, print the medians, keep all."""
+    """Take turns, print the medians, and keep all figures."""
     if options.json:
         make_room(options.json, ".json")
     figures: dict[str, list] = {"strokes": paint_strokes(options.rounds)}

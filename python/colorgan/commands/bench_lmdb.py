@@ -1,6 +1,6 @@
 """Measure packing against one process that only decodes, crops and resizes.
 
-They take turns, so that other load on the machine meets both.
+They take turns, so that other load on the machine affects both.
 """
 
 import os
@@ -13,12 +13,12 @@ from colorgan.commands.build_lmdb import face_size
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add, cores = parser.add_argument, len(os.sched_getaffinity(0))
     add("--images", type=Path, required=True, metavar="DIR_OR_ZIP")
     add("--size", type=face_size, default=64, metavar="PIXELS", help="side of a face (64)")
     add("--workers", type=positive_int, default=cores, metavar="N", help=f"({cores})")
-    add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each side (5)")
+    add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each side (5)")
 
 
 def run(options: Namespace) -> None:

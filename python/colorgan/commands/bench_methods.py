@@ -1,6 +1,6 @@
-"""Measure what experiments' methods cost: processor time a face, in training and in colouring.
+"""Measure the cost of experiments' methods: processor time per face, in training and in colouring.
 
-The methods take turns in one process; the first one named is what the others are held against.
+The methods take turns in one process; the others are compared with the first one named.
 """
 
 import tempfile
@@ -19,16 +19,16 @@ from colorgan.training.config import TrainingConfig, configure
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
-    add("names", nargs="+", metavar="NAME", help="experiments, as `colorgan experiments` has them")
+    add("names", nargs="+", metavar="NAME", help="experiments, see `colorgan experiments`")
     add_sources(parser)
-    add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each method (5)")
+    add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each method (5)")
     add("--json", type=Path, metavar="FILE", help="keep every turn's figures")
 
 
 def run(options: Namespace) -> None:
-    """Build all, let them take turns, print the table."""
+    """Build all methods, let them take turns, and print the table."""
     if options.json:
         make_room(options.json, ".json")
     experiments = chosen(read_experiments(options.experiments), options.names)
@@ -44,7 +44,7 @@ def run(options: Namespace) -> None:
 
 
 def configuration(experiment: Experiment, data: Path) -> TrainingConfig:
-    """What `colorgan train` would make of an experiment's options."""
+    """The configuration that `colorgan train` would use for an experiment."""
     parser = CommandParser(prog="colorgan train")
     train.add_arguments(parser)
     options = parser.parse_args([*experiment.from_anywhere().training_words(), "--out", "."])

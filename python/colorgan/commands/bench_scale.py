@@ -1,7 +1,7 @@
-"""Measure how training scales with processes, and say by a model what more of them are worth.
+"""Measure how training scales with processes, and estimate with a model what more are worth.
 
 One, two and more processes of one thread, each with its share of a batch, take turns on this
-machine. The model is held against them, and then drawn for 1 to 64 processes, cores and GPUs, on
+machine. The model is compared with them, and then drawn for 1 to 64 processes, cores and GPUs, on
 several links.
 """
 
@@ -26,21 +26,21 @@ KEPT = ROOT / "data/results/speed/scaling.json"
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     add("--processes", nargs="+", type=positive_int, default=[1, 2, 4], metavar="N", help="(1 2 4)")
     add("--batch-size", type=positive_int, default=64, metavar="N", help="that they share (64)")
-    add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each case (5)")
-    net = "to train (the paper's, which alone is known of GPUs)"
+    add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each case (5)")
+    net = "to train (the paper's, the only one with figures for GPUs)"
     add("--generator", type=Path, default=GENERATOR_PROTOTXT, metavar="PROTOTXT", help=net)
-    told = "measure nothing: take what a run has kept (the project's own figures)"
-    add("--kept", nargs="?", type=Path, const=KEPT, metavar="JSON", help=told)
+    kept = "measure nothing, but use figures that a run has kept (the project's own)"
+    add("--kept", nargs="?", type=Path, const=KEPT, metavar="JSON", help=kept)
     add("--json", type=Path, metavar="FILE", help="keep every turn's figures")
     add("--figure", type=Path, metavar="PNG", help="draw the model, and the points measured")
 
 
 def run(options: Namespace) -> None:
-    """Measure or read, print the tables, keep and draw what is asked for."""
+    """Measure or read figures, print the tables, and keep and draw what was asked for."""
     if options.json:
         make_room(options.json, ".json")
     if options.figure:
@@ -52,7 +52,7 @@ def run(options: Namespace) -> None:
         write_json(options.json, measured, indent=1)
     if not grows(machine(measured).times):
         note(
-            "one process did not take longer for more faces, so the model is worth little; "
+            "one process did not take longer for more faces, so the model is of little use; "
             "measure again with nothing else running, more --rounds or a larger --batch-size"
         )
     if options.figure:
@@ -60,10 +60,10 @@ def run(options: Namespace) -> None:
 
 
 def measure_now(options: Namespace) -> Measured:
-    """Let all cases take turns; UserError where they make no sense."""
+    """Let all cases take turns; UserError if they make no sense."""
     batch, counts = options.batch_size, options.processes
     if 2 not in counts:
-        raise UserError("--processes: two must be among them, from which the model has its link")
+        raise UserError("--processes: must include 2, which the model needs to estimate the link")
     for count in counts:
         if batch % count:
             raise UserError(f"--batch-size {batch}: cannot be shared evenly by {count} processes")

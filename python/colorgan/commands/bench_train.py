@@ -1,11 +1,11 @@
 """Measure training: stock Caffe, the Caffe of this project and PyTorch take turns.
 
-All have the same nets, first weights, faces and threads, and must report the same losses before any
-clock starts. An iteration is a whole one: D's step, then G's.
+All have the same nets, initial weights, faces and threads, and must report the same losses before
+any clock starts. An iteration is a step of D followed by one of G.
 
-  stock                  Caffe's own layers (CAFFE_CPU_ENGINE=stock); on the CPU alone
-  ours                   Caffe as built, and as CAFFE_CPU_ENGINE says where it is set
-  pytorch-nchw           PyTorch, eager, float32; on a GPU cuDNN measures its algorithms
+  stock                  Caffe's own layers (CAFFE_CPU_ENGINE=stock); only on the CPU
+  ours                   Caffe as built, with the engine of CAFFE_CPU_ENGINE if that is set
+  pytorch-nchw           PyTorch, eager, float32; on a GPU, cuDNN benchmarks its algorithms
   pytorch-channels-last  the same with the channels innermost; the faster of the two counts
 """
 
@@ -33,15 +33,15 @@ print(bool(find_spec("numpy") and find_spec("torch")))
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     threads = os.environ.get("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
     add("--sides", nargs="+", choices=CPU_SIDES, help="(all four; on a GPU, all but stock)")
-    add("--forward", action="store_true", help="colour faces with G alone, do not train")
+    add("--forward", action="store_true", help="only colour faces with G, do not train")
     sizes = "(16 64; forward: 1 64; on a GPU: 16 64 256)"
     add("--batch-size", nargs="+", type=positive_int, metavar="N", help=sizes)
-    add("--rounds", type=positive_int, default=5, metavar="N", help="turns of each side (5)")
-    images = "a turn (32 images'; forward: 128; on a GPU: 2048; 8192)"
+    add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each side (5)")
+    images = "per turn (enough for 32 images; forward: 128; on a GPU: 2048; 8192)"
     add("--iterations", type=positive_int, metavar="N", help=images)
     add("--threads", type=positive_int, default=threads, metavar="N", help=f"({threads})")
     add("--generator", type=Path, default=GENERATOR_PROTOTXT, metavar="PROTOTXT")
@@ -49,20 +49,20 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--width", type=positive_float, default=1.0, metavar="X", help="times G's map counts (1)")
     add("--gpu", type=natural_int, metavar="ID", help="compute on this GPU (on the CPU)")
     add("--tf32", action="store_true", help="let products on the GPU round to TF32, on all sides")
-    workspace = "the most that a convolution of ours may work with on the GPU"
+    workspace = "the largest workspace of a convolution of ours on the GPU"
     add("--workspace-mib", type=positive_int, metavar="N", help=workspace)
-    runs = "runs PyTorch's sides; needs numpy and torch alone (this Python)"
+    runs = "runs PyTorch's sides; only needs numpy and torch (this Python)"
     add("--pytorch-python", type=Path, metavar="PATH", help=runs)
     add("--json", type=Path, metavar="FILE", help="write the figures of all rounds")
 
 
 def run(options: Namespace) -> None:
-    """Measure each batch size and print what was found."""
+    """Measure each batch size, and print the results."""
     check(options)
     if options.json:
         make_room(options.json, ".json")
     for library in ("OMP", "OPENBLAS"):
-        os.environ[f"{library}_NUM_THREADS"] = str(options.threads)  # the children's libraries'
+        os.environ[f"{library}_NUM_THREADS"] = str(options.threads)  # for the children's libraries
     match = Match(
         options.sides, options.rounds, options.iterations, options.pytorch_python,
         options.workspace_mib,
@@ -76,28 +76,28 @@ def run(options: Namespace) -> None:
             )  # fmt: skip
             results.append(measure(job, match))
         print(f"\n{report(results[-1])}\n", flush=True)
-        if options.json:  # each time: the next one may take long, or more memory than there is
+        if options.json:  # each time, as the next size may take long, or run out of memory
             keep(options, results)
 
 
 def keep(options: Namespace, results: list[dict]) -> None:
-    """Write the settings and what was found so far."""
+    """Write the settings, and the results so far."""
     settings = {k: v.name if isinstance(v, Path) else v for k, v in vars(options).items()}
     write_json(options.json, {"settings": settings, "results": results}, indent=1)
 
 
 def check(options: Namespace) -> None:
-    """Put in the defaults that depend on other options; UserError where they do not go together."""
+    """Set defaults that depend on other options; UserError if options do not go together."""
     on_gpu = options.gpu is not None
     options.sides = options.sides or list(GPU_SIDES if on_gpu else CPU_SIDES)
     if options.batch_size is None:
         options.batch_size = [16, 64, 256] if on_gpu else [1, 64] if options.forward else [16, 64]
     if options.size < 16:
-        raise UserError("--size: 16 pixels or more, because D halves the faces four times")
+        raise UserError("--size: must be 16 or more, because D halves the faces four times")
     if on_gpu and "stock" in options.sides:
-        raise UserError("--sides stock is for the CPU: leave it out, or leave out --gpu")
+        raise UserError("--sides stock is for the CPU; leave it out, or leave out --gpu")
     if not on_gpu and (options.tf32 or options.workspace_mib):
-        raise UserError("--tf32 and --workspace-mib are for a GPU: give --gpu, too")
+        raise UserError("--tf32 and --workspace-mib are for a GPU; give --gpu, too")
     if any(name in MEMORY_FORMATS for name in options.sides):
         check_pytorch(options.pytorch_python)
     if on_gpu:
@@ -112,8 +112,8 @@ def check_pytorch(python: Path | None) -> None:
     except OSError as error:
         raise UserError(f"--pytorch-python {python}: {error.strerror}") from None
     if found not in ("True", "False"):
-        raise UserError(f"--pytorch-python {python}: is no Python that runs here")
+        raise UserError(f"--pytorch-python {python}: not a Python that runs here; name another")
     if found == "False" and python:
-        raise UserError(f"--pytorch-python {python}: has not both numpy and torch: install them")
+        raise UserError(f"--pytorch-python {python}: lacks numpy or torch; install both")
     if found == "False":
-        raise UserError("PyTorch is not installed: pip install -r requirements-bench.txt")
+        raise UserError("PyTorch is not installed; pip install -r requirements-bench.txt")

@@ -20,9 +20,9 @@ from colorgan.processes import all_processes
 
 
 def face_size(text: str) -> int:
-    """The side in pixels of packed faces."""
-    told = f"a whole number from 1 to {CROP_SIDE}, the side of the crop"
-    return number(text, int, lambda value: 1 <= value <= CROP_SIDE, told)
+    """The side of packed faces in pixels."""
+    wanted = f"a whole number from 1 to {CROP_SIDE}, the side of the crop"
+    return number(text, int, lambda value: 1 <= value <= CROP_SIDE, wanted)
 
 
 def _share(text: str) -> float:
@@ -30,7 +30,7 @@ def _share(text: str) -> float:
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     add(
         "--images",
@@ -38,7 +38,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         required=True,
         metavar="DIR_OR_ZIP",
-        help="the aligned images: img_align_celeba.zip as it is, or a folder that holds it or them",
+        help="the aligned images: img_align_celeba.zip, or a folder with that zip or the images",
     )
     add(
         "--partition",
@@ -46,7 +46,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         nargs="+",
         default=(),
         metavar="FILE",
-        help="list_eval_partition.txt or .csv, or a folder or zip in or beside which it lies "
+        help="list_eval_partition.txt or .csv, or a folder or zip with it inside or next to it "
         "(default: as --images; if there is none, the lowest numbers train, the next ones test)",
     )
     add(
@@ -74,7 +74,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--test-partition",
         type=int,
         choices=(1, 2),
-        help="1 validation, 2 test (default: 2, or 1 if no image is of partition 2)",
+        help="1 validation, 2 test (default: 2, or 1 if partition 2 is empty)",
     )
     add(
         "--size",
@@ -87,24 +87,24 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--workers",
         type=positive_int,
         metavar="N",
-        help="decoding processes (default: one for each core; with mpirun, those that it starts)",
+        help="decoding processes (default: one for each core; with mpirun, those it starts)",
     )
     add(
         "--max-bad",
         type=_share,
         metavar="SHARE",
-        help="stop when more than this share is unusable (default: 0.01, of photos 1)",
+        help="stop when more than this share is unusable (default: 0.01; --any-photos: 1)",
     )
     add(
         "--any-photos",
         action="store_true",
-        help="the faces found in the photos of any folders, in place of CelebA's",
+        help="use the faces found in any folders of photos, instead of CelebA's",
     )
-    add("--force", action="store_true", help="replace what --out holds already")
+    add("--force", action="store_true", help="replace what --out already holds")
 
 
 def run(options: Namespace) -> None:
-    """Build the data set that the command line asks for, or help the first process with that."""
+    """Build the data set, or in another process help the first one with that."""
     processes = all_processes()
     if processes.is_first:
         processes.first(lambda: build(options))
@@ -113,9 +113,9 @@ def run(options: Namespace) -> None:
 
 
 def build(options: Namespace) -> None:
-    """Build the data set, and say what became of it."""
+    """Build the data set, and print a summary."""
     if options.workers and all_processes().size > 1:
-        raise UserError("--workers: is for one process; mpirun -n says how many decode")
+        raise UserError("--workers is for one process; leave it out, mpirun -n says how many")
     given = vars(options) | {"images": tuple(options.images)}
     given["workers"] = options.workers or len(os.sched_getaffinity(0))
     any_photos = given.pop("any_photos")
@@ -123,7 +123,9 @@ def build(options: Namespace) -> None:
         given["max_bad"] = 1 if any_photos else 0.01
     if any_photos:
         if options.partition or options.test_partition:
-            raise UserError("--partition and --test-partition are CelebA's: not with --any-photos")
+            raise UserError(
+                "--partition and --test-partition are for CelebA; leave them out with --any-photos"
+            )
         print(_album_summary(BuildOptions(**given)))
     else:
         given["partition"] = partition_lists(options.images, options.partition)
@@ -133,7 +135,7 @@ def build(options: Namespace) -> None:
 
 
 def _album_summary(options: BuildOptions) -> str:
-    """Build the data set of photos. What reads them is imported late: CelebA does without it."""
+    """Build a data set from photos; their reader is imported here, as CelebA does not need it."""
     from colorgan.faces.packing.albums import PhotoReader, build_album
     from colorgan.photos.pictures.formats import READABLE_SUFFIXES
     from colorgan.photos.pictures.reading import read_color

@@ -24,70 +24,71 @@ from colorgan.photos.runner import THERE_ALREADY, JobRunner, help_with, note
 from colorgan.processes import all_processes
 
 EPILOG = """\
-Results lie beside their sources as NAME_colorized.png (videos: .mp4), or in the folder OUT; their
-paths are printed. What is there already is kept, unless --overwrite is given. Exit code: 0, or 1 if
-some picture held no face, or 2 if something could not be coloured; all else is done even so.
-`mpirun -n N colorgan colorize ...` has N processes share the files (docs/mpi.md).
+Results go next to their sources as NAME_colorized.png (videos: .mp4), or into the folder OUT; their
+paths are printed. Existing results are kept, unless --overwrite is given. The exit code is 0, or 1
+if some picture had no face, or 2 if something could not be coloured; the rest is done anyway.
+`mpirun -n N colorgan colorize ...` lets N processes share the files (docs/mpi.md).
 
-The colours are a guess from how people in CelebA looked, no evidence of how a person did.
+The colours are a guess based on the people in CelebA, no evidence of anyone's looks.
 """
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add_coloring_arguments(parser)
     add = parser.add_argument
     add("inputs", nargs="+", metavar="IN", help="file, folder, pattern, or - for standard input")
-    add("-o", "--out", type=Path, help="folder, or file for a single input (beside the input)")
+    add("-o", "--out", type=Path, help="folder, or file for a single input (next to the input)")
     add("--whole", action="store_true", help="colour what is outside of faces, too")
     add(
         "--hints",
         type=Path,
         metavar="STROKES",
-        help="strokes of colour for one photo: a picture of its proportions, transparent elsewhere",
+        help="strokes of colour for one photo: a picture of the same proportions, transparent "
+        "where there is no stroke",
     )
     add(
         "--hint",
         action="append",
         default=[],
         metavar="X,Y,#RRGGBB",
-        help="the colour at a pixel of one photo, upright; may be given again",
+        help="the colour of a pixel of one photo, upright; may be repeated",
     )
     add(
         "--reference",
         type=Path,
         metavar="PHOTO",
-        help="a photo in colour, whose colours all photos get outside of faces",
+        help="a coloured photo, whose colours all photos get outside of faces",
     )
     add("--grid", action="store_true", help="write gray and coloured picture side by side")
-    add("--faces-only", action="store_true", help="write each face alone, 64 x 64, as the paper")
+    add("--faces-only", action="store_true", help="write only the faces, 64 x 64, as in the paper")
     add(
         "--format",
         choices=["png", "jpg", "tif", "webp"],
         default="png",
         help="of pictures (png; png and tif keep 16 bits)",
     )
-    add("--quality", type=percentage, metavar="Q", help="1 to 100, of jpg (95), webp and videos")
-    add("--overwrite", action="store_true", help="replace results that are there already")
+    add("--quality", type=percentage, metavar="Q", help="1 to 100, for jpg (95), webp and videos")
+    add("--overwrite", action="store_true", help="replace existing results")
     add("--profile", action="store_true", help="print where the time went")
 
 
 def point_of(text: str) -> Point:
-    """The X,Y,#RRGGBB of a --hint; UserError for anything else."""
+    """Parse the X,Y,#RRGGBB of a --hint; UserError for anything else."""
     match = re.fullmatch(r"(-?\d{1,9}),(-?\d{1,9}),#([0-9a-fA-F]{6})", text, re.ASCII)
     if match is None:
-        raise UserError(f"--hint {text}: is not X,Y,#RRGGBB, such as 120,80,#7a2b2b")
+        raise UserError(f"--hint {text}: not X,Y,#RRGGBB, such as 120,80,#7a2b2b")
     red, green, blue = bytes.fromhex(match[3])
     return Point(int(match[1]), int(match[2]), (blue, green, red))
 
 
 def strokes_in(path: Path, max_pixels: int) -> np.ndarray:
-    """The picture of a --hints: BGRA `(h, w, 4)`, upright; UserError where it is none."""
+    """Read the picture of a --hints: BGRA `(h, w, 4)`, upright; UserError if it is not one."""
     return read_strokes(path, f"--hints {path}", max_pixels)
 
 
 def colors_in(path: Path, max_pixels: int) -> np.ndarray:
-    """The photo of a --reference: BGR `(h, w, 3)`, upright; UserError for one without colour."""
+    """Read the photo of a --reference: BGR `(h, w, 3)`, upright; UserError if it has no colour."""
     color = read_color(path, max_pixels, f"--reference {path}")
     if color is None or is_colorless(color):
         raise UserError(f"--reference {path}: {COLORLESS}")
@@ -95,24 +96,24 @@ def colors_in(path: Path, max_pixels: int) -> np.ndarray:
 
 
 def check_hints(options: Namespace, jobs: list[Job]) -> None:
-    """UserError where there are strokes or points, and not just one photo that they are for."""
+    """UserError if there are strokes or points, but not exactly one photo for them."""
     option = "--hints" if options.hints else "--hint"
     if not (options.hints or options.hint):
         return
     if len(jobs) > 1 or any(map(os.path.isdir, options.inputs)):
-        raise UserError(f"{option}: is for one photo; name just one, and no folder")
+        raise UserError(f"{option} is for one photo; name just one, and no folder")
     if any(job.is_video for job in jobs):
-        raise UserError(f"{option}: is for one photo, which {jobs[0].name}, a film, is not")
+        raise UserError(f"{option} is for one photo, but {jobs[0].name} is a film; leave it out")
 
 
 def check_faces_only(options: Namespace) -> None:
-    """UserError where faces alone are to have other colours than the net's."""
+    """UserError if --faces-only is combined with other colours than the net's."""
     if options.faces_only and (options.hints or options.hint or options.reference):
-        raise UserError("--faces-only: takes no --hints, --hint or --reference; leave them out")
+        raise UserError("--faces-only takes no --hints, --hint or --reference; leave them out")
 
 
 def wishes_of(options: Namespace) -> Wishes:
-    """What the options ask of the results, but for the reference."""
+    """What the options ask of the results, except for the reference."""
     max_pixels = int(options.max_megapixels * 1e6)
     return Wishes(
         whole=options.whole,
@@ -128,28 +129,28 @@ def wishes_of(options: Namespace) -> Wishes:
 
 
 def check_standard_streams(options: Namespace, jobs: list[Job]) -> None:
-    """UserError where a picture would go to a place that cannot take it."""
+    """UserError if a picture would go to a standard output that cannot take it."""
     if all(job.target for job in jobs):
         return
     if options.faces_only:
-        raise UserError("--faces-only writes several files: say where with -o FOLDER")
+        raise UserError("--faces-only writes several files; say where with -o FOLDER")
     if sys.__stdout__ is None:
-        raise UserError("standard output is closed: send the picture to a file, or give -o")
+        raise UserError("standard output is closed; send the picture to a file, or give -o")
     if sys.stdout.isatty():
-        raise UserError("standard output is a terminal: send the picture to a file, or give -o")
+        raise UserError("standard output is a terminal; send the picture to a file, or give -o")
 
 
 def passed_by_line(endings: Counter[str]) -> str:
-    """Tell which files of folders were left alone: the most frequent endings first."""
+    """A line on the files in folders that were skipped, the most frequent suffixes first."""
     total = endings.total()
-    return f"{total} file{'s' * (total > 1)} passed by: {counted(endings)}"
+    return f"{total} file{'s' * (total > 1)} skipped: {counted(endings)}"
 
 
 def plan_for(options: Namespace) -> Plan:
-    """What is to be coloured; UserError where the options, or several processes, do not suit it."""
+    """Plan what to colour; UserError if options, or several processes, do not go with it."""
     plan = plan_jobs(options.inputs, options.out, f".{options.format}")
     if all_processes().size > 1 and not all(job.source for job in plan.jobs):
-        raise UserError("standard input is for one process; leave mpirun out")
+        raise UserError("standard input is for one process; run without mpirun")
     check_standard_streams(options, plan.jobs)
     check_hints(options, plan.jobs)
     check_faces_only(options)
@@ -157,7 +158,7 @@ def plan_for(options: Namespace) -> Plan:
 
 
 def runner_for(options: Namespace, times: PhaseTimes) -> JobRunner:
-    """Load the nets, and look at what the options name."""
+    """Load the nets, and the files that the options name."""
     wishes = wishes_of(options)
     example = colors_in(options.reference, wishes.max_pixels) if options.reference else None
     with times.phase("load the nets"):
@@ -169,10 +170,10 @@ def runner_for(options: Namespace, times: PhaseTimes) -> JobRunner:
 
 
 def run(options: Namespace) -> int:
-    """Find the jobs, do them together with the other processes, say what became of them."""
+    """Find the jobs, do them together with the other processes, and print a summary."""
     begun, times, processes = time.perf_counter(), PhaseTimes(), all_processes()
     plan = processes.first(lambda: plan_for(options))
-    runners = []  # of the first process, before the others begin: what is wrong is told once
+    runners = []  # the first process's, made before the others begin, so errors are reported once
     processes.first(lambda: runners.append(runner_for(options, times)))
     if not processes.is_first:
         help_with(plan.jobs, lambda: runner_for(options, times))
@@ -186,7 +187,7 @@ def run(options: Namespace) -> int:
         if plan.passed_by:
             note(passed_by_line(plan.passed_by))
         if runner.outcomes[THERE_ALREADY]:
-            note("results that are there already were kept; --overwrite makes them anew")
+            note("existing results were kept; --overwrite replaces them")
         took = time.perf_counter() - begun
         counts = ", ".join(f"{count} {outcome}" for outcome, count in runner.outcomes.items())
         note(f"{counts or 'nothing coloured'}; {took:.1f} s")

@@ -21,14 +21,14 @@ from colorgan.nets.runtime import use_device
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add_test_face_arguments(parser)
-    figure = "the JSON file; its figure is a PNG beside it"
+    figure = "the JSON file; its figure is a PNG next to it"
     parser.add_argument("--out", type=Path, required=True, help=figure)
 
 
 def run(options: Namespace) -> None:
-    """Check everything that may be wrong, measure, write, and print the table."""
+    """Check the inputs, measure, write the results, and print the table."""
     figure = options.out.with_suffix(".png")
     make_room(options.out, ".json")
     make_room(figure)

@@ -10,10 +10,10 @@ from colorgan.photos.page.server import PageServer
 from colorgan.photos.page.workshop import Workshop
 
 EPILOG = """\
-The page's address is printed; Ctrl-C ends it. Photos are kept in memory only, while they are
-coloured, and a few for some minutes while they are painted on. With --host 0.0.0.0 everyone who
-reaches this machine can use the page. Behind a proxy, say with --public-url where browsers find
-it; a tunnel as of ssh -L needs no option.
+The page's address is printed; Ctrl-C ends it. Photos are only kept in memory, while they are being
+coloured, and a few for some minutes while they are painted on. With --host 0.0.0.0, everyone who
+can reach this machine can use the page. Behind a proxy, use --public-url to say where browsers find
+it; a tunnel such as ssh -L needs no option.
 """
 
 
@@ -23,20 +23,20 @@ def port_number(text: str) -> int:
 
 
 def public_url(text: str) -> PublicUrl:
-    """Where browsers find the page behind a proxy."""
+    """The address at which browsers find the page behind a proxy."""
     try:
         return PublicUrl.parse(text)
     except ValueError:
         raise ArgumentTypeError(
-            f"{text!r} is no address of a page, such as https://photos.example/colour/"
+            f"{text!r} is not the address of a page, such as https://photos.example/colour/"
         ) from None
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add_coloring_arguments(parser)
     add = parser.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: this machine alone)")
+    add("--host", default="127.0.0.1", help="address to listen on (127.0.0.1: this machine only)")
     add("--port", type=port_number, default=8064, metavar="N", help="0: any free one (8064)")
     add(
         "--public-url",
@@ -48,7 +48,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Load the nets, open the port, print the address, serve until Ctrl-C or SIGTERM."""
+    """Load the nets, open the port, print the address, and serve until Ctrl-C or SIGTERM."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     max_pixels, max_bytes = int(options.max_megapixels * 1e6), int(options.max_upload_mb * 1e6)
     with (

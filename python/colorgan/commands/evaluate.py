@@ -1,4 +1,4 @@
-"""Measure a trained generator on the test faces, beside the baselines that need no training."""
+"""Measure a trained generator on the test faces, together with baselines that need no training."""
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
@@ -23,7 +23,7 @@ from colorgan.nets.runtime import use_device
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     add("--weights", type=Path, required=True, help="a generator's .caffemodel")
     add_test_face_arguments(parser)
@@ -33,7 +33,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Check everything that may be wrong, measure, write, and print the table."""
+    """Check the inputs, measure, write the results, and print the table."""
     use_device(options.gpu)
     generator = DeployedGenerator(options.weights)
     source = provenance(generator, options.data, options.skip)
@@ -50,7 +50,7 @@ def run(options: Namespace) -> None:
 
 
 def print_table(means: dict) -> None:
-    """Print the means, a line for each output."""
+    """Print the means, with a line for each output."""
     print(f"{means['faces']:,} test faces".ljust(30), *(f"{m.name:>14}" for m in METRICS))
     for row in [*means["outputs"].values(), means["truth"]]:
         cells = [m.format(row[m.key]["mean"]) if m.key in row else "" for m in METRICS]

@@ -1,8 +1,8 @@
-"""Run experiments of experiments.toml by name: train, measure, keep what is small.
+"""Run experiments of experiments.toml by name: train, measure, and keep the small results.
 
-Each is trained by `colorgan train`, or goes on where it was interrupted, and measured by
-`colorgan evaluate` on the test faces that training did not look at. Configuration, log, metrics and
-cost go to data/results/experiments/NAME; weights and snapshots stay in the run folder, from where
+Each is trained by `colorgan train`, or continued where it was interrupted, and measured by
+`colorgan evaluate` on the test faces that training has not seen. Configuration, log, metrics and
+cost go to data/results/experiments/NAME. Weights and snapshots stay in the run folder, and
 `--figure` draws what they make of the same twelve faces.
 """
 
@@ -43,11 +43,11 @@ from colorgan.nets.runtime import use_device
 from colorgan.training.runfolder import best_weights
 
 FACES = 12  # in the figure
-MEMORY_ITERATIONS = 2  # all memory is in use after the first update; the second is to be sure
+MEMORY_ITERATIONS = 2  # the first update allocates all memory; the second one is to make sure
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     add("names", nargs="*", metavar="NAME", help="experiments to run; none: list them all")
     add_sources(parser)
@@ -58,13 +58,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--figure",
         type=Path,
         metavar="PNG",
-        help="instead of running them, draw the faces that these experiments' weights colour; NAME"
-        " may be that of released weights, too",
+        help="instead of running these experiments, draw faces coloured by their weights; NAME may"
+        " also be that of released weights",
     )
 
 
 def add_sources(parser: ArgumentParser) -> None:
-    """Where experiments are described, and what they are run on."""
+    """Add the arguments for the file of experiments, and for the faces they use."""
     parser.add_argument(
         "--experiments",
         type=Path,
@@ -78,7 +78,7 @@ def add_sources(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Run or draw what is named, then print the table if that is asked for."""
+    """Run or draw what is named, then print the table if asked to."""
     experiments = read_experiments(options.experiments)
     if options.figure:
         draw_named(options, experiments)
@@ -99,9 +99,9 @@ def run(options: Namespace) -> None:
 
 
 def draw_named(options: Namespace, experiments: dict[str, Experiment]) -> None:
-    """Draw what the named weights make of faces that no training looked at."""
+    """Draw what the named weights make of faces that no training has seen."""
     if not options.names:
-        raise UserError("--figure draws the experiments that are named: name at least one")
+        raise UserError("--figure draws the experiments that are named; name at least one")
     make_room(options.figure, ".png")
     weights = {name: weights_of(name, options.runs) for name in options.names}
     skipped = max(one.options.get("validation-faces", 0) for one in experiments.values())
@@ -110,7 +110,7 @@ def draw_named(options: Namespace, experiments: dict[str, Experiment]) -> None:
 
 
 def weights_of(name: str, runs: Path) -> Path:
-    """The best weights of a run below `runs`, or else the released ones of that name; UserError."""
+    """The best weights of a run below `runs`, or else released ones; UserError without either."""
     weights = best_weights(runs / name) or released_weights().get(name)
     if weights is None:
         raise UserError(f"{name}: neither a run in {runs} nor released weights; train it first")
@@ -128,13 +128,13 @@ def drawn(weights: dict[str, Path], data: Path, skipped: int) -> np.ndarray:
 
 
 def run_one(experiment: Experiment, data: Path, folder: Path, results: Path) -> None:
-    """Train, measure and keep one experiment; UserError where a step of it fails."""
+    """Train and measure one experiment, and keep its results; UserError if a step fails."""
     words = ["--data", data, *experiment.from_anywhere().training_words()]
     resume = ["--resume"] if (folder / CONFIG_FILE).exists() else []
     call("train", *words, "--out", folder, *resume)
     weights = best_weights(folder)
     if weights is None:
-        raise UserError(f"{folder}: no snapshot reached the colourfulness asked for")
+        raise UserError(f"{folder}: no snapshot is as colourful as --least-colorfulness asks for")
     evaluation = folder / "evaluation"
     skipped = read_json(folder / CONFIG_FILE, "validation_faces")["validation_faces"]
     call(
@@ -149,18 +149,18 @@ def run_one(experiment: Experiment, data: Path, folder: Path, results: Path) -> 
 
 
 def peak_memory(words: list) -> float:
-    """MiB that a training of these options takes at its peak, without validation's own."""
+    """Peak memory, in MiB, of training with these options, not counting that of validation."""
     with tempfile.TemporaryDirectory() as folder:
         short = ["--iterations", MEMORY_ITERATIONS, "--validation-faces", 1, "--out", folder]
         return call("train", *words, *short) / 1024
 
 
 def call(name: str, *words: object) -> int:
-    """Run another command and return its peak memory in KiB; UserError where it fails."""
+    """Run another command, and return its peak memory in KiB; UserError if it fails."""
     command = [sys.executable, "-m", "colorgan", name, *map(str, words)]
     process = subprocess.Popen(command)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise UserError(f"{name} {' '.join(map(str, words))}: failed, as it says above")
+        raise UserError(f"{name} {' '.join(map(str, words))}: failed, see its message above")
     return usage.ru_maxrss

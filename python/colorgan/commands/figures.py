@@ -5,10 +5,10 @@ from pathlib import Path
 
 from colorgan.commands.arguments import (
     add_test_face_arguments,
+    check_distinct,
     named_path,
     natural_int,
     positive_int,
-    told_apart,
 )
 from colorgan.errors import UserError, note
 from colorgan.faces.database import FaceDatabase
@@ -23,7 +23,7 @@ from colorgan.nets.runtime import use_device
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     add_test_face_arguments(parser)
     add("--weights", type=Path, required=True, help="the model's .caffemodel")
@@ -34,21 +34,21 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=WEIGHTS",
-        help="another .caffemodel: draws the faces of all, row by row; may be repeated",
+        help="another .caffemodel: draws faces by all of them, row by row; may be repeated",
     )
     add("--run", type=Path, help="the model's run folder: draws its training curves and its D")
-    add("--l2-run", type=Path, help="run folder of L2 alone, drawn beside it in the curves")
+    add("--l2-run", type=Path, help="run folder of L2 alone, drawn next to it in the curves")
     add("--out", type=Path, required=True, help="folder for the pictures")
     add("--columns", type=positive_int, default=4, metavar="K", help="faces of each kind (4)")
     add("--gpu", type=natural_int, metavar="ID", help="run on this GPU (default: CPU)")
 
 
 def run(options: Namespace) -> None:
-    """Check what may be wrong, then draw each figure and print its path."""
+    """Check the inputs, then draw each figure and print its path."""
     if options.l2_run and not options.run:
-        raise UserError("--l2-run is drawn beside --run: give both")
+        raise UserError("--l2-run is drawn next to --run; give both")
     names = [name for name, _ in options.beside]
-    told_apart("--beside", names, taken=(options.weights.stem, "gray", "original"))
+    check_distinct("--beside", names, taken=(options.weights.stem, "gray", "original"))
     use_device(options.gpu)
     generator = DeployedGenerator(options.weights)
     l2_generator = options.l2_weights and DeployedGenerator(options.l2_weights)
@@ -73,6 +73,6 @@ def run(options: Namespace) -> None:
     for name in FIGURES.keys() - pictures:
         if (options.out / name).exists():
             note(
-                f"{options.out / name}: was there before and is not drawn anew; "
-                "remove it if it is of another model"
+                f"{options.out / name}: an old figure, which was not drawn again; "
+                "remove it if it shows another model"
             )

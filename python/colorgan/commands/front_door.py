@@ -1,7 +1,7 @@
-"""The front door, `colorgan COMMAND`: the table of all commands, and how each of them ends.
+"""The front door, `colorgan COMMAND`: has the table of all commands, and runs one of them.
 
-Only the module of the command that is asked for is imported: colouring a photo needs neither Caffe
-nor what training needs.
+Only the module of that command is imported, so that colouring a photo needs neither Caffe nor the
+packages for training.
 """
 
 import importlib
@@ -35,10 +35,10 @@ class Command:
     """One row of the table.
 
     Attributes:
-        name: as it is typed; with underscores, the module of this package that does it.
-        summary: what `colorgan --help` and the README say of it.
-        needs_caffe: whether it does nothing without Caffe.
-        script: the shell script of a clone that does it in place of a module.
+        name: as it is typed; with underscores, the name of its module in this package.
+        summary: what `colorgan --help` and the README say about it.
+        needs_caffe: whether it cannot work without Caffe.
+        script: the shell script in a clone that does it instead of a module.
         shared: whether several processes can do it together.
     """
 
@@ -64,8 +64,8 @@ COMMANDS = (
     Command("train", "train the generator, against D or on L2 alone", shared=True),
     Command("evaluate", "measure a trained generator on the test faces"),
     Command("figures", "draw the paper's figures and training curves"),
-    Command("analyze-errors", "tell on which faces a generator fails"),
-    Command("analyze-training", "tell what D asks of G in a run's snapshots"),
+    Command("analyze-errors", "show on which faces a generator fails"),
+    Command("analyze-training", "show what D asks of G in a run's snapshots"),
     Command("report", "write the report of a reproduction"),
     Command("experiments", "run the experiments in the docs by name"),
     Command("release-weights", "put trained weights beside the released ones"),
@@ -73,7 +73,7 @@ COMMANDS = (
     Command("show-photos", "draw two portraits: gray, coloured, original"),
     Command("measure-detection", "measure how reliably faces are found"),
     Command("measure-palette", "take the page's palette from training faces"),
-    Command("measure-resolution", "measure colours where photos show faces large"),
+    Command("measure-resolution", "measure colours on faces that photos show larger"),
     Command("bench-train", "measure how fast training is"),
     Command("bench-colorize", "measure how fast colouring is"),
     Command("bench-methods", "measure what the learned methods cost"),
@@ -84,7 +84,7 @@ COMMANDS = (
 
 
 def main(words: Sequence[str] | None = None) -> int:
-    """Do what the command line `words` asks for (this process's own, if None).
+    """Run the command line `words` (by default, this process's own).
 
     Returns the exit code, see `run_program`.
     """
@@ -101,29 +101,31 @@ def run_command(words: Sequence[str], command: Command | None) -> int | None:
         if processes.size > 1 and not command.shared:
             processes.first(partial(refuse_company, processes.size))
         run = options._run
-        del options._run  # what is left is the command's own
+        del options._run  # the rest are the command's own options
         return run(options)
 
 
 def refuse_company(processes: int) -> NoReturn:
-    """Say that a command is for one process."""
-    raise UserError(f"{processes} processes were started, but it is done by one; leave mpirun out")
+    """Refuse to run a command in several processes."""
+    raise UserError(
+        f"{processes} processes were started, but this command is for one; run without mpirun"
+    )
 
 
 def parse(words: Sequence[str], command: Command | None) -> Namespace:
-    """Parse the command line, and complete it where a shell asks for that."""
+    """Parse the command line, and complete it if a shell asks for that."""
     if command and command.script:
         run_script(command.script, words[1:])
     if not command and words and not words[0].startswith("-"):
         raise UserError(f"{words[0]}: no such command; colorgan --help lists them")
     if any(not word or (word.startswith("--") and word.endswith("=")) for word in words):
-        raise UserError("an argument is empty; is a variable of the shell not set?")
-    completed = os.environ.get("COMP_LINE", "").split()[1:2]  # the shell's, of which words is not
+        raise UserError("an argument is empty; is a shell variable not set?")
+    completed = os.environ.get("COMP_LINE", "").split()[1:2]  # completion does not fill `words`
     command = next((row for row in COMMANDS if row.name in completed), command)
     parser = CommandParser(
         prog="colorgan",
         description="Colour gray faces with a GAN, in Caffe.",
-        epilog="colorgan COMMAND --help tells more.",
+        epilog="See colorgan COMMAND --help for the options of a command.",
     )
     parser.add_argument("--version", action="version", version=f"colorgan {__version__}")
     subparsers = parser.add_subparsers(metavar="COMMAND", required=True, title="commands")
@@ -144,13 +146,13 @@ def parse(words: Sequence[str], command: Command | None) -> Namespace:
     argcomplete.autocomplete(parser)
     options, unknown = parser.parse_known_args(words)
     if unknown:
-        told = f"unrecognized arguments: {' '.join(unknown)}"
-        raise UserError(f"{told}; {' '.join(['colorgan', *words[:1]])} --help tells more")
+        called = " ".join(["colorgan", *words[:1]])
+        raise UserError(f"unrecognized arguments: {' '.join(unknown)}; see {called} --help")
     return options
 
 
 def load(command: Command) -> ModuleType:
-    """Import a command's module; `UserError` where something that it needs is not installed."""
+    """Import a command's module; `UserError` if something that it needs is not installed."""
     if command.needs_caffe and importlib.util.find_spec("caffe") is None:
         raise UserError(f"needs Caffe, which is not installed; {GET_CAFFE}")
     try:
@@ -162,8 +164,8 @@ def load(command: Command) -> ModuleType:
 
 
 def run_script(script: str, words: Sequence[str]) -> None:
-    """Become a shell script of the clone."""
+    """Replace this process by a shell script of the clone."""
     if not IN_CLONE:
         raise UserError(f"needs a clone of the project, which has {script}")
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # which Python ignores, and scripts live by
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, but scripts rely on it
     os.execvp("bash", ["bash", str(ROOT / script), *words])

@@ -10,7 +10,7 @@ from colorgan.faces.drawn.sample import SampleOptions, make_sample
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add, cores, default = parser.add_argument, len(os.sched_getaffinity(0)), Path("data/sample")
     add("--out", type=Path, default=default, metavar="DIR", help=f"folder to write ({default})")
     add("--count", type=positive_int, default=700, metavar="N", help="training faces (700)")
@@ -18,11 +18,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--seed", type=natural_int, default=1, metavar="N", help="other seeds draw other faces (1)")
     workers = "processes; the faces are the same with any number (one for each core)"
     add("--workers", type=positive_int, default=cores, metavar="N", help=workers)
-    add("--force", action="store_true", help="replace a sample set that is there already")
+    add("--force", action="store_true", help="replace an existing sample set")
 
 
 def run(options: Namespace) -> None:
-    """Draw the set, or say that it is there."""
+    """Draw the set, or say that it exists already."""
     sample = SampleOptions(options.count, options.test_count, options.seed)
     start = time.monotonic()
     if make_sample(options.out, sample, options.workers, options.force):

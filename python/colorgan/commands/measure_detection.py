@@ -1,11 +1,11 @@
 """Measure how reliably faces are found: small, tilted, in crowds, on old scans; and false finds.
 
-CelebA's faces, in gray, are laid into frames at a known size and tilt. Three detectors look at
-each:
+CelebA's faces are put into frames, in gray, at a known size and tilt. Three detectors search each
+frame:
 
   detector    colorgan's own
-  yunet       one look of its network, with the image's longer side at 640 pixels or less
-  centerface  one look of CenterFace (Xu et al. 2019), likewise; needs requirements-bench.txt
+  yunet       a single pass of its network, with the longer side at 640 pixels or less
+  centerface  a single pass of CenterFace (Xu et al. 2019), likewise; needs requirements-bench.txt
 """
 
 from argparse import ArgumentParser, Namespace
@@ -18,18 +18,18 @@ from colorgan.photos.coloring.colorizer import Colorizer
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     add("--images", type=Path, required=True, metavar="DIR_OR_ZIP", help="aligned CelebA")
     add("--out", type=Path, required=True, metavar="FILE", help="the JSON file")
     add("--faces", type=positive_int, default=100, metavar="N", help="in each case (100)")
     add("--point-faces", type=positive_int, default=2000, metavar="N", help="crowds, mean (2000)")
     add("--sides", nargs="+", choices=SIDES, default=["detector", "yunet"])
-    add("--weights", type=Path, metavar="FILE", help="what colours the old scans (best)")
+    add("--weights", type=Path, metavar="FILE", help="weights that colour the old scans (best)")
 
 
 def run(options: Namespace) -> None:
-    """Measure, print a table, keep all as JSON."""
+    """Measure, print a table, and keep everything as JSON."""
     make_room(options.out, ".json")
     colorizer = Colorizer(options.weights)
     counts = options.faces, options.point_faces

@@ -1,4 +1,4 @@
-"""Take from training faces the colours that the page offers for a place that is touched.
+"""Take the colours that the page offers for a place in a photo from training faces.
 
 They are kept in python/colorgan/photos/page/palette.json.
 """
@@ -13,11 +13,11 @@ from colorgan.measuring.palette import FACES, measure_palette
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder of colorgan build-lmdb")
     add("--out", type=Path, required=True, metavar="FILE", help="the JSON file")
-    add("--faces", type=positive_int, default=FACES, metavar="N", help=f"to look at ({FACES})")
+    add("--faces", type=positive_int, default=FACES, metavar="N", help=f"to use ({FACES})")
 
 
 def run(options: Namespace) -> None:

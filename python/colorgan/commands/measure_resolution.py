@@ -1,9 +1,9 @@
-r"""Measure what the size is worth at which nets see a face, on faces that photos show larger.
+r"""Measure how the size at which nets see a face affects colours, on faces that are larger.
 
     colorgan measure-resolution best=data/weights/best.caffemodel@64 --data data/celeba178 \
       --skip 1044 --out data/results/resolution.json
 
-The faces are CelebA's whole crops, packed by colorgan build-lmdb --size 178.
+The faces are CelebA's crops in full size, packed by colorgan build-lmdb --size 178.
 """
 
 import re
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from colorgan.commands.arguments import add_test_face_arguments, number, told_apart
+from colorgan.commands.arguments import add_test_face_arguments, check_distinct, number
 from colorgan.errors import UserError
 from colorgan.faces.celeba.aligned import CROP_SIDE
 from colorgan.faces.database import FaceDatabase
@@ -26,7 +26,7 @@ LEAST_SIDE = 8  # pixels
 
 
 class SizedNet(NamedTuple):
-    """Weights, how they are called, and the side in pixels of the faces that they are shown."""
+    """Weights, their name, and the side in pixels of the faces that they get."""
 
     name: str
     weights: Path
@@ -37,20 +37,20 @@ def _sized_net(text: str) -> SizedNet:
     match = re.fullmatch(r"([^=]+)=(.+)@(\d{1,3})", text)
     if not match or not LEAST_SIDE <= int(match[3]) <= CROP_SIDE:
         raise ArgumentTypeError(
-            f"{text!r} is not NAME=WEIGHTS@SIDE, of a side from {LEAST_SIDE} to {CROP_SIDE}"
+            f"{text!r} is not NAME=WEIGHTS@SIDE, with a side from {LEAST_SIDE} to {CROP_SIDE}"
         )
     return SizedNet(match[1], Path(match[2]), int(match[3]))
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     add(
         "nets",
         nargs="+",
         type=_sized_net,
         metavar="NAME=WEIGHTS@SIDE",
-        help="a net and the side of the faces it sees; the others are compared with the first",
+        help="a net, and the side of the faces it gets; the others are compared with the first",
     )
     add_test_face_arguments(parser)
     add("--out", type=Path, required=True, metavar="FILE", help="the JSON file")
@@ -65,20 +65,20 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def _width(text: str) -> int:
-    told = f"a whole number from {LEAST_SIDE} to {CROP_SIDE}, the side of the crop"
-    return number(text, int, lambda value: LEAST_SIDE <= value <= CROP_SIDE, told)
+    wanted = f"a whole number from {LEAST_SIDE} to {CROP_SIDE}, the side of the crop"
+    return number(text, int, lambda value: LEAST_SIDE <= value <= CROP_SIDE, wanted)
 
 
 def check_names(nets: Sequence[SizedNet]) -> None:
-    """UserError where the results could not tell two nets apart, or one from the originals."""
+    """UserError if two nets, or a net and the originals, would have the same name in results."""
     originals = [f"original@{net.side}" for net in nets]
-    told_apart("NAME=WEIGHTS@SIDE", [f"{net.name}@{net.side}" for net in nets], originals)
+    check_distinct("NAME=WEIGHTS@SIDE", [f"{net.name}@{net.side}" for net in nets], originals)
     weights = {net.weights: net.name for net in nets}
-    told_apart("NAME=WEIGHTS@SIDE", list(weights.values()))
+    check_distinct("NAME=WEIGHTS@SIDE", list(weights.values()))
 
 
 def run(options: Namespace) -> None:
-    """Check what may be wrong, measure, write, and print the table."""
+    """Check the inputs, measure, write the results, and print the table."""
     check_names(options.nets)
     use_device(None)
     nets = [(net.name, DeployedGenerator(net.weights), net.side) for net in options.nets]

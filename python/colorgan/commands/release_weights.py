@@ -1,8 +1,8 @@
-"""Put trained weights into data/weights, with their checksum and what they measure on drawn faces.
+"""Put trained weights into data/weights, with their checksums and their metrics on drawn faces.
 
     colorgan release-weights paper=runs/experiments/paper best=runs/experiments/chroma
 
-takes the best snapshot of each run. What is there under another name stays. The model card,
+takes the best snapshot of each run. Weights with other names stay. The model card,
 data/weights/README.md, is written by hand.
 """
 
@@ -22,14 +22,14 @@ from colorgan.training.runfolder import best_weights
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
-    add("sources", nargs="+", type=named_path, metavar="NAME=RUN", help="name, and run folder")
+    add("sources", nargs="+", type=named_path, metavar="NAME=RUN", help="a name and a run folder")
     add("--out", type=Path, default=WEIGHTS, metavar="DIR", help="(data/weights)")
 
 
 def run(options: Namespace) -> None:
-    """Copy, measure, and write the two lists anew."""
+    """Copy and measure the weights, and update the two lists."""
     out = make_folder(options.out)
     checksums = read_checksums(out)
     recorded = out / DRAWN_METRICS_FILE
@@ -47,10 +47,10 @@ def run(options: Namespace) -> None:
 
 
 def weights_of(name: str, folder: Path) -> Path:
-    """The best weights of a run; UserError where there are none, or the name is none for a file."""
+    """The best weights of a run; UserError if there are none, or the name is not fit for a file."""
     if not re.fullmatch(r"\w[\w.-]*", name):
-        raise UserError(f"{name!r}: not a name of letters, digits, '.', '-' and '_'")
+        raise UserError(f"{name!r}: not a name made of letters, digits, '.', '-' and '_'")
     weights = best_weights(folder)
     if weights is None:
-        raise UserError(f"{folder}: no snapshot there; give the run folder of colorgan train")
+        raise UserError(f"{folder}: holds no snapshot; give the run folder of colorgan train")
     return weights

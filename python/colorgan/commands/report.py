@@ -3,14 +3,14 @@
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from colorgan.commands.arguments import named_path, told_apart
+from colorgan.commands.arguments import check_distinct, named_path
 from colorgan.errors import UserError
 from colorgan.files import make_room, write_whole
 from colorgan.measuring.report import RunSources, render_report
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes."""
+    """Add the command's arguments."""
     add = parser.add_argument
     add("--run", type=Path, required=True, help="the model's run folder")
     add("--evaluation", type=Path, required=True, help="folder of colorgan evaluate for the model")
@@ -24,7 +24,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         action="append",
         default=[],
         metavar="NAME=DIR",
-        help="released weights' name and a folder with their evaluation/ and figures/; may be"
+        help="a name of released weights, and a folder with their evaluation/ and figures/; may be"
         " repeated",
     )
     add("--note", action="append", default=[], help="what a reader should know; may be repeated")
@@ -32,10 +32,10 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(options: Namespace) -> None:
-    """Read everything, write the report, print its path."""
+    """Read everything, write the report, and print its path."""
     if (options.l2_run is None) != (options.l2_evaluation is None):
-        raise UserError("--l2-run and --l2-evaluation belong together: give both or none")
-    told_apart("--released", [name for name, _ in options.released])
+        raise UserError("--l2-run and --l2-evaluation belong together; give both or neither")
+    check_distinct("--released", [name for name, _ in options.released])
     model = RunSources(options.run, options.evaluation)
     l2 = options.l2_run and RunSources(options.l2_run, options.l2_evaluation)
     released = dict(options.released)

@@ -17,15 +17,15 @@ from colorgan.training.runfolder import RunFolder, best_weights
 from colorgan.training.trainer import Trainer
 
 EPILOG = """\
-Ctrl-C, SIGTERM or SIGUSR1 takes a snapshot and stops; --resume goes on from the last one.
-`mpirun -n N colorgan train ...` has N processes share each batch (docs/mpi.md)."""
+Ctrl-C, SIGTERM or SIGUSR1 takes a snapshot and stops; --resume continues from the last one.
+`mpirun -n N colorgan train ...` lets N processes share each batch (docs/mpi.md)."""
 
-# What a run may change when it goes on; the rest makes it the run that it is.
+# What may change when a run is resumed; all other settings must stay the same.
 CHANGEABLE = {"data", "iterations", "log_every", "validate_every", "snapshot_every", "keep"}
 
 
 def add_arguments(parser: ArgumentParser) -> None:
-    """What the command takes. Options that are not given are absent: defaults depend on others."""
+    """Add the command's arguments; those not given are left out, as defaults depend on others."""
     parser.argument_default = SUPPRESS
     add, default, critic = parser.add_argument, TrainingConfig, MODES["wgan"].own_options
     add("--data", metavar="DIR", help="folder with train_lmdb and test_lmdb (colorgan build-lmdb)")
@@ -54,7 +54,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         "--init-weights",
         metavar="CAFFEMODEL",
-        help="trained weights that G begins with, of each layer that is in both by name (none)",
+        help="trained weights that G starts from, for layers with the same name (none)",
     )
     add(
         "--lambda",
@@ -67,7 +67,7 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--n-critic",
         type=positive_int,
         metavar="N",
-        help=f"wgan: critic's updates to one of G ({critic['n_critic']})",
+        help=f"wgan: updates of the critic for each of G ({critic['n_critic']})",
     )
     add(
         "--weight-clip",
@@ -106,13 +106,13 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--dark-skin",
         type=positive_int,
         metavar="TIMES",
-        help=f"that an epoch shows each of the fifth with the darkest skin ({default.dark_skin})",
+        help=f"show the fifth with the darkest skin this often in an epoch ({default.dark_skin})",
     )
     add(
         "--average",
         type=fraction,
         metavar="DECAY",
-        help="keep and judge an average of G's weights, such as 0.999 (none)",
+        help="keep and validate an average of G's weights, with a decay such as 0.999 (none)",
     )
     add(
         "--log-every",
@@ -136,43 +136,45 @@ def add_arguments(parser: ArgumentParser) -> None:
         "--keep",
         type=positive_int,
         metavar="N",
-        help=f"last snapshots kept, besides the best ({default.keep})",
+        help=f"snapshots to keep, the latest ones, besides the best ({default.keep})",
     )
     add(
         "--validation-faces",
         type=positive_int,
         metavar="N",
-        help=f"first test faces that the best snapshot is chosen on ({default.validation_faces})",
+        help=f"choose the best snapshot on the first N test faces ({default.validation_faces})",
     )
     add(
         "--least-colorfulness",
         type=positive_float,
         metavar="SHARE",
-        help="of the originals' colourfulness, below which no snapshot is the best (0)",
+        help="colourfulness that the best snapshot must have, as a share of the originals' (0)",
     )
     add(
         "--sync-batchnorm",
         action="store_true",
         help="with mpirun: BatchNorm's statistics of the whole batch (of each process's share)",
     )
-    add("--resume", action="store_true", help="go on with the run in --out")
+    add("--resume", action="store_true", help="continue the run in --out")
     add(
         "--gpu",
         type=natural_int,
         metavar="ID",
-        help="compute on this GPU, further processes of a machine on the next (on the CPU)",
+        help="compute on this GPU, and in more processes of a machine on the next (on the CPU)",
     )
-    add("--tf32", action="store_true", help="with --gpu: quicker products, of 11 bits (of 24)")
+    add("--tf32", action="store_true", help="with --gpu: faster products of 11 bits (of 24)")
     add("--profile", action="store_true", help="print where the time went")
 
 
 def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> TrainingConfig:
-    """The run's configuration: a new one, or the one in its folder with what may change changed."""
+    """The run's configuration: a new one, or the one in its folder with the changes allowed."""
     if not resume:
         if run.has_run():
-            raise UserError(f"{run.path}: holds a run; --resume to go on, or choose another --out")
+            raise UserError(
+                f"{run.path}: holds a run; --resume continues it, or give another --out"
+            )
         if "data" not in given:
-            raise UserError("--data is missing: the folder that colorgan build-lmdb wrote")
+            raise UserError("--data is missing; give the folder that colorgan build-lmdb wrote")
         return configure(given)
     config = config_of(run)
     for file in ("generator_solver", "discriminator_solver", "init_weights"):
@@ -189,7 +191,7 @@ def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> Traini
 
 
 def config_of(run: RunFolder) -> TrainingConfig:
-    """The configuration in a run's folder; UserError where it is none of this version."""
+    """The configuration in a run's folder; UserError if it is not one of this version."""
     record = run.read_config()
     try:
         return TrainingConfig(**record)
@@ -198,24 +200,24 @@ def config_of(run: RunFolder) -> TrainingConfig:
 
 
 def check_shares(config: TrainingConfig, processes: int, gpu: int | None) -> None:
-    """UserError unless all shares of a batch are equal: else their mean is not the batch's."""
+    """UserError unless all shares of a batch are equal; else their mean is not the batch's."""
     if config.batch_size % processes:
         raise UserError(
             f"batches of {config.batch_size} faces cannot be shared evenly by {processes} "
-            "processes; start another number, or give another --batch-size to a new run"
+            "processes; start another number of them, or a new run with another --batch-size"
         )
     if config.sync_batchnorm and (gpu is not None or load_caffe().cpu_engine() == "stock"):
-        raise UserError("--sync-batchnorm: is of the CPU engine, not of GPUs nor of stock Caffe")
+        raise UserError("--sync-batchnorm works on the CPU engine, not on GPUs or in stock Caffe")
 
 
 def run(options: Namespace) -> int:
-    """Open the faces and the run folder, train, say where the result is."""
+    """Open the faces and the run folder, train, and say where the result is."""
     given = vars(options)
     out, resume = given.pop("out"), given.pop("resume", False)
     gpu, profile = given.pop("gpu", None), given.pop("profile", False)
     tf32 = given.pop("tf32", False)
     if tf32 and gpu is None:
-        raise UserError("--tf32 is for a GPU: give --gpu, too")
+        raise UserError("--tf32 is for a GPU; give --gpu, too")
     processes = all_processes()
     processes.each(lambda: use_device(gpu_of(gpu, processes.local_rank), tf32))
     folder = RunFolder(out)
@@ -232,12 +234,12 @@ def run(options: Namespace) -> int:
         trainer.begin()
     processes.first(lambda: folder.write_config(asdict(config)))
     code = trainer.train()
-    processes.first(lambda: tell(trainer, profile))
+    processes.first(lambda: print_outcome(trainer, profile))
     return code
 
 
-def tell(trainer: Trainer, profile: bool) -> None:
-    """Print what has been done and where the result is."""
+def print_outcome(trainer: Trainer, profile: bool) -> None:
+    """Print what has been done, and where the result is."""
     if profile:
         print(trainer.times.table_of_iterating())
     best = best_weights(trainer.run.path) or "none yet"

@@ -164,7 +164,7 @@ def checksum_of_faces(data: Path) -> str:
         )
     *told, source = map(read_json(path, *parts).get, parts)
     if not isinstance(source, dict):
-        raise UserError(f"{path}: damaged; make it again")
+        raise UserError(f"{path}: damaged; create it again")
     told.append({k: v for k, v in source.items() if k != "images"})
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
