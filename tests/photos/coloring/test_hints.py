@@ -120,8 +120,8 @@ def test_a_point_outside_of_the_photo_is_refused(x: int, y: int) -> None:
         (np.zeros((2, 4, 4), np.float32), np.ones((4, 4)), "mask float64"),
         (np.zeros((2, 4, 4), np.float32), [True], "mask list"),
         (np.zeros((2, 4, 4), np.float32), np.zeros((4, 4), bool), "no stroke"),
-        (np.full((2, 4, 4), 0.6, np.float32), np.ones((4, 4), bool), "beyond"),
-        (np.full((2, 4, 4), np.nan, np.float32), np.ones((4, 4), bool), "beyond"),
+        (np.full((2, 4, 4), 0.6, np.float32), np.ones((4, 4), bool), "outside of"),
+        (np.full((2, 4, 4), np.nan, np.float32), np.ones((4, 4), bool), "outside of"),
     ],
     ids=["shapes", "float64", "no bool", "a list", "nowhere", "too strong", "nan"],
 )

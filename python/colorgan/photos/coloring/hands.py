@@ -26,7 +26,7 @@ SURE, NEAR, FAR = 0.1, 0.25, 0.5  # from the bones: surely hand, no longer surel
 ARM, BEND = 2.6, 55  # how long the forearm is, and by how many degrees it may bend sideways
 LEAK, ARM_LEAK = 1e-2, 3e-4  # the pull towards "not hand": at FAR, and at the forearm's end
 SLEEVE = 0.4  # share of palm and thumb, from the wrist on, that a sleeve may cover
-ODD = 2.5  # pixels more median deviations than this from a hand's luminance are in front of it
+ODD = 2.5  # pixels this many median deviations off a hand's luminance are in front of it
 FAINT, STRONG = 0.2, 0.6  # shares of hand that become opacity 0 and 1
 
 CHEEKS, CHEEK_RADII = (89, 112), (32, 40)  # of the crop: the part of a face that is skin

@@ -123,7 +123,7 @@ def in_heads(points: np.ndarray, similarities: Sequence[np.ndarray]) -> np.ndarr
 
 
 def _in_view(chroma: np.ndarray, side: int) -> np.ndarray:
-    """Chroma `(2, h, w)` of a crop as the view has it, `(side, side, 2)`: beyond, its border."""
+    """A crop's chroma `(2, h, w)` in the view, `(side, side, 2)`, with the border repeated."""
     to_view = np.diag(np.divide(CROP_SIDE, chroma.shape[:0:-1]))
     return cv2.warpAffine(
         chroma.transpose(1, 2, 0),

@@ -53,7 +53,7 @@ class Hints:
                 "not float32 (2, h, w) and bool (h, w)"
             )
         if not mask.any():
-            raise ValueError("holds no stroke: all of it is transparent")
+            raise ValueError("holds no stroke; all of it is transparent")
         if not (np.abs(chroma[:, mask]) <= 0.5001).all():
             raise ValueError("got chroma outside of [-0.5, 0.5]")
 

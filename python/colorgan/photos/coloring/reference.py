@@ -40,7 +40,7 @@ _SAMPLES = 2**13  # most samples of the reference; fewer give colours within a f
 _NEAREST = 4  # samples that are averaged for a pixel
 _WINDOW = 5  # side, in pixels, of the neighbourhood whose standard deviation is compared
 _SURROUNDINGS = 4.0  # standard deviation, in pixels, of the Gaussian over the surroundings
-_PLACE = 1.0  # weight of the place in a face: the face's width counts as so many deviations
+_PLACE = 1.0  # weight of the place in a face: the face's width in standard deviations
 _COARSEST = 0.5  # photo pixels to one of the crop; below this, heads are ovals
 _SEED = 2002
 _FAINTEST = 0.01  # if all chroma is below this the photo is gray; JPEG and scanners cause as much
@@ -79,7 +79,7 @@ class Reference:
         self._faces = _Swatch(crops, _in_face(), placed=True) if crops else None
 
     def identity(self) -> str:
-        """The same for references that give a film the same colours, and different otherwise."""
+        """A digest of the samples; with the same one, a film gets the same colours."""
         return self._rest.identity()
 
     def chroma_for_frame(self, gray: np.ndarray) -> np.ndarray:

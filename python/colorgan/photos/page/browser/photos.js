@@ -45,11 +45,11 @@ function recolour(some, whole) {
 
 /** Let a photo wait for its turn again if its result does not match its settings. */
 function queueAgain(photo) {
-  if (photo.result && photo.state !== "working") photo.state = photo.result.wish === wishOf(photo) ? "done" : "waiting";
+  if (photo.result && photo.state !== "working") photo.state = photo.result.settings === settingsOf(photo) ? "done" : "waiting";
 }
 
 /** The settings that a photo's result depends on, as a text. */
-const wishOf = ({ whole, strokes, reference }) => JSON.stringify([whole, strokes ?? [], reference?.name, reference?.lastModified]);
+const settingsOf = ({ whole, strokes, reference }) => JSON.stringify([whole, strokes ?? [], reference?.name, reference?.lastModified]);
 
 /** Queue the photos that could not be sent before. */
 function waitAgain() {
@@ -92,14 +92,14 @@ function nextPhoto() {
 }
 
 async function colour(photo, signal) {
-  const wish = wishOf(photo);
+  const settings = settingsOf(photo);
   photo.note = photo.result && isPainted(photo) ? "Spreading your colours…"
     : photo.whole ? "Colouring the whole photo…" : "Looking for faces and colouring them…";
   photo.state = "working";
   refresh();
   try {
     await checkFile(photo.file);
-    const result = { ...(await ask(photo, signal)), wish };
+    const result = { ...(await ask(photo, signal)), settings };
     if (signal.aborted) return;
     photo.error = null;
     await present(photo, result);
@@ -110,7 +110,7 @@ async function colour(photo, signal) {
     if (photo.result) photo.whole = photo.result.whole;
   }
   photo.state = photo.result ? "done" : "failed";
-  if (!photo.error && wishOf(photo) !== wish) photo.state = "waiting"; // its settings have changed in the meantime
+  if (!photo.error && settingsOf(photo) !== settings) photo.state = "waiting"; // its settings have changed in the meantime
   if (photo.state === "failed" && photo === chosen) choose(nextPhoto() ?? photos.find(({ result }) => result));
   refresh();
 }
