@@ -21,7 +21,10 @@ def opencv_out_of_memory() -> cv2.error:
         (OSError(errno.ENOSPC, "No space left"), "a file: cannot be used (No space left)"),
         (MemoryError("Unable to allocate 5 TiB"), "not enough memory (Unable to allocate 5 TiB)"),
         (opencv_out_of_memory(), "not enough memory (OpenCV"),
-        (UnicodeEncodeError("utf-8", "runs/\udcff", 5, 6, "?"), "'runs/\\udcff': rename it"),
+        (
+            UnicodeEncodeError("utf-8", "runs/\udcff", 5, 6, "?"),
+            "'runs/\\udcff': its name is not UTF-8; rename it",
+        ),
     ],
 )
 def test_what_the_machine_lacks_is_one_line(

@@ -91,7 +91,7 @@ def test_a_database_that_is_open_already_is_not_called_damaged(tmp_path: Path) -
 def test_a_file_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     file = write(tmp_path / "lmdb", some_faces(150)) / "data.mdb"
     os.truncate(file, file.stat().st_size - 4096)
-    with pytest.raises(UserError, match="cut short"):
+    with pytest.raises(UserError, match="truncated"):
         FaceDatabase(file.parent)
 
 
@@ -100,7 +100,7 @@ def test_training_and_test_faces_must_be_there_and_of_one_size(tmp_path: Path) -
     with pytest.raises(UserError, match="test_lmdb: no such LMDB") as absent:
         open_splits(tmp_path)
     write(tmp_path / "test_lmdb", some_faces(1, size=8))
-    with pytest.raises(UserError, match="faces of 16 pixels, but test faces of 8") as unlike:
+    with pytest.raises(UserError, match="faces have 16 pixels a side, but test faces 8") as unlike:
         open_splits(tmp_path)
     assert absent.tb and unlike.tb  # while these are kept, nothing is left to the collector
     for split in ("train", "test"):

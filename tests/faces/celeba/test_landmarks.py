@@ -59,8 +59,8 @@ def test_a_csv_of_the_list_gives_the_same_points(tmp_path, mark, end, quote, com
 @pytest.mark.parametrize(
     ("text", "place", "what"),
     [
-        ("", "line 1", "count"),
-        (f"{LINE}\n{OTHER}\n", "line 1", "count"),
+        ("", "line 1", "number of images"),
+        (f"{LINE}\n{OTHER}\n", "line 1", "number of images"),
         (f"3\n{COLUMNS}\n{LINE}\n{OTHER}\n", "line 1", "says 3 images, but 2 follow"),
         (f"2\n{LINE}\n{OTHER}\n", "line 2", "column names"),
         (f"2\n{COLUMNS}\n{LINE}\n{OTHER} 3\n", "line 4", "10 numbers"),
