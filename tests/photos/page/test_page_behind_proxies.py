@@ -249,5 +249,6 @@ def test_what_is_no_public_address_is_refused_in_one_line(run: Run, text: str) -
     ended = run("demo", "--public-url", text)
     assert (ended.returncode, ended.stdout) == (2, "")
     line = ended.stderr.splitlines()[-1]
-    assert line.startswith(f"colorgan demo: error: argument --public-url: {text!r} is not the address")
+    refusal = f"argument --public-url: {text!r} is not the address"
+    assert line.startswith(f"colorgan demo: error: {refusal}")
     assert "https://photos.example/colour/" in line
