@@ -58,14 +58,14 @@ def test_a_file_has_the_rights_that_others_have(tmp_path: Path) -> None:
     assert (tmp_path / "whole").stat().st_mode == (tmp_path / "plain").stat().st_mode
 
 
-def test_what_cannot_be_written_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+def test_what_cannot_be_written_is_reported_and_leaves_nothing(tmp_path: Path) -> None:
     (tmp_path / "folder").mkdir()
     with pytest.raises(UserError, match="folder: a folder"):
         write_whole(tmp_path / "folder", b"content")
     assert list(tmp_path.iterdir()) == [tmp_path / "folder"]
 
 
-def test_where_no_file_can_be_written_is_told_before_the_work(tmp_path: Path) -> None:
+def test_a_place_where_no_file_can_be_written_is_reported_before_the_work(tmp_path: Path) -> None:
     make_room(tmp_path / "new" / "figures.json")
     assert (tmp_path / "new").is_dir()
     (tmp_path / "file").touch()
@@ -130,7 +130,7 @@ def test_a_lock_that_goes_with_its_folder_holds_nothing(
 
 
 @pytest.mark.parametrize("error", [errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK])
-def test_a_file_system_without_locks_is_told_of_and_used(
+def test_a_file_system_without_locks_is_reported_and_used(
     without_locks: Callable[[int], dict[str, str]], error: int, tmp_path: Path
 ) -> None:
     done = run_python("-c", HOLD, tmp_path, env=without_locks(error))

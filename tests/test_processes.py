@@ -71,7 +71,7 @@ def three() -> list[dict[str, object]]:
 
 
 @pytest.mark.parametrize("told, size", [("4", 4), ("1", 1), ("", 1), ("four", 1), ("-3", 1)])
-def test_a_launcher_that_tells_no_number_has_started_one(
+def test_a_launcher_that_gives_no_number_has_started_one(
     monkeypatch: pytest.MonkeyPatch, told: str, size: int
 ) -> None:
     monkeypatch.delenv("OMPI_COMM_WORLD_SIZE", raising=False)
@@ -126,12 +126,12 @@ def test_what_is_done_alone_is_done_at_once() -> None:
 
 
 @pytest.mark.parametrize("how", ["first", "each"])
-def test_what_is_wrong_for_all_is_told_once(how: str) -> None:
+def test_what_is_wrong_for_all_is_reported_once(how: str) -> None:
     done = mpirun(2, "-c", PROGRAM.format(f'processes.{how}(lambda: fail("wrong"))'))
     assert (done.returncode, lines_of_ours(done.stderr)) == (2, ["colorgan: error: wrong"])
 
 
-def test_an_error_of_one_process_is_told_and_ends_those_that_wait_for_it() -> None:
+def test_an_error_of_one_process_is_reported_and_ends_those_that_wait_for_it() -> None:
     lone = 'open("/gone/file") if processes.rank == 1 else processes.largest(0)'
     done = mpirun(2, "-c", PROGRAM.format(lone))
     told = "colorgan: error: /gone/file: cannot be used (No such file or directory)"
@@ -145,7 +145,7 @@ def test_a_bug_in_one_process_keeps_its_traceback_and_ends_all() -> None:
 
 
 @pytest.mark.parametrize("missing", ["mpi4py", "libmpi"])
-def test_several_processes_without_mpi_are_told_what_to_install(missing: str) -> None:
+def test_several_processes_without_mpi_say_what_to_install(missing: str) -> None:
     hide = "import sys; sys.modules['mpi4py'] = None; " if missing == "mpi4py" else ""
     done = subprocess.run(
         [sys.executable, "-c", hide + PROGRAM.format("pass").lstrip()],

@@ -105,7 +105,7 @@ def test_a_bug_keeps_its_traceback_and_what_it_has_left_is_done_by_the_others(
     assert done.stderr.count("ZeroDivisionError") == 1
 
 
-def test_without_the_first_process_all_end_and_the_next_run_begins_anew(tmp_path: Path) -> None:
+def test_without_the_first_process_all_end_and_the_next_run_starts_over(tmp_path: Path) -> None:
     done = mpirun(3, "-c", DIES, tmp_path, 0)
     assert done.returncode == KILLED
     assert (tmp_path / "shared/claims").exists()

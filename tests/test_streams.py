@@ -44,7 +44,7 @@ def assert_all_colored(album: Path) -> None:
 
 
 @pytest.mark.parametrize("words", PRINTERS)
-def test_a_reader_that_goes_away_is_not_told_of(words: str) -> None:
+def test_a_reader_that_goes_away_is_not_reported(words: str) -> None:
     done = shell(f"colorgan {words} | head -c 0")
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -90,7 +90,7 @@ def test_a_name_that_is_not_utf_8_is_printed_as_it_is_and_the_rest_is_done(album
     assert done.stdout.splitlines() == [os.fsencode(album) + name for name in names]
 
 
-def test_a_picture_that_does_not_arrive_is_told_and_the_rest_is_done(album: Path) -> None:
+def test_a_picture_that_does_not_arrive_is_reported_and_the_rest_is_done(album: Path) -> None:
     for streams, why in (("> /dev/full", "No space left on device"), ("| true", "Broken pipe")):
         done = shell(f"colorgan colorize - {album}/1.png < {album}/0.png {streams}")
         assert done.returncode == 2

@@ -110,7 +110,7 @@ def test_of_gpus_nothing_is_said_where_other_nets_than_theirs_were_measured() ->
     assert list(lines) == ["a core, 1 Gbit/s", "a core, 100 Gbit/s"]
 
 
-def test_times_that_do_not_grow_with_the_faces_are_told() -> None:
+def test_times_that_do_not_grow_with_the_faces_are_refused() -> None:
     assert grows(TIMES)
     assert not grows(TIMES | {2: 0.05})
 

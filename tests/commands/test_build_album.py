@@ -109,7 +109,7 @@ def test_the_faces_of_a_photo_are_on_one_side(built: Path) -> None:
     assert not sides["train"] & sides["test"]
 
 
-def test_what_is_left_out_is_told_in_the_manifest(built: Path, album: Path) -> None:
+def test_what_is_left_out_is_listed_in_the_manifest(built: Path, album: Path) -> None:
     told = manifest(built)
     reasons = {Path(photo["photo"]).name: photo["reason"] for photo in told["skipped"]}
     twice = ({"1.JPG", "again.JPG"} & set(reasons)).pop()

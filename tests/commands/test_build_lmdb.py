@@ -187,7 +187,7 @@ def contents_of_build(options: BuildOptions) -> dict[str, bytes]:
     return files
 
 
-def test_the_manifest_tells_how_the_data_came_about(source: Source, out: Path) -> None:
+def test_the_manifest_says_how_the_data_came_about(source: Source, out: Path) -> None:
     build_dataset(source.options(out, train_count=100))
     record = manifest(out)
     train = record["splits"]["train"]

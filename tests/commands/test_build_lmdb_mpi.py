@@ -131,7 +131,7 @@ def test_a_build_that_is_stopped_leaves_the_old_data(
     assert [(tmp_path / name).read_bytes() for name in FILES] == [b"old"] * 3
 
 
-def test_what_cannot_be_done_is_told_once(many: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_done_is_reported_once(many: Path, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").touch()
     words = ("--images", many, "--train-count", MANY - 10, "--test-count", 11, "--out", tmp_path)
     cases = [

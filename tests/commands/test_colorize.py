@@ -45,7 +45,7 @@ def test_one_line_colors_a_photo_beside_it(run: Run, old: Path, photo: np.ndarra
     np.testing.assert_array_equal(cv2.cvtColor(colored, cv2.COLOR_BGR2GRAY), photo)
 
 
-def test_what_is_there_already_is_kept_unless_told(run: Run, old: Path) -> None:
+def test_what_is_there_already_is_kept_unless_overwriting_is_asked_for(run: Run, old: Path) -> None:
     result = old.with_name("old_colorized.png")
     result.write_bytes(b"dear to someone")
     done = run(PROGRAM, old)
@@ -163,7 +163,7 @@ def test_a_result_says_when_and_what_its_source_does(
     assert (tmp_path / name).stat().st_mtime == 10**9
 
 
-def test_damaged_metadata_are_told_and_spoil_nothing(
+def test_damaged_metadata_are_reported_and_spoil_nothing(
     run: Run, tmp_path: Path, photo: np.ndarray
 ) -> None:
     old = tmp_path / "old.jpg"
@@ -364,7 +364,7 @@ def test_ctrl_c_leaves_no_part_of_a_file(tmp_path: Path, photo: np.ndarray) -> N
         assert cv2.imread(str(path)).shape == (256, 256, 3)
 
 
-def test_a_video_is_colored_and_what_was_in_it_is_told(
+def test_a_video_is_colored_and_what_was_in_it_is_reported(
     run: Run, tmp_path: Path, photo: np.ndarray
 ) -> None:
     film = tmp_path / "film.avi"

@@ -125,7 +125,7 @@ def test_a_killed_processs_files_are_done_by_the_other(many: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("options", [(), ("--faces-only",)])
-def test_what_a_killed_process_has_written_and_not_told_is_told_by_the_other(
+def test_what_a_killed_process_has_written_and_not_reported_is_reported_by_the_other(
     album: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     one = run_program("colorize", album, "-o", tmp_path / "one", *options)
@@ -158,7 +158,7 @@ def test_after_the_end_of_all_the_same_command_does_the_rest(
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_to_mpirun_ends_all_and_is_told_once(
+def test_a_signal_to_mpirun_ends_all_and_is_reported_once(
     many: Path, tmp_path: Path, number: int
 ) -> None:
     launcher, processes, children = started(many, tmp_path)
@@ -174,7 +174,7 @@ def test_a_signal_to_mpirun_ends_all_and_is_told_once(
     assert not (tmp_path / ".sharing").exists()
 
 
-def test_what_cannot_be_done_is_told_once(many: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_done_is_reported_once(many: Path, tmp_path: Path) -> None:
     cases = [
         ((many, "--weights", "README.md"), "README.md"),
         ((many, "--hint", "1,1,#ff0000"), "--hint is for one photo"),

@@ -113,7 +113,7 @@ def test_a_run_is_quiet_about_everything_but_its_validations(paper_run: Path) ->
     assert "best weights" in lines[-1]
 
 
-def test_profile_tells_the_share_of_each_phase(paper_run: Path) -> None:
+def test_profile_prints_the_share_of_each_phase(paper_run: Path) -> None:
     printed = (paper_run / "stdout.txt").read_text()
     for phase in ("G forward", "G backward", "G update", "D forward", "D update", "copies"):
         assert phase in printed

@@ -170,7 +170,7 @@ def test_a_signal_to_mpirun_or_to_one_process_takes_one_snapshot_and_stops_all(
     assert losses(run)[-1]["iteration"] == done
 
 
-def test_what_cannot_be_done_is_told_once(new: tuple[object, ...], tmp_path: Path) -> None:
+def test_what_cannot_be_done_is_reported_once(new: tuple[object, ...], tmp_path: Path) -> None:
     out = ("--out", tmp_path / "new")
     cases = [
         (("train", *out), "--data is missing"),

@@ -270,7 +270,7 @@ def test_a_layer_can_ask_for_the_stock_code(tmp_path: Path, run_cases: Outcomes)
 
 
 @pytest.mark.parametrize("kernel", [3, 5])
-def test_filters_are_taken_anew_where_they_changed_between_passes(kernel: int) -> None:
+def test_filters_are_transformed_again_if_they_changed_between_passes(kernel: int) -> None:
     """In the TEST phase their points are kept; any program may write to them."""
     case = Case(2, 16, 12, 11, 20, (kernel, kernel), (1, 1))
     fresh, kept = make_net(case.prototxt()), make_net(case.prototxt(), "TEST")

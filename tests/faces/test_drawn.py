@@ -210,7 +210,7 @@ def surroundings(gray: np.ndarray) -> np.ndarray:
     return np.stack([gray, gray**2, *wide, wide[1] ** 2, rough, np.ones_like(gray)], -1)
 
 
-def test_gray_tells_part_of_the_color_but_not_all(faces):
+def test_gray_determines_part_of_the_color_but_not_all(faces):
     """On the face, a linear fit on gray beats each pixel's mean color, by no miracle.
 
     On as many CelebA images the same fit leaves 0.87 of the error of the mean color.

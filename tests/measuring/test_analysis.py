@@ -138,7 +138,7 @@ def test_every_column_of_an_evaluation_is_read(tmp_path):
         ("image,ciede2000\n1,20\n1,21\n", "twice"),
     ],
 )
-def test_a_table_that_is_none_is_told_by_its_file(tmp_path, text, what):
+def test_a_table_that_is_none_is_reported_with_its_file(tmp_path, text, what):
     path = tmp_path / "per_image.csv"
     if text is not None:
         path.write_text(text)

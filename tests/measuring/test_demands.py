@@ -106,7 +106,7 @@ def test_noise_is_made_for_as_many_faces_as_are_judged() -> None:
     assert slope.shape == faces.shape and score.shape == (65,)
 
 
-def test_what_cannot_be_told_of_is_one_line(run: Run, faces: Path, tmp_path: Path) -> None:
+def test_what_cannot_be_analyzed_is_one_line(run: Run, faces: Path, tmp_path: Path) -> None:
     done = run("analyze-training", "--run", tmp_path, "--data", faces)
     assert done.returncode == 2
     assert done.stderr.endswith("error: --faces 64: there are only 48 test faces; give fewer\n")

@@ -23,10 +23,10 @@ def test_gpus_are_counted_as_the_driver_lets_this_process_use_them() -> None:
     assert counted <= len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
 
 
-def test_a_card_and_its_drivers_cuda_are_told(driver_of_a_gtx_1080: Path) -> None:
+def test_a_card_and_its_drivers_cuda_are_reported(driver_of_a_gtx_1080: Path) -> None:
     assert ask(LD_LIBRARY_PATH=str(driver_of_a_gtx_1080)) == "1 (12, 4) (6, 1)"
 
 
-def test_a_cards_name_and_the_memory_in_use_are_told(driver_of_a_gtx_1080: Path) -> None:
+def test_a_cards_name_and_the_memory_in_use_are_read(driver_of_a_gtx_1080: Path) -> None:
     told = ask("name_of(0), memory_in_use(0)", LD_LIBRARY_PATH=str(driver_of_a_gtx_1080))
     assert told == "GTX 1080 3000"

@@ -19,7 +19,7 @@ def gray() -> np.ndarray:
     return np.random.default_rng(4).random((20, 24))
 
 
-def test_a_pixel_is_told_by_its_surroundings_its_daisy_and_its_place(gray: np.ndarray) -> None:
+def test_a_pixels_features_are_its_surroundings_its_daisy_and_its_place(gray: np.ndarray) -> None:
     features = features_of(gray, patch=7, radius=8)
     assert features.shape == (49 + 32 + 2, 20, 24)
     np.testing.assert_allclose(features[:49, 10, 12], (gray[7:14, 9:16] - 0.5).ravel(), atol=1e-6)

@@ -112,7 +112,7 @@ def test_the_critic_is_the_discriminator_up_to_its_score() -> None:
 
 
 @pytest.mark.parametrize("change", CHANGED)
-def test_a_changed_d_is_the_papers_but_for_its_change(change: str) -> None:
+def test_a_changed_d_differs_from_the_papers_only_in_its_change(change: str) -> None:
     changed, papers = (
         {layer.name: layer for layer in read_net(path).layer}
         for path in (PROTOTXT / f"discriminator_{change}.prototxt", DISCRIMINATOR_PROTOTXT)
@@ -128,7 +128,7 @@ def test_the_conditional_d_sees_the_gray_image_beside_the_colours() -> None:
     assert list(layers["conv1"].bottom) == ["pair"]
 
 
-def test_noise_is_drawn_anew_in_every_pass_and_fits_any_batch() -> None:
+def test_noise_is_drawn_again_in_every_pass_and_fits_any_batch() -> None:
     net = load_caffe().Net(str(PROTOTXT / "discriminator_noisy.prototxt"), load_caffe().TRAIN)
     net.blobs["data"].reshape(5, 3, 64, 64)
     net.blobs["label"].reshape(5, 1)
@@ -365,7 +365,7 @@ def test_prototxt_may_begin_with_a_byte_order_mark_and_must_be_utf_8(tmp_path: P
         read_net(path)
 
 
-def test_what_caffe_refuses_is_told_with_its_layer(tmp_path: Path) -> None:
+def test_what_caffe_refuses_is_reported_with_its_layer(tmp_path: Path) -> None:
     small = PROTOTXT / "generator_small.prototxt"
     python = 'name: "fake" type: "Python" python_param { module: "no_such" layer: "L" }'
     solver = tmp_path / "solver.prototxt"

@@ -61,7 +61,7 @@ def test_caffe_brings_no_image_libraries_along() -> None:
     assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
 
 
-def test_an_empty_package_of_the_same_name_is_told_from_caffe(tmp_path: Path) -> None:
+def test_an_empty_package_of_the_same_name_is_not_taken_for_caffe(tmp_path: Path) -> None:
     (tmp_path / "caffe").mkdir()
     (tmp_path / "caffe" / "__init__.py").write_text("__version__ = '0.0.1'\n")
     ended = end_of_program(tmp_path)

@@ -162,7 +162,7 @@ def test_links_are_followed_once_and_hidden_folders_passed_by(tmp_path: Path) ->
     assert list(planned(album / "**/*")) == [str(album / "a.jpg"), str(album / "linked/b.jpg")]
 
 
-def test_a_link_to_nowhere_is_told(album: Path) -> None:
+def test_a_link_to_nowhere_is_reported(album: Path) -> None:
     (album / "gone.jpg").symlink_to(album / "nowhere.jpg")
     for text in (album, album / "*.jpg"):
         jobs, errors = jobs_and_errors(text)
@@ -187,7 +187,7 @@ def test_a_format_that_is_not_written_is_no_name_of_a_folder(album: Path, tmp_pa
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may enter every folder")
 @pytest.mark.parametrize("rights", [0o000, 0o400])
-def test_a_folder_that_cannot_be_entered_is_told_and_the_rest_done(
+def test_a_folder_that_cannot_be_entered_is_reported_and_the_rest_is_done(
     album: Path, rights: int
 ) -> None:
     (album / "1920").chmod(rights)
@@ -225,7 +225,7 @@ def test_what_is_no_picture_is_counted_by_its_ending(album: Path) -> None:
     assert plan_jobs([str(album / "old.xmp")], None, ".png").passed_by == {}
 
 
-def test_what_is_named_like_a_picture_and_is_no_file_is_told(album: Path) -> None:
+def test_what_is_named_like_a_picture_and_is_no_file_is_reported(album: Path) -> None:
     os.mkfifo(album / "pipe.png")
     for text in (album, album / "*.png"):
         error, *_ = plan_jobs([str(text)], None, ".png").errors

@@ -301,7 +301,7 @@ def test_a_truncated_tarball_is_refused(tmp_path: Path, source_tarball: Path) ->
     assert not (tmp_path / "cache").exists()
 
 
-def test_a_damaged_tarball_in_the_cache_is_not_used_and_no_network_is_told(
+def test_a_damaged_tarball_in_the_cache_is_not_used_and_a_missing_network_is_reported(
     tmp_path: Path, no_network: Path
 ) -> None:
     cache = tmp_path / "cache" / "colorgan" / "caffe"
@@ -351,7 +351,7 @@ def test_code_for_gpus_is_compiled_for_the_cpu_by_no_other_option(
     assert_ends_with_one_line(ended, "--cuda-on-cpu goes with no other option")
 
 
-def test_a_full_disk_is_told_before_the_build(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_before_the_build(tmp_path: Path) -> None:
     own_mounts = ["unshare", "--mount", "--map-root-user"]
     if subprocess.run([*own_mounts, "true"], capture_output=True, check=False).returncode:
         pytest.skip("mount namespaces are not allowed here")

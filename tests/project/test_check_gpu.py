@@ -22,7 +22,7 @@ def test_an_unknown_option_is_named() -> None:
     assert ended.stderr == "check_gpu.sh: error: --build: unknown; the one option is --built\n"
 
 
-def test_every_part_that_fails_is_told_and_the_next_one_begins(tmp_path: Path) -> None:
+def test_every_part_that_fails_is_reported_and_the_next_one_begins(tmp_path: Path) -> None:
     out = tmp_path / "out"
     absent = str(count_gpus())  # the number of no card
     ended = check_gpu("--built", GPU=absent, OUT=str(out), PYTHON=sys.executable)

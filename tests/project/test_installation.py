@@ -95,7 +95,7 @@ def test_what_needs_a_clone_says_so(environment: Path, tmp_path: Path) -> None:
     )
 
 
-def test_the_version_is_told(environment: Path, tmp_path: Path) -> None:
+def test_the_version_is_printed(environment: Path, tmp_path: Path) -> None:
     assert run(environment, tmp_path, "--version").stdout == f"colorgan {colorgan.__version__}\n"
 
 

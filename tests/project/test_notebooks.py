@@ -182,7 +182,7 @@ def test_a_kept_notebook_was_run_from_top_to_bottom_without_an_error(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_kept_notebook_tells_nothing_of_the_machine_it_was_run_on(name):
+def test_a_kept_notebook_says_nothing_of_the_machine_it_was_run_on(name):
     notebook = kept(ROOT / f"notebooks/{name}.ipynb")
     for out in outputs(notebook):
         out.get("data", {}).pop("image/png", None)

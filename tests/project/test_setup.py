@@ -128,7 +128,7 @@ def tools_without(missing: str, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("tool", ["apt-get", "dpkg-query"])
-def test_a_system_without_apt_or_dpkg_is_told_what_is_needed(tool: str, own_project: Path) -> None:
+def test_without_apt_or_dpkg_setup_says_what_is_needed(tool: str, own_project: Path) -> None:
     ended = setup(own_project, PATH=tools_without(tool, own_project / "bin"))
     assert (ended.returncode, ended.stdout) == (2, ""), ended.stderr
     assert ended.stderr == (

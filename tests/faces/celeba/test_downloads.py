@@ -172,7 +172,7 @@ def test_lists_that_are_named_are_taken(tmp_path: Path) -> None:
     assert partition_lists([root], [own]) == (own,)
 
 
-def test_a_list_that_is_nowhere_is_told_with_the_places(
+def test_a_list_that_is_nowhere_is_reported_with_the_places_searched(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     images = put_zip(tmp_path / "CelebA/Img/faces.zip", images_in("faces"))
@@ -207,7 +207,7 @@ def test_the_list_of_landmarks_is_found_and_must_be_one(tmp_path: Path) -> None:
         landmark_list(root)
 
 
-def test_images_beside_archives_are_taken_and_the_archives_told(
+def test_images_beside_archives_are_taken_and_the_archives_reported(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     root = from_torchvision(tmp_path)

@@ -49,7 +49,7 @@ def test_images_are_found_in_number_order_at_any_depth(source_path: Path) -> Non
     assert contents == [content(number) for number in (2, 7, 10)]
 
 
-def test_missing_numbers_are_told_from_those_there(source_path: Path) -> None:
+def test_missing_numbers_are_separated_from_those_there(source_path: Path) -> None:
     entries, missing = open_source(source_path).find(np.array([1, 2, 8, 10, 99]))
     assert entries["number"].tolist() == [2, 10]
     assert missing.tolist() == [1, 8, 99]
@@ -94,7 +94,7 @@ def test_the_checksum_changes_with_the_source(source_path: Path) -> None:
     assert open_source(source_path).checksum() != before
 
 
-def test_the_checksum_of_a_zip_tells_images_of_equal_size_apart(tmp_path: Path) -> None:
+def test_the_checksum_of_a_zip_differs_for_images_of_equal_size(tmp_path: Path) -> None:
     checksums = set()
     for content in (JPEG, JPEG[::-1]):
         with zipfile.ZipFile(tmp_path / "images.zip", "w") as archive:
@@ -142,7 +142,7 @@ def test_links_to_folders_are_followed_and_circles_are_none(tmp_path: Path) -> N
     assert read_all(source)[4] == content(1)
 
 
-def test_what_is_out_of_reach_is_told_and_the_rest_is_found(
+def test_what_is_out_of_reach_is_reported_and_the_rest_is_found(
     tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:
     put(tmp_path, 1, 2)
@@ -158,7 +158,7 @@ def test_what_is_out_of_reach_is_told_and_the_rest_is_found(
     assert "nor can 2 more files or folders: left out" in told and told.count("\n") == 1
 
 
-def test_a_folder_that_may_not_be_entered_is_told(tmp_path: Path) -> None:
+def test_a_folder_that_may_not_be_entered_is_reported(tmp_path: Path) -> None:
     put(tmp_path, 1, 2)
     put(tmp_path / "closed", 3)
     (tmp_path / "closed").chmod(0)

@@ -73,14 +73,14 @@ def test_a_csv_of_the_list_gives_the_same_points(tmp_path, mark, end, quote, com
         (f"2\n{COLUMNS}\n{LINE}\n{LINE}\n", "line 4", "image 000001 a second time"),
     ],
 )
-def test_a_bad_list_is_told_by_its_file_and_line(tmp_path, text, place, what):
+def test_a_bad_list_is_reported_with_its_file_and_line(tmp_path, text, place, what):
     path = tmp_path / "list.txt"
     path.write_text(text)
     with pytest.raises(UserError, match=f"^{re.escape(str(path))}, {place}: .*{re.escape(what)}"):
         read_landmarks(path)
 
 
-def test_a_list_that_is_no_text_is_told_by_its_file(tmp_path):
+def test_a_list_that_is_no_text_is_reported_with_its_file(tmp_path):
     path = tmp_path / "list.txt"
     with pytest.raises(UserError, match=re.escape(str(path))):
         read_landmarks(path)

@@ -51,7 +51,7 @@ def test_a_hand_that_two_faces_see_is_of_the_nearer_one(detector: HandDetector) 
         assert [hand.face for hand in detector.detect(photo, faces)] == [near]
 
 
-def test_no_hand_is_told_where_the_face_is_much_larger_or_tiny_or_none(
+def test_no_hand_is_found_where_the_face_is_much_larger_or_tiny_or_none(
     detector: HandDetector,
 ) -> None:
     photo = photo_of_hand()

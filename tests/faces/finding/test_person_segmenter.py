@@ -12,7 +12,7 @@ BEHIND = {"flag": (30, 130), "wall": (90, 90), "rocket": (375, 60), "above": (20
 
 
 @pytest.mark.parametrize("side", [128, 256, 400])
-def test_a_person_is_told_from_what_is_behind_at_any_size(
+def test_a_person_is_separated_from_the_background_at_any_size(
     large_photo: np.ndarray, side: int
 ) -> None:
     square = large_photo[:420, 20:440]

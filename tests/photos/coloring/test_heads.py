@@ -53,7 +53,7 @@ def test_without_edges_color_ends_near_the_face() -> None:
 
 
 @pytest.mark.parametrize("scale", [0.2, 1, 3])
-def test_a_head_is_told_alike_at_any_scale(scale: float) -> None:
+def test_a_head_is_the_same_at_any_scale(scale: float) -> None:
     gray, _ = drawn_head(60, 85)
     sized = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     share = colored_by(sized, head_layer(sized, SKIN, scale * PLACE))
@@ -130,7 +130,7 @@ def test_hair_is_colored_and_what_is_behind_is_not(
 
 
 @pytest.mark.parametrize("worn", [grainy, scratched])
-def test_a_head_is_told_under_grain_and_scratches(
+def test_a_head_is_found_under_grain_and_scratches(
     large_photo: np.ndarray, people: PersonSegmenter, worn: Callable
 ) -> None:
     parameters = {"deviation": 40} if worn is grainy else {"count": 12}

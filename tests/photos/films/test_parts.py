@@ -98,7 +98,7 @@ def test_parts_are_joined_without_a_seam(
     assert np.abs(luma - old).mean(axis=(1, 2)).max() < 3.5, "no frame is another's"
 
 
-def test_what_no_longer_fits_is_removed_and_begun_anew(
+def test_what_no_longer_fits_is_removed_and_started_over(
     colorizer: Colorizer, tmp_path: Path, film: Path, truth: np.ndarray
 ) -> None:
     old, target = tmp_path / "old.mp4", tmp_path / "new.mp4"

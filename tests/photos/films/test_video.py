@@ -162,7 +162,7 @@ def test_broken_inputs_are_one_line_and_leave_nothing(
     assert target.read_bytes() == b"dear to someone"
 
 
-def test_targets_that_cannot_be_are_told(colorizer: Colorizer, tmp_path: Path, good: Path) -> None:
+def test_impossible_targets_are_reported(colorizer: Colorizer, tmp_path: Path, good: Path) -> None:
     (tmp_path / "full.mp4").mkdir()
     assert_refused(colorizer, good, tmp_path / "new.avi", r"written as \.mkv, \.mov, \.mp4, \.webm")
     assert_refused(colorizer, good, good, "is the source itself")
@@ -222,7 +222,7 @@ def test_names_are_never_taken_for_something_else(
     assert sorted(tmp_path.iterdir()) == sorted(tmp_path / path for path in (name, target))
 
 
-def test_an_encoder_that_dies_is_told_and_leaves_nothing(
+def test_an_encoder_that_dies_is_reported_and_leaves_nothing(
     colorizer: Colorizer, tmp_path: Path, good: Path
 ) -> None:
     def kill_encoder(done: int, expected: int) -> None:

@@ -86,7 +86,7 @@ def test_the_colors_of_a_reference_are_as_steady(
     assert 255 * np.abs(film[-1]).mean() > 20, "in colour"
 
 
-def test_after_a_cut_the_view_begins_anew(
+def test_after_a_cut_the_view_starts_over(
     colorizer: Colorizer, entering: list[np.ndarray], backdrop: np.ndarray
 ) -> None:
     other = np.ascontiguousarray(backdrop[::-1, 580:900])

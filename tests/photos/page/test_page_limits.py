@@ -177,7 +177,7 @@ def test_a_refused_client_that_neither_sends_nor_goes_is_let_go(
         assert connected.recv(1) == b""
 
 
-def test_a_mistake_of_the_program_is_told_in_one_line_and_its_traceback_in_the_terminal(
+def test_a_bug_is_one_line_on_the_page_and_a_traceback_in_the_terminal(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def stumble(file: bytes, whole: bool) -> None:

@@ -216,7 +216,7 @@ def test_a_photo_waits_while_those_of_others_are_in_work(
     browser.complaints.clear()
 
 
-def test_a_file_over_the_limit_is_told_of_without_being_sent(
+def test_a_file_over_the_limit_is_refused_without_being_sent(
     browser: Browser, tmp_path: Path
 ) -> None:
     paths = [tmp_path / "large.tif", tmp_path / "empty.jpg"]
@@ -254,7 +254,7 @@ def test_what_was_not_colored_when_the_program_ended_can_be_tried_again(
     assert stop(second) == (0, "", "")
 
 
-def test_an_empty_folder_is_told_of(browser: Browser, tmp_path: Path) -> None:
+def test_an_empty_folder_is_reported(browser: Browser, tmp_path: Path) -> None:
     folder = tmp_path / "letters"
     folder.mkdir()
     (folder / "letter.txt").write_text("Dear Mr. Daguerre")

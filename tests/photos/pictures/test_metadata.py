@@ -321,7 +321,7 @@ def test_nothing_is_made_up() -> None:
         assert not {"exif", "xmp", "icc_profile", "comment"} & set(image.info)
 
 
-def test_no_resolution_is_made_up_of_a_camera_that_told_none() -> None:
+def test_no_resolution_is_made_up_for_a_camera_that_gave_none() -> None:
     content = saved(gray(), "JPEG", exif=exif_block(1))
     assert Image.open(io.BytesIO(content)).info["dpi"] == (72, 72)  # Pillow's
     assert read_picture(content, "old", 10**6).metadata.dpi is None
@@ -423,7 +423,7 @@ def test_a_big_tiff_whose_exif_data_lie_beyond_any_file_is_read(offset: int) -> 
     np.testing.assert_array_equal(read_picture(damaged, "old", 10**6).gray, pixels)
 
 
-def test_what_is_too_large_for_a_format_is_told_and_the_rest_kept() -> None:
+def test_what_is_too_large_for_a_format_is_reported_and_the_rest_kept() -> None:
     huge = XMP.replace(b"family", b"family" * 20_000)
     texts = PngInfo()
     texts.add_itxt("XML:com.adobe.xmp", huge.decode(), zip=True)
@@ -437,7 +437,7 @@ def test_what_is_too_large_for_a_format_is_told_and_the_rest_kept() -> None:
     assert MAIN.MakerNote not in camera
 
 
-def test_what_is_too_large_for_a_jpeg_only_together_is_told_and_the_rest_kept() -> None:
+def test_what_is_too_large_for_a_jpeg_only_together_is_reported_and_the_rest_kept() -> None:
     size = b'<a tiff:ImageWidth="1"/>'  # each grows with the result's
     texts = PngInfo()
     texts.add_itxt("XML:com.adobe.xmp", XMP.replace(b"</rdf:RDF>", 2650 * size).decode())

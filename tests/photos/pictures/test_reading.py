@@ -364,7 +364,7 @@ def test_bombs_are_refused_from_the_header(kind: str) -> None:
     assert time.perf_counter() - start < 0.1
 
 
-def test_tiff_that_tells_two_libraries_two_sizes_is_refused() -> None:
+def test_a_tiff_that_has_two_sizes_for_two_libraries_is_refused() -> None:
     content = tiff(noise(np.uint16, 16, 16, 3), photometric="rgb", subfiletype=1)
     read(content)
     lying = with_tiff_entry(content, tiff_entry(content, 254), tag=256, value=30000)

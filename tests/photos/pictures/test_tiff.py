@@ -91,7 +91,7 @@ def test_fewer_bits_are_brought_to_the_full_range(bits: int, order: str, photome
 
 @pytest.mark.parametrize("suffix", [".png", ".tif"])
 @pytest.mark.parametrize("bits", [8, 10, 12])
-def test_fewer_bits_that_a_file_keeps_to_itself_are_told_by_their_range(
+def test_fewer_bits_that_a_file_does_not_declare_are_found_by_their_range(
     suffix: str, bits: int
 ) -> None:
     levels = LEVELS >> (16 - bits)
