@@ -30,6 +30,7 @@ from conftest import ROOT
 from programs import run_program, run_python
 
 SMALL = ROOT / "prototxt" / "generator_small.prototxt"
+SCORES = ROOT / "prototxt" / "generator_zhang.prototxt"
 PAPERS = GENERATOR_PROTOTXT.relative_to(ROOT)
 QUICK = (
     *("--generator", SMALL, "--batch-size", 2, "--log-every", 2, "--validate-every", 10),
@@ -498,6 +499,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", faces, "--out", paper_run), "--resume to go on"),
         (("--out", paper_run, "--resume", "--seed", 9), "has seed 1, not 9"),
         (("--out", paper_run, "--resume", "--generator", PAPERS), "has another generator"),
+        (("--out", paper_run, "--resume", "--generator", SCORES), "the blob 'fake_adversarial'"),
         (("--out", other, "--resume", "--iterations", 30), "no layer makes the blob 'fake_l2'"),
         (("--data", faces, *new, "--generator", broken), "not a Caffe prototxt"),
         (("--data", faces, *new, "--lambda", "-1"), "not a positive number"),

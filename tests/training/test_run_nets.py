@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.nets.prototxt import PAPERS_SOLVERS, read_solver
+from colorgan.nets.prototxt import PAPERS_SOLVERS, needed_blobs, read_solver
 from colorgan.training.run_nets import check_blobs, read_update
 
 PAPERS = PAPERS_SOLVERS["generator"]
@@ -46,12 +46,19 @@ def test_a_solver_that_cannot_be_followed_is_refused(
 def test_blobs_that_have_another_shape_once_built_are_named() -> None:
     faces = [2, 3, 64, 64]
     shapes = {"gray": faces, "color": faces, "fake": faces, "fake_l2": faces, "l2": []}
-    check_blobs("generator", shapes, "G")
+    needed = needed_blobs("generator", against_d=False)
+    check_blobs(needed, shapes, "G")
     for wrong, complaint in (
         ({"l2": faces}, "a loss is one number"),
         ({"fake": [2, 1, 64, 192]}, "'fake' is"),
     ):
         with pytest.raises(UserError, match=complaint):
-            check_blobs("generator", shapes | wrong, "G")
+            check_blobs(needed, shapes | wrong, "G")
+    with pytest.raises(UserError, match="'fake_adversarial' in the phase TRAIN"):
+        check_blobs(needed_blobs("generator", against_d=True), shapes, "G")
     with pytest.raises(UserError, match="'adversarial' in the phase TRAIN"):
-        check_blobs("discriminator", dict.fromkeys(("data", "label", "score"), [2, 1]), "D")
+        check_blobs(
+            needed_blobs("discriminator", against_d=True),
+            dict.fromkeys(("data", "label", "score"), [2, 1]),
+            "D",
+        )

@@ -33,7 +33,7 @@ WASSERSTEIN_SOLVERS = {
     "generator": SOLVERS / "generator_wgan_solver.prototxt",
     "discriminator": SOLVERS / "critic_solver.prototxt",
 }
-# The blobs that the training step uses by name.
+# The blobs that the training step uses by name, the loss last.
 BLOBS = {
     "generator": ("gray", "color", "fake", "fake_l2", "l2"),
     "discriminator": ("data", "label", "score", "adversarial"),
@@ -89,6 +89,15 @@ def read_net(path: Path, blobs: Iterable[str] = ()) -> Message:
             raise UserError(f"{path}: the blob {blob!r} must be made by a layer of type Input")
     _check_faces({blob: inputs[blob] for blob in blobs if blob in FACES}, path)
     return net
+
+
+def needed_blobs(player: str, against_d: bool) -> tuple[str, ...]:
+    """The blobs that training needs in the net of a player of `BLOBS`, the loss last.
+
+    `against_d` says whether G is trained against D, or a critic.
+    """
+    its_own = BLOBS[player]
+    return (ADVERSARIAL_BLOB, *its_own) if player == "generator" and against_d else its_own
 
 
 def input_shapes(net: Message, path: Path) -> dict[str, tuple[int, ...]]:

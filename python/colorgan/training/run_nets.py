@@ -1,18 +1,19 @@
 """A run's own nets and solvers: prototxt files in its folder, with its values set."""
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from google.protobuf.message import Message
 
 from colorgan.errors import UserError
 from colorgan.nets.prototxt import (
-    ADVERSARIAL_BLOB,
     BLOBS,
     batch_size_of,
     check_adversary,
     deploy_form,
     joins_gradients,
+    needed_blobs,
     read_net,
     read_solver,
     set_adversarial_weight,
@@ -38,12 +39,11 @@ UPDATE_FIELDS = {
 def write_prototxts(config: TrainingConfig, run: RunFolder) -> None:
     """Write the run's own nets and solvers into its folder, with the configuration's values."""
     source = ROOT / config.generator
-    needed = (*BLOBS["generator"], *([ADVERSARIAL_BLOB] if config.discriminator else []))
-    generator = read_net(source, needed)
+    generator = read_net(source, blobs_of(config, "generator"))
     _write_net(config, run, "generator", generator, source)
     if config.discriminator:
         source = ROOT / config.discriminator
-        discriminator = read_net(source, BLOBS["discriminator"])
+        discriminator = read_net(source, blobs_of(config, "discriminator"))
         check_adversary(discriminator, generator, source)
         _write_net(config, run, "discriminator", discriminator, source)
     for name in MODES[config.mode].solvers:
@@ -52,6 +52,11 @@ def write_prototxts(config: TrainingConfig, run: RunFolder) -> None:
         if config.learning_rate is not None:
             solver.base_lr = config.learning_rate
         write_prototxt(run.path / f"{name}_solver.prototxt", solver, path.name)
+
+
+def blobs_of(config: TrainingConfig, name: str) -> tuple[str, ...]:
+    """The blobs that the run needs in the net of G or D."""
+    return needed_blobs(name, against_d=config.discriminator is not None)
 
 
 def read_update(path: Path) -> Message:
@@ -100,7 +105,7 @@ def trains(config: TrainingConfig, run: RunFolder, name: str, prototxt: Path) ->
     its_own = run.path / f"{name}.prototxt"
     if not its_own.exists():
         return False
-    nets = [read_net(path, BLOBS[name]) for path in (prototxt, its_own)]
+    nets = [read_net(path, blobs_of(config, name)) for path in (prototxt, its_own)]
     for net in nets:
         set_batch_size(net, 1)
     fit_adversaries(config, name, nets[0])
@@ -110,7 +115,8 @@ def trains(config: TrainingConfig, run: RunFolder, name: str, prototxt: Path) ->
 def place_net(config: TrainingConfig, run: RunFolder, name: str) -> Message:
     """Fit a net to the share of a batch that each process takes this time; returns it."""
     path = run.path / f"{name}.prototxt"
-    net = read_net(path, BLOBS[name])  # checked again: a resumed run's may be of another version
+    # Checked again: a resumed run's may be of another version.
+    net = read_net(path, blobs_of(config, name))
     share = config.batch_size // all_processes().size
     if batch_size_of(net) != share:
         set_batch_size(net, share)
@@ -145,20 +151,20 @@ def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:
     told = f"{getattr(config, name)} with {getattr(config, f'{name}_solver')}"
     if run.has_run():  # its own files count, and may have been changed
         told = f"{net_path} with {path}"
-    check_blobs(name, try_building(path, *deploys, told=told), told)
+    check_blobs(blobs_of(config, name), try_building(path, *deploys, told=told), told)
     return path
 
 
-def check_blobs(name: str, shapes: dict[str, list[int]], told: str) -> None:
-    """UserError unless a built net has the blobs that training needs, in the right shapes.
+def check_blobs(blobs: Sequence[str], shapes: dict[str, list[int]], told: str) -> None:
+    """UserError unless a built net has these blobs, as of `needed_blobs`, in the right shapes.
 
     `told` is what messages call the net.
     """
-    for blob in BLOBS[name]:
+    for blob in blobs:
         if blob not in shapes:
             raise UserError(f"{told}: no layer makes the blob {blob!r} in the phase TRAIN")
-    loss = BLOBS[name][-1]
+    loss = blobs[-1]
     if math.prod(shapes[loss]) != 1:
         raise UserError(f"{told}: the blob {loss!r} is {shapes[loss]}, but a loss is one number")
-    if name == "generator" and shapes["fake"] != shapes["color"]:
+    if "fake" in blobs and shapes["fake"] != shapes["color"]:
         raise UserError(f"{told}: 'fake' is {shapes['fake']}, but 'color' {shapes['color']}")

@@ -12,7 +12,7 @@ from google.protobuf.message import Message
 from colorgan.benchmarks.training.job import SEED, Job
 from colorgan.faces.batches import batch_of
 from colorgan.nets import prototxt
-from colorgan.nets.prototxt import ADVERSARIAL_BLOB, PAPERS_SOLVERS
+from colorgan.nets.prototxt import PAPERS_SOLVERS
 from colorgan.nets.runtime import load_caffe
 
 # How often an iteration goes through a net. In training: forward, backward to the gradients of the
@@ -37,15 +37,11 @@ def prepare_job(
     Faces have `size` pixels a side; G's counts of maps are multiplied by `width`. UserError where
     Caffe refuses a net, or where G has no place for D's gradient though it is to be trained.
     """
-    needed = {
-        **prototxt.BLOBS,
-        "generator": (*prototxt.BLOBS["generator"], *([] if forward else [ADVERSARIAL_BLOB])),
-    }
     caffe, plain = load_caffe(), partial(MessageToDict, preserving_proto_field_name=True)
     sources = {"generator": generator, "discriminator": prototxt.DISCRIMINATOR_PROTOTXT}
     layers, solvers, weights, flop = {}, {}, {}, {}
     for seed, (name, source) in enumerate(sources.items(), SEED):
-        net = prototxt.read_net(source, needed[name])
+        net = prototxt.read_net(source, prototxt.needed_blobs(name, against_d=not forward))
         fit(net, batch_size, size, width if name == "generator" else 1)
         prototxt.write_prototxt(folder / f"{name}.prototxt", net, source.name)
         solver_path = folder / f"{name}_solver.prototxt"
