@@ -214,9 +214,13 @@ class Trainer:
                     self.average.snapshot(self.run.writing_path)
 
             state = {"iteration": self.iteration, "best_psnr": self.best_psnr}
-            size = sum(player.snapshot_bytes() for player in players)
-            keep = self.config.keep
+            size, keep = self.snapshot_bytes(), self.config.keep
             self.run.save_snapshot(state, write, size=size, keep=keep, is_best=is_best)
+
+    def snapshot_bytes(self) -> int:
+        """The most that a snapshot's weights and moments take up."""
+        average = self.training.generator.parameter_bytes() if self.average else 0
+        return average + sum(player.snapshot_bytes() for player in self.training.players)
 
 
 def shown_again(config: TrainingConfig, train: FaceDatabase) -> np.ndarray | None:
