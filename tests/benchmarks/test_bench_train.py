@@ -166,7 +166,10 @@ def test_the_sides_processes_do_not_outlive_a_killed_benchmark() -> None:
     wait_until(lambda: not any(map(alive, sides)))
 
 
-@pytest.mark.parametrize("option", [("--sides", "tensorflow"), ("--rounds", "0"), ("--width", "0")])
+WRONG = [("--sides", "tensorflow"), ("--rounds", "0"), ("--width", "0"), ("--threads", "100000")]
+
+
+@pytest.mark.parametrize("option", WRONG)
 def test_wrong_options_end_with_code_2(run: Run, option: tuple[str, str]) -> None:
     ended = run(BENCH, *option)
     assert ended.returncode == 2

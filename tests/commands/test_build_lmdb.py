@@ -305,7 +305,15 @@ def test_an_empty_folder_ends_with_one_line(source: Source, out: Path, tmp_path:
 
 
 @pytest.mark.parametrize(
-    "wrong", ["--size 0", "--size 179", "--max-bad 2", "--workers 0", "--test-partition 0"]
+    "wrong",
+    [
+        "--size 0",
+        "--size 179",
+        "--max-bad 2",
+        "--workers 0",
+        "--workers 5000",
+        "--test-partition 0",
+    ],
 )
 def test_an_option_out_of_range_is_refused(source: Source, out: Path, wrong: str) -> None:
     words = [*command(source.options(out)), *wrong.split()]

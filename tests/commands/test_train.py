@@ -509,6 +509,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", faces, *new, "--mode", "l2", "--discriminator", broken), "--mode l2 has no D"),
         (("--data", faces, *new, "--discriminator", SMALL), "no layer makes the blob 'data'"),
         (("--data", faces, *new, "--n-critic", "3"), "--mode wgan"),
+        (("--data", faces, *new, "--mode", "wgan", "--n-critic", 101), "not from 1 to 100"),
         (("--data", faces, *new, "--weight-clip", "0"), "not a positive number"),
         (("--data", faces, *new, "--average", "1"), "not between 0 and 1"),
         (("--data", faces, *new, "--generator-solver", SMALL), "not a Caffe prototxt"),

@@ -3,6 +3,7 @@
 from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
@@ -62,6 +63,18 @@ def natural_int(text: str) -> int:
     return at_least(0, text)
 
 
+def up_to(most: int) -> Callable[[str], int]:
+    """The type of a count that would end badly above `most`."""
+    return partial(number, kind=int, fits=range(1, most + 1).__contains__, told=f"from 1 to {most}")
+
+
+worker_count = up_to(512)
+"""A number of processes or threads, no fewer than large machines have cores."""
+
+percentage = up_to(100)
+"""A quality from 1 to 100."""
+
+
 def positive_float(text: str) -> float:
     """A positive number."""
     return number(text, float, lambda value: 0 < value < float("inf"), "a positive number")
@@ -75,11 +88,6 @@ def millions(text: str) -> float:
 def fraction(text: str) -> float:
     """A share that is neither 0 nor 1."""
     return number(text, float, lambda value: 0 < value < 1, "between 0 and 1")
-
-
-def percentage(text: str) -> int:
-    """A quality from 1 to 100."""
-    return number(text, int, lambda value: 1 <= value <= 100, "from 1 to 100")
 
 
 def named_path(text: str) -> tuple[str, Path]:

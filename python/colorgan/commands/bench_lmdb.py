@@ -8,7 +8,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from colorgan.benchmarks.packing import take_turns
-from colorgan.commands.arguments import positive_int
+from colorgan.commands.arguments import positive_int, worker_count
 from colorgan.commands.build_lmdb import face_size
 
 
@@ -17,7 +17,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add, cores = parser.add_argument, len(os.sched_getaffinity(0))
     add("--images", type=Path, required=True, metavar="DIR_OR_ZIP")
     add("--size", type=face_size, default=64, metavar="PIXELS", help="side of a face (64)")
-    add("--workers", type=positive_int, default=cores, metavar="N", help=f"({cores})")
+    add("--workers", type=worker_count, default=cores, metavar="N", help=f"({cores})")
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each side (5)")
 
 

@@ -14,7 +14,7 @@ from colorgan.benchmarks.scaling.figure import scaling_figure
 from colorgan.benchmarks.scaling.model import Times, machine
 from colorgan.benchmarks.scaling.report import best_psnr, report
 from colorgan.benchmarks.scaling.turns import Measured, measure, read_measured
-from colorgan.commands.arguments import positive_int
+from colorgan.commands.arguments import positive_int, worker_count
 from colorgan.errors import UserError, note
 from colorgan.files import make_room, write_json
 from colorgan.measuring.experiments import of_batch_and_rate, read_results
@@ -28,7 +28,7 @@ KEPT = ROOT / "data/results/speed/scaling.json"
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    add("--processes", nargs="+", type=positive_int, default=[1, 2, 4], metavar="N", help="(1 2 4)")
+    add("--processes", nargs="+", type=worker_count, default=[1, 2, 4], metavar="N", help="(1 2 4)")
     add("--batch-size", type=positive_int, default=64, metavar="N", help="that they share (64)")
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each case (5)")
     net = "to train (the paper's, the only one with figures for GPUs)"

@@ -20,7 +20,7 @@ from colorgan.benchmarks.training.preparation import prepare_job
 from colorgan.benchmarks.training.process import MEMORY_FORMATS
 from colorgan.benchmarks.training.report import report
 from colorgan.benchmarks.training.turns import CPU_SIDES, GPU_SIDES, Match, measure
-from colorgan.commands.arguments import natural_int, positive_float, positive_int
+from colorgan.commands.arguments import natural_int, positive_float, positive_int, worker_count
 from colorgan.errors import UserError
 from colorgan.files import make_room, write_json
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT
@@ -43,7 +43,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each side (5)")
     images = "per turn (enough for 32 images; forward: 128; on a GPU: 2048; 8192)"
     add("--iterations", type=positive_int, metavar="N", help=images)
-    add("--threads", type=positive_int, default=threads, metavar="N", help=f"({threads})")
+    add("--threads", type=worker_count, default=threads, metavar="N", help=f"({threads})")
     add("--generator", type=Path, default=GENERATOR_PROTOTXT, metavar="PROTOTXT")
     add("--size", type=positive_int, default=64, metavar="PIXELS", help="side of the faces (64)")
     add("--width", type=positive_float, default=1.0, metavar="X", help="times G's map counts (1)")

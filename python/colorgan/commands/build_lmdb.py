@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
 
-from colorgan.commands.arguments import number, positive_int
+from colorgan.commands.arguments import number, positive_int, worker_count
 from colorgan.errors import UserError
 from colorgan.faces.celeba.aligned import CROP_SIDE
 from colorgan.faces.celeba.downloads import partition_lists
@@ -85,7 +85,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add(
         "--workers",
-        type=positive_int,
+        type=worker_count,
         metavar="N",
         help="decoding processes (default: one for each core; with mpirun, those it starts)",
     )

@@ -5,7 +5,7 @@ import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from colorgan.commands.arguments import natural_int, positive_int
+from colorgan.commands.arguments import natural_int, positive_int, worker_count
 from colorgan.faces.drawn.sample import SampleOptions, make_sample
 
 
@@ -17,7 +17,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("--test-count", type=natural_int, default=100, metavar="N", help="then test faces (100)")
     add("--seed", type=natural_int, default=1, metavar="N", help="other seeds draw other faces (1)")
     workers = "processes; the faces are the same with any number (one for each core)"
-    add("--workers", type=positive_int, default=cores, metavar="N", help=workers)
+    add("--workers", type=worker_count, default=cores, metavar="N", help=workers)
     add("--force", action="store_true", help="replace an existing sample set")
 
 

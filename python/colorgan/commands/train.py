@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from colorgan.commands.arguments import fraction, natural_int, positive_float, positive_int
+from colorgan.commands.arguments import fraction, natural_int, positive_float, positive_int, up_to
 from colorgan.errors import UserError
 from colorgan.nets.runtime import gpu_of, load_caffe, use_device
 from colorgan.places import ROOT, project_path
@@ -22,6 +22,8 @@ Ctrl-C, SIGTERM or SIGUSR1 takes a snapshot and stops; --resume continues from t
 
 # What may change when a run is resumed; all other settings must stay the same.
 CHANGEABLE = {"data", "iterations", "log_every", "validate_every", "snapshot_every", "keep"}
+
+MOST_CRITIC_UPDATES = 100  # to one of G: all their faces are in memory at once
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -65,7 +67,7 @@ def add_arguments(parser: ArgumentParser) -> None:
     )
     add(
         "--n-critic",
-        type=positive_int,
+        type=up_to(MOST_CRITIC_UPDATES),
         metavar="N",
         help=f"wgan: updates of the critic for each of G ({critic['n_critic']})",
     )
