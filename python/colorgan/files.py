@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from colorgan.errors import UserError, note
+from colorgan.kinds import Kind, misfit
 
 _LONGEST_NAME = 255  # bytes, in nearly all file systems
 # Folders of previews and deleted files, and files that Windows puts next to pictures; lower case.
@@ -173,8 +174,8 @@ def sha256(path: Path) -> str:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
 
 
-def read_json(path: Path, *keys: str) -> dict[str, Any]:
-    """Read a JSON object that has these keys; UserError if there is none."""
+def read_json(path: Path, **kinds: Kind) -> dict[str, Any]:
+    """Read a JSON object whose entries are of these kinds; UserError if there is none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
@@ -183,9 +184,9 @@ def read_json(path: Path, *keys: str) -> dict[str, Any]:
         raise UserError(f"{path}: damaged ({error}); create it again") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: not a JSON object; create it again")
-    for key in keys:
-        if key not in content:
-            raise UserError(f"{path}: has no {key!r}; create it again")
+    wrong = misfit(content, kinds)
+    if wrong:
+        raise UserError(f"{path}: {wrong}; create it again")
     return content
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 from collections.abc import Callable
+from functools import reduce
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -270,6 +271,34 @@ def test_an_evaluation_or_settings_that_say_too_little_are_named(sources):
         with pytest.raises(UserError, match=f"{path.name}: has no '{key}'"):
             render(sources)
         path.write_text(whole)
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "place", "value"),
+    [
+        (0, "config.json", "batch_size", "64"),
+        (1, "metrics.json", "faces", "many"),
+        (1, "metrics.json", "versions", None),
+        (1, "metrics.json", "outputs.model", [1]),
+        (1, "metrics.json", "outputs.gray.psnr.mean", "high"),
+        (1, "metrics.json", "truth.colorfulness", 0.2),
+        (2, "manifest.json", "splits.train.written", None),
+    ],
+)
+def test_values_that_were_edited_into_others_are_named(
+    sources, tmp_path, source, name, place, value
+):
+    run, evaluation, faces, figures = sources
+    (tmp_path / "data").mkdir()
+    shutil.copyfile(faces / "manifest.json", tmp_path / "data/manifest.json")
+    sources = (run, evaluation, tmp_path / "data", figures)
+    path = sources[source] / name
+    content = json.loads(path.read_text())
+    *above, key = place.split(".")
+    reduce(dict.get, above, content)[key] = value
+    path.write_text(json.dumps(content))
+    with pytest.raises(UserError, match=f"{name}: '{re.escape(place)}' cannot be"):
+        render(sources)
 
 
 def test_an_evaluation_on_other_data_is_not_reported(sources, tmp_path):

@@ -12,7 +12,17 @@ import colorgan
 from conftest import ROOT
 
 PACKAGE = Path(colorgan.__file__).parent
-SHARED = {"errors", "files", "luminance", "phases", "places", "processes", "sharing", "streams"}
+SHARED = {
+    "errors",
+    "files",
+    "kinds",
+    "luminance",
+    "phases",
+    "places",
+    "processes",
+    "sharing",
+    "streams",
+}
 # The wings from the bottom up, and what each may import besides itself and what all share.
 ALLOWED = {
     "nets": set(),

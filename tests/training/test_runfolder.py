@@ -84,6 +84,7 @@ def test_a_snapshot_whose_state_says_too_little_is_damaged(folder: RunFolder) ->
         "[]",
         '{"iteration": 5, "sha256": ["x"]}',
         '{"iteration": 5, "sha256": {"x": "y"}}',
+        '{"iteration": "5", "sha256": {}}',
     ):
         state.write_text(text)
         with pytest.raises(UserError, match=r"iter_00000005: damaged snapshot .*; remove it"):
@@ -151,7 +152,9 @@ def test_a_log_line_cut_short_by_a_kill_is_left_out(folder: RunFolder) -> None:
 
 
 def test_a_damaged_log_line_is_named(folder: RunFolder) -> None:
-    for line in (b"nonsense", b"5", b'{"l2": 3}', b'{"iteration": "two"}', b"\xff\xfe"):
+    lines = (b"nonsense", b"5", b'{"l2": 3}', b'{"iteration": "two"}', b"\xff\xfe")
+    lines += (b'{"iteration": 2, "l2": "low"}', b'{"iteration": 2, "images_per_second": 0}')
+    for line in lines:
         folder.log_path.write_bytes(b'{"iteration": 1}\n' + line + b"\n{}\n")
         with pytest.raises(UserError, match="line 2"):
             read_log(folder.log_path)

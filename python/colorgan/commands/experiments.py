@@ -136,7 +136,7 @@ def run_one(experiment: Experiment, data: Path, folder: Path, results: Path) -> 
     if weights is None:
         raise UserError(f"{folder}: no snapshot is as colourful as --least-colorfulness asks for")
     evaluation = folder / "evaluation"
-    skipped = read_json(folder / CONFIG_FILE, "validation_faces")["validation_faces"]
+    skipped = read_json(folder / CONFIG_FILE, validation_faces=int)["validation_faces"]
     call(
         "evaluate", "--weights", weights, "--data", data, "--out", evaluation,
         "--skip", skipped,

@@ -13,6 +13,7 @@ from colorgan.files import read_json
 from colorgan.measuring.evaluation import METRICS_FILE
 from colorgan.measuring.log import last_iteration, read_log, training_seconds
 from colorgan.measuring.markdown import markdown_table
+from colorgan.measuring.metrics import MEAN, METRICS
 from colorgan.places import ROOT
 
 EXPERIMENTS_FILE = Path(__file__).with_name("experiments.toml")
@@ -22,6 +23,20 @@ RESULTS = ROOT / "data" / "results" / "experiments"
 CONFIG_FILE = "config.json"
 LOG_FILE = "log.jsonl"
 COST_FILE = "cost.json"
+
+# What is read of them.
+OUTPUT = {
+    **{f"{metric.key}?": MEAN for metric in METRICS},
+    **{"name": str, "psnr": MEAN, "colorfulness_ratio": float},
+}
+METRICS_KINDS = {
+    "outputs": {"model": OUTPUT, "model_luminance": OUTPUT, "*": OUTPUT},
+    "parameters": int,
+}
+CONFIG_KINDS = {
+    **{"batch_size": int, "mode": str, "generator": str},
+    **{"learning_rate?": float | None, "discriminator?": str | None},
+}
 
 # Beside the folder of results: what `colorgan bench-methods` and `compare-methods` wrote.
 TURNS_FILE = Path("speed/methods.json")
@@ -141,10 +156,10 @@ def read_result(folder: Path, times: Mapping[str, float] | None = None) -> Resul
     """Read what is kept of an experiment; UserError where something is missing or damaged."""
     return Result(
         folder.name,
-        read_json(folder / CONFIG_FILE, "batch_size"),
+        read_json(folder / CONFIG_FILE, **CONFIG_KINDS),
         read_log(folder / LOG_FILE),
-        read_json(folder / METRICS_FILE, "outputs", "parameters"),
-        read_json(folder / COST_FILE, "peak_mib")["peak_mib"],
+        read_json(folder / METRICS_FILE, **METRICS_KINDS),
+        read_json(folder / COST_FILE, peak_mib=float | None)["peak_mib"],
         times,
     )
 
@@ -168,7 +183,8 @@ def read_results(
 def read_hints(folder: Path = RESULTS) -> list[dict[str, Any]]:
     """The methods in the result of `colorgan compare-methods` beside a folder; none without one."""
     path = folder.parent / HINTS_FILE
-    return read_json(path, "methods")["methods"] if path.exists() else []
+    row = OUTPUT | {"points": int | None}
+    return read_json(path, methods=[row])["methods"] if path.exists() else []
 
 
 def of_batch_and_rate(results: Mapping[str, Result]) -> list[Result]:

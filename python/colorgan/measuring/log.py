@@ -5,6 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from colorgan.errors import UserError
+from colorgan.kinds import misfit
+
+RECORD = {"iteration": int, "*": float}
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
@@ -25,7 +28,7 @@ def read_log(path: Path) -> list[dict[str, Any]]:
             if number == len(lines):
                 break
             record = None
-        if not isinstance(record, dict) or not isinstance(record.get("iteration"), int):
+        if misfit(record, RECORD) or record.get("images_per_second", 1) <= 0:
             raise UserError(f"{path}: line {number} is no record of an iteration; remove the line")
         records.append(record)
     return records

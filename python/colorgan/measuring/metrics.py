@@ -71,6 +71,9 @@ METRICS = (
 )
 
 
+MEAN = {"mean": float}  # the kind of a metric in metrics.json
+
+
 def psnr(fake: np.ndarray, real: np.ndarray) -> np.ndarray:
     """Peak signal-to-noise ratio in dB: `10 log10(255^2 / MSE)`.
 

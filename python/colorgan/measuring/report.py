@@ -12,7 +12,7 @@ from colorgan.errors import UserError
 from colorgan.files import read_json, sha256
 from colorgan.measuring.evaluation import METRICS_FILE
 from colorgan.measuring.log import last_iteration, read_log, training_seconds
-from colorgan.measuring.metrics import METRICS, Metric
+from colorgan.measuring.metrics import MEAN, METRICS, Metric
 from colorgan.measuring.paper_figures import FIGURES
 
 TEMPLATE = "report.html.j2"
@@ -36,12 +36,22 @@ ASSUMPTIONS = (
 PAPER_TRAIN_FACES = 60_000
 PAPER_ITERATIONS = 20_000  # assumed; see ASSUMPTIONS
 
-# What the report says about an evaluation.
-MEASURED = (
-    *("weights", "weights_sha256", "parameters", "manifest_sha256", "skipped_faces", "versions"),
-    *("faces", "first_image", "last_image", "baselines_learned_from", "outputs", "truth"),
-    "metrics",
-)
+# What the report says about an evaluation, and of the data.
+OUTPUT = {"name": str, "colorfulness_ratio": float, **{metric.key: MEAN for metric in METRICS}}
+TRUTH = {metric.key: MEAN for metric in METRICS if metric.better == "truth"}
+MEASURED = {
+    **dict.fromkeys(("weights", "weights_sha256", "manifest_sha256"), str),
+    **dict.fromkeys(("parameters", "skipped_faces", "baselines_learned_from"), int),
+    **dict.fromkeys(("faces", "first_image", "last_image"), int),
+    "versions": {"*": str},
+    "outputs": {**dict.fromkeys(("model", "model_luminance", "average_face"), OUTPUT), "*": OUTPUT},
+    "truth": {"name": str, **TRUTH},
+}
+SPLIT = {"written": int}
+MANIFEST = {
+    "splits": {"train": SPLIT, "test": SPLIT},
+    "source": {"images": str | list},
+}
 
 
 @dataclass(frozen=True)
@@ -105,7 +115,7 @@ def render_report(
     others = [read_released(name, folder) for name, folder in released.items()]
     evaluations = {measured.name: measured.evaluation for measured in (*runs, *others)}
     check_same_faces(evaluations)
-    manifest = read_json(data / "manifest.json", "splits", "source")
+    manifest = read_json(data / "manifest.json", **MANIFEST)
     if sha256(data / "manifest.json") != runs[0].evaluation["manifest_sha256"]:
         raise UserError(f"{model.evaluation}: measured on other data than {data}; evaluate again")
     environment = Environment(
@@ -135,7 +145,7 @@ def read_run(name: str, sources: RunSources) -> RunRecord:
     evaluation = read_evaluation(sources.evaluation)
     states = sorted((sources.run / "snapshots").glob("iter_*/state.json"))
     measurable = [
-        digest for path in states for digest in read_json(path, "sha256")["sha256"].values()
+        digest for path in states for digest in read_json(path, sha256={})["sha256"].values()
     ]
     if states and evaluation["weights_sha256"] not in measurable:
         raise UserError(
@@ -144,7 +154,7 @@ def read_run(name: str, sources: RunSources) -> RunRecord:
         )
     return RunRecord(
         name,
-        read_json(sources.run / "config.json", "batch_size", "validation_faces"),
+        read_json(sources.run / "config.json", batch_size=int, validation_faces=int),
         read_log(sources.run / "log.jsonl"),
         evaluation,
     )
@@ -159,10 +169,11 @@ def read_released(name: str, folder: Path) -> Released:
 
 def read_evaluation(folder: Path) -> dict:
     """Read a folder of `colorgan evaluate`; UserError unless it measured what this version does."""
-    evaluation = read_json(folder / METRICS_FILE, *MEASURED)
-    if list(evaluation["metrics"]) != [metric.key for metric in METRICS]:
+    path = folder / METRICS_FILE
+    measured = read_json(path, metrics={})["metrics"]
+    if list(measured) != [metric.key for metric in METRICS]:
         raise UserError(f"{folder}: measured by another version; evaluate it again")
-    return evaluation
+    return read_json(path, **MEASURED)
 
 
 def check_same_faces(evaluations: dict[str, dict]) -> None:

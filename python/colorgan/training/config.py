@@ -162,9 +162,7 @@ def checksum_of_faces(data: Path) -> str:
         raise UserError(
             f"{data}: no packed faces (no manifest.json); colorgan build-lmdb packs them"
         )
-    *told, source = map(read_json(path, *parts).get, parts)
-    if not isinstance(source, dict):
-        raise UserError(f"{path}: damaged; create it again")
+    *told, source = map(read_json(path, **dict.fromkeys(parts, object) | {"source": {}}).get, parts)
     told.append({k: v for k, v in source.items() if k != "images"})
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 

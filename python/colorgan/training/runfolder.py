@@ -20,6 +20,7 @@ from colorgan.training.averaging import AVERAGE_WEIGHTS
 
 # What a snapshot takes besides weights and Adam's moments: layer definitions, state, blocks.
 SNAPSHOT_MARGIN_BYTES = 1 << 20
+STATE = {"iteration": int, "best_psnr?": float, "sha256": {"*": str}}  # of a snapshot
 
 
 def best_weights(run: Path) -> Path | None:
@@ -167,11 +168,11 @@ class RunFolder:
         if not paths:
             return None
         try:
-            state = read_json(paths[-1] / "state.json", "iteration", "sha256")
-            for name, checksum in dict(state["sha256"]).items():
+            state = read_json(paths[-1] / "state.json", **STATE)
+            for name, checksum in state["sha256"].items():
                 if sha256(paths[-1] / name) != checksum:
                     raise ValueError(f"{name} has changed")
-        except (UserError, TypeError, ValueError) as error:
+        except (UserError, ValueError) as error:
             raise UserError(
                 f"{paths[-1]}: damaged snapshot ({error}); remove it to resume from the one before"
             ) from None

@@ -1,0 +1,38 @@
+"""What values read from JSON must be: what people have edited may be of any kind.
+
+A kind is a type, or several as in `float | None`; a list with one kind, that of all entries; or a
+dict with the kinds of an object's entries by their keys. A key that ends in "?" may be missing, and
+"*" stands for every key. An int will do for a float, and a bool for neither.
+"""
+
+from typing import Any
+
+Kind = Any
+
+
+def misfit(value: Any, kind: Kind, name: str = "") -> str | None:
+    """What is wrong with a value called `name`, in words; None where it is of its kind."""
+    if isinstance(kind, list) and isinstance(value, list):
+        return next(filter(None, (misfit(one, kind[0], name) for one in value)), None)
+    if isinstance(kind, dict) and isinstance(value, dict):
+        return next(filter(None, (_misfit_at(key, value, kind[key], name) for key in kind)), None)
+    is_container = isinstance(kind, list | dict)
+    if is_container or isinstance(value, bool) or not isinstance(value, kind | _also(kind)):
+        return f"{name!r} cannot be {value!r:.40}"
+    return None
+
+
+def _misfit_at(key: str, value: dict[str, Any], kind: Kind, name: str) -> str | None:
+    above = f"{name}." if name else ""
+    if key == "*":
+        found = (misfit(one, kind, f"{above}{its}") for its, one in value.items())
+        return next(filter(None, found), None)
+    its = key.removesuffix("?")
+    if its in value:
+        return misfit(value[its], kind, f"{above}{its}")
+    return None if key.endswith("?") else f"says nothing of {above + its!r}"
+
+
+def _also(kind: Kind) -> Kind:
+    """What will do for a kind as well."""
+    return int if isinstance(0.0, kind) else kind
