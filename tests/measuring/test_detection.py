@@ -10,13 +10,14 @@ from colorgan.faces.aging import AGINGS
 from colorgan.faces.celeba.landmarks import CELEBA_POINTS
 from colorgan.faces.finding.similarity import nearest_similarity, warped
 from colorgan.measuring.detection import (
-    OURS,
     SEED,
     measure_aging,
     measure_case,
     measure_crowd,
+    measure_points,
 )
 from colorgan.measuring.detection_frames import AS_IT_IS, EYES, Case, Crowd, tiles_of
+from colorgan.measuring.detection_sides import OURS
 from conftest import ROOT
 
 
@@ -89,6 +90,11 @@ def test_tiles_keep_what_is_in_them_and_lose_their_order():
     assert tiled.shape == kept.shape
     assert not np.array_equal(tiled, kept)
     assert np.array_equal(np.bincount(tiled.ravel()), np.bincount(kept.ravel()))
+
+
+def test_where_no_face_is_found_there_is_no_mean():
+    measured = measure_points([np.zeros((218, 178), np.uint8)])
+    assert (measured["faces"], measured["missed"], measured["mean"]) == (0, 1, None)
 
 
 def test_what_is_kept_is_what_the_detector_is_built_on():

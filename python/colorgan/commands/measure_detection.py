@@ -6,14 +6,20 @@ frame:
   detector    colorgan's own
   yunet       a single pass of its network, with the longer side at 640 pixels or less
   centerface  a single pass of CenterFace (Xu et al. 2019), likewise; needs requirements-bench.txt
+
+It takes hours. What is done is kept next to the JSON file, in NAME.parts.json, and the same command
+continues from there after it was stopped.
 """
 
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from colorgan.commands.arguments import positive_int
-from colorgan.files import make_room, write_json
-from colorgan.measuring.detection import SIDES, measure_detection
+from colorgan.files import make_room, sha256, write_json
+from colorgan.measuring.detection import measure_detection, versions
+from colorgan.measuring.detection_sides import SIDES
+from colorgan.measuring.parts import KeptParts
+from colorgan.nets.generators import BEST_WEIGHTS
 from colorgan.photos.coloring.colorizer import Colorizer
 
 
@@ -31,8 +37,19 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     """Measure, print a table, and keep everything as JSON."""
     make_room(options.out, ".json")
-    colorizer = Colorizer(options.weights)
+    weights = options.weights or BEST_WEIGHTS
+    colorizer = Colorizer(weights)
     counts = options.faces, options.point_faces
-    result = measure_detection(options.images, *counts, options.sides, colorizer)
+    settings = {
+        "images": str(options.images.absolute()),
+        "faces": options.faces,
+        "point_faces": options.point_faces,
+        "sides": options.sides,
+        "weights": sha256(weights),
+        "versions": versions(),
+    }
+    parts = KeptParts(options.out.with_suffix(".parts.json"), settings)
+    result = measure_detection(options.images, *counts, options.sides, colorizer, parts)
     write_json(options.out, result)
+    parts.path.unlink()
     print(options.out)

