@@ -65,7 +65,9 @@ def natural_int(text: str) -> int:
 
 def up_to(most: int) -> Callable[[str], int]:
     """The type of a count that would end badly above `most`."""
-    return partial(number, kind=int, fits=range(1, most + 1).__contains__, told=f"from 1 to {most}")
+    return partial(
+        number, kind=int, fits=range(1, most + 1).__contains__, wanted=f"from 1 to {most}"
+    )
 
 
 worker_count = up_to(512)
