@@ -29,4 +29,4 @@ def test_what_does_not_fit_is_told_with_its_place(changed: dict, complaint: str)
 
 
 def test_what_is_missing_is_told() -> None:
-    assert misfit({"a": {}}, {"a": {"b": int}}) == "says nothing of 'a.b'"
+    assert misfit({"a": {}}, {"a": {"b": int}}) == "has no 'a.b'"

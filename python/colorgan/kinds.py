@@ -30,7 +30,7 @@ def _misfit_at(key: str, value: dict[str, Any], kind: Kind, name: str) -> str | 
     its = key.removesuffix("?")
     if its in value:
         return misfit(value[its], kind, f"{above}{its}")
-    return None if key.endswith("?") else f"says nothing of {above + its!r}"
+    return None if key.endswith("?") else f"has no {above + its!r}"
 
 
 def _also(kind: Kind) -> Kind:

@@ -160,7 +160,7 @@ def test_what_cannot_be_built_is_refused_in_one_line(album: Path, tmp_path: Path
         (tmp_path / "none", (), "none: holds no photo; photos end in .jpg"),
         (tmp_path / "one", (), "1 of 2 photos have a usable face, but two are needed at least"),
         (tmp_path / "one", ("--max-bad", 0.4), "more than --max-bad 0.4 of the 2 photos are"),
-        (album, ("--test-partition", 1), "--partition and --test-partition are CelebA's"),
+        (album, ("--test-partition", 1), "--partition and --test-partition are for CelebA"),
     ):
         done = build(images, tmp_path / "out", *words)
         assert done.returncode == 2, done.stderr

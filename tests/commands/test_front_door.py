@@ -87,7 +87,7 @@ def test_a_command_that_there_is_not_ends_in_one_line() -> None:
         ("build-lmdb --size 200", "argument --size: 200 is not a whole number from 1 to 178"),
         ("build-lmdb --max-bad -0.1", "argument --max-bad: -0.1 is not from 0 to 1"),
         ("train --iterations 1.5", "argument --iterations: 1.5 is not a whole number"),
-        ("make-sample-faces --workers 0", "argument --workers: 0 is not 1 or more"),
+        ("make-sample-faces --workers 0", "argument --workers: 0 is not from 1 to 512"),
     ],
 )
 def test_a_command_line_that_is_wrong_ends_in_one_line(words: str, told: str) -> None:

@@ -496,7 +496,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", tmp_path / "nowhere", *new), "nowhere: no packed faces"),
         ((*new,), "--data is missing"),
         (("--out", tmp_path / "empty", "--resume"), "no run to go on with"),
-        (("--data", faces, "--out", paper_run), "--resume to go on"),
+        (("--data", faces, "--out", paper_run), "--resume continues it"),
         (("--out", paper_run, "--resume", "--seed", 9), "has seed 1, not 9"),
         (("--out", paper_run, "--resume", "--generator", PAPERS), "has another generator"),
         (("--out", paper_run, "--resume", "--generator", SCORES), "the blob 'fake_adversarial'"),
