@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from itertools import combinations
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from colorgan.measuring.experiments import (
 )
 from colorgan.measuring.figures.faces import GRID_GAP, HEADER_HEIGHT, LABEL_WIDTH
 from conftest import ROOT
+from programs import alive, below
 
 RESULTS_PAGE = ROOT / "docs/results.md"
 
@@ -114,6 +118,19 @@ def test_an_experiment_is_trained_measured_and_what_is_small_is_kept(tried: Path
     assert 50 < result.peak_mib < 2000
     scores = [record["score_fake"] for record in result.log if "score_fake" in record]
     assert result.last_mean("score_fake") == pytest.approx(sum(scores) / 2)
+
+
+def test_a_command_that_an_experiment_runs_ends_with_it() -> None:
+    words = "import sys; from colorgan.errors import run_program as run; "
+    words += "from colorgan.commands.experiments import call; "
+    words += "sys.exit(run('experiments', lambda: call('demo', '--port', 0)))"
+    command = [sys.executable, "-c", words]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as started:
+        assert "http" in started.stdout.readline()  # it serves
+        (child,) = below(started.pid)
+        started.terminate()
+        assert started.wait(30) == 128 + signal.SIGTERM
+        assert not alive(child)
 
 
 def test_the_table_has_a_row_each_and_the_baselines(tried: Path) -> None:

@@ -8,7 +8,7 @@ cost go to data/results/experiments/NAME. Weights and snapshots stay in the run 
 
 import json
 import os
-import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from colorgan.errors import UserError
+from colorgan.errors import UserError, exit_code
 from colorgan.faces.database import open_splits
 from colorgan.files import make_folder, make_room, read_json, write_whole
 from colorgan.measuring import claims, swings
@@ -141,11 +141,12 @@ def run_one(experiment: Experiment, data: Path, folder: Path, results: Path) -> 
         "evaluate", "--weights", weights, "--data", data, "--out", evaluation,
         "--skip", skipped,
     )  # fmt: skip
-    make_folder(results)
-    for source in (folder / CONFIG_FILE, folder / LOG_FILE, evaluation / METRICS_FILE):
-        shutil.copyfile(source, results / source.name)
     cost = {"peak_mib": round(peak_memory(words), 1)}
+    make_folder(results)
     write_whole(results / COST_FILE, f"{json.dumps(cost)}\n".encode())
+    # The metrics come last: where they are, there is a result.
+    for source in (folder / CONFIG_FILE, folder / LOG_FILE, evaluation / METRICS_FILE):
+        write_whole(results / source.name, source.read_bytes())
 
 
 def peak_memory(words: list) -> float:
@@ -159,7 +160,13 @@ def call(name: str, *words: object) -> int:
     """Run another command, and return its peak memory in KiB; UserError if it fails."""
     command = [sys.executable, "-m", "colorgan", name, *map(str, words)]
     process = subprocess.Popen(command)
-    _, status, usage = os.wait4(process.pid, 0)
+    try:
+        _, status, usage = os.wait4(process.pid, 0)
+    except BaseException as error:
+        if exit_code(error) == 128 + signal.SIGTERM:  # a terminal's signals go to both
+            process.terminate()
+        process.wait()  # a training takes a snapshot first
+        raise
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise UserError(f"{name} {' '.join(map(str, words))}: failed, see its message above")
