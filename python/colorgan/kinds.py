@@ -1,4 +1,4 @@
-"""What values read from JSON must be: what people have edited may be of any kind.
+"""What values read from JSON and TOML must be: what people have edited may be of any kind.
 
 A kind is a type, or several as in `float | None`; a list with one kind, that of all entries; or a
 dict with the kinds of an object's entries by their keys. A key that ends in "?" may be missing, and
@@ -16,8 +16,8 @@ def misfit(value: Any, kind: Kind, name: str = "") -> str | None:
         return next(filter(None, (misfit(one, kind[0], name) for one in value)), None)
     if isinstance(kind, dict) and isinstance(value, dict):
         return next(filter(None, (_misfit_at(key, value, kind[key], name) for key in kind)), None)
-    is_container = isinstance(kind, list | dict)
-    if is_container or isinstance(value, bool) or not isinstance(value, kind | _also(kind)):
+    of_another = isinstance(kind, list | dict) or (isinstance(value, bool) and kind is not bool)
+    if of_another or not isinstance(value, kind | _also(kind)):
         return f"{name!r} cannot be {value!r:.40}"
     return None
 

@@ -55,7 +55,13 @@ def test_generators_follow_the_file_beside_their_weights(device: str, tmp_path: 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
-    [("[mine", "not a TOML file"), ("[mine]\nturned = true\n", r"\[mine\] has a field")],
+    [
+        ("[mine", "not a TOML file"),
+        ("[mine]\nturned = true\n", r"\[mine\] has a field"),
+        ("mine = 3\n", "'mine' cannot be 3"),
+        ("[mine]\ngain = '1.2'\n", r"'mine\.gain' cannot be '1\.2'"),
+        ("[mine]\nmirrored = 1\n", r"'mine\.mirrored' cannot be 1"),
+    ],
 )
 def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
     (tmp_path / "use.toml").write_text(text)

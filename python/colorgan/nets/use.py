@@ -5,12 +5,13 @@ Each section has the name of a .caffemodel file, without its suffix, and the fie
 
 import tomllib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
 
 from colorgan.errors import UserError
+from colorgan.kinds import misfit
 from colorgan.luminance import GRAY_WEIGHTS, check_levels
 
 USE_FILE = "use.toml"
@@ -59,14 +60,18 @@ def use_of(weights: Path) -> Use:
     """How to use the weights of a .caffemodel file; UserError where use.toml makes no sense."""
     path = weights.parent / USE_FILE
     try:
-        sections = tomllib.loads(path.read_text())
+        sections = tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return Use()
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: not a TOML file ({error}); fetch it again") from None
+    section = sections.get(weights.stem, {})
+    wrong = misfit(section, {f"{field.name}?": field.type for field in fields(Use)}, weights.stem)
+    if wrong:
+        raise UserError(f"{path}: {wrong}")
     try:
-        return Use(**sections.get(weights.stem, {}))
+        return Use(**section)
     except TypeError:
         raise UserError(f"{path}: [{weights.stem}] has a field that does not exist") from None
