@@ -1,10 +1,9 @@
 """Training curves: the panels there are, and whose line is whose."""
 
-import cv2
 import numpy as np
 
 from colorgan.measuring.figures.canvas import RUN_COLORS
-from colorgan.measuring.figures.curves import compared_curves, training_curves
+from colorgan.measuring.figures.curves import compared_curves, curves_figure
 
 
 def gan_log() -> list[dict]:
@@ -23,25 +22,20 @@ def l2_log() -> list[dict]:
     return [{k: v for k, v in r.items() if not k.startswith(gan_only)} for r in gan_log()]
 
 
-def test_training_curves_leave_out_the_panels_of_a_missing_discriminator(tmp_path):
-    training_curves(gan_log(), tmp_path / "gan.png")
-    training_curves(l2_log(), tmp_path / "l2.png")
-    gan, l2 = (cv2.imread(str(tmp_path / f"{name}.png")) for name in ("gan", "l2"))
+def test_training_curves_leave_out_the_panels_of_a_missing_discriminator():
+    gan, l2 = curves_figure(gan_log()), curves_figure(l2_log())
     assert gan.std() > 10 and l2.std() > 10
     assert gan.shape[0] > l2.shape[0]
 
 
-def test_training_curves_show_the_run_with_l2_alone_beside(tmp_path):
-    training_curves(gan_log(), tmp_path / "one.png")
-    training_curves(gan_log(), tmp_path / "two.png", l2_log())
-    one, two = (cv2.imread(str(tmp_path / f"{name}.png")) for name in ("one", "two"))
+def test_training_curves_show_the_run_with_l2_alone_beside():
+    one, two = curves_figure(gan_log()), curves_figure(gan_log(), l2_log())
     assert one.shape == two.shape
     assert (one != two).any()
 
 
-def test_training_curves_of_an_empty_log_are_an_empty_picture(tmp_path):
-    training_curves([], tmp_path / "none.png")
-    assert (cv2.imread(str(tmp_path / "none.png")) == 255).all()
+def test_training_curves_of_an_empty_log_are_an_empty_picture():
+    assert (curves_figure([]) == 255).all()
 
 
 def run_curves(*labels: str) -> dict[str, tuple[np.ndarray, np.ndarray]]:

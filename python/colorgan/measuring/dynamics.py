@@ -1,6 +1,6 @@
 """How a training went, from its log alone: what drove G, how far it swung, and what was chance.
 
-A log is the records of log.jsonl, as `runfolder.read_log` and `experiments.Result` hold them.
+A log is the records of log.jsonl, as `log.read_log` and `experiments.Result` hold them.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -13,7 +13,7 @@ from colorgan.errors import UserError
 from colorgan.faces.batches import FaceBatches
 from colorgan.faces.database import FaceDatabase
 from colorgan.measuring.figures.canvas import save_png
-from colorgan.measuring.figures.curves import training_curves
+from colorgan.measuring.figures.curves import curves_figure
 from colorgan.measuring.log import read_log
 from colorgan.measuring.skin import with_darkest_skin
 from colorgan.nets.deployed import begin_with
@@ -137,7 +137,7 @@ class Trainer:
 
     def _draw_curves(self) -> None:
         if self.run.log_path.exists():  # a run may be stopped before its first record
-            training_curves(read_log(self.run.log_path), self.run.path / "curves.png")
+            save_png(self.run.path / "curves.png", curves_figure(read_log(self.run.log_path)))
 
     def _steps(self) -> Iterator[dict[str, float]]:
         """Run one iteration after the other and yield the losses of each."""

@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Mapping
-from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context
@@ -18,7 +17,6 @@ from colorgan.measuring.figures.canvas import (
     RUN_COLORS,
     STYLE,
     drawn,
-    save_png,
 )
 
 PANEL_INCHES = 2.4  # height of one of the training curves' panels, with its title and labels
@@ -60,11 +58,6 @@ CURVE_PANELS = (
         ),
     ),
 )
-
-
-def training_curves(records: list[dict], path: Path, l2_records: list[dict] | None = None) -> None:
-    """Draw the curves of a run's log to a PNG, as `curves_figure` does."""
-    save_png(path, curves_figure(records, l2_records))
 
 
 def curves_figure(records: list[dict], l2_records: list[dict] | None = None) -> np.ndarray:
