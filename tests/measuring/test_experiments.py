@@ -69,6 +69,7 @@ def test_the_projects_own_nets_are_found_from_any_folder(monkeypatch, tmp_path: 
         ("[one]\nlambda = 1\n", r"\[one\] has no question"),
         ("one = 1", r"\[one\] has no question"),
         ('[one]\nquestion = "?"\ninherits = ["two"]', r"inherits \['two'\]"),
+        ('[one]\nquestion = "?"\nvalidation-faces = "9"', "'one.validation-faces' cannot be '9'"),
     ],
 )
 def test_a_file_that_makes_no_sense_is_refused(tmp_path: Path, text: str, complaint: str) -> None:

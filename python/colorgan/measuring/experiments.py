@@ -10,6 +10,7 @@ from typing import Any
 
 from colorgan.errors import UserError
 from colorgan.files import read_json
+from colorgan.kinds import misfit
 from colorgan.measuring.evaluation import METRICS_FILE
 from colorgan.measuring.log import last_iteration, read_log, training_seconds
 from colorgan.measuring.markdown import markdown_table
@@ -78,7 +79,7 @@ def read_experiments(path: Path = EXPERIMENTS_FILE) -> dict[str, Experiment]:
     A section takes over the options of the section that it `inherits` from, which stands above it.
     """
     try:
-        sections = tomllib.loads(path.read_text())
+        sections = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
@@ -93,6 +94,9 @@ def read_experiments(path: Path = EXPERIMENTS_FILE) -> dict[str, Experiment]:
             if not isinstance(parent, str) or parent not in experiments:
                 raise UserError(f"{path}: [{name}] inherits {parent!r}, which is not above it")
             options = {**experiments[parent].options, **options}
+        wrong = misfit(options, {"validation-faces?": int}, name)
+        if wrong:
+            raise UserError(f"{path}: {wrong}")
         experiments[name] = Experiment(name, section["question"], options)
     return experiments
 
