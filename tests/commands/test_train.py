@@ -516,7 +516,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--data", faces, *new, "--init-weights", broken), "broken.prototxt: not a .caffemodel"),
         (("--data", faces, *new, "--seed", 2**63), "seed cannot be 9223372036854775808"),
         (("--data", faces, *new, "--iterations", 2**31), "iterations cannot be"),
-        (("--data", faces, "--out", f"{tmp_path}/\udcff", *QUICK), "its bytes are not UTF-8"),
+        (("--data", faces, "--out", f"{tmp_path}/\udcff", *QUICK), "its name is not UTF-8"),
         (("--out", foreign, "--resume"), "config.json: not the settings of a run"),
         (("--out", mixed, "--resume", "--iterations", 30), "layer conv1 has [(16, 3, 3, 3)], not"),
         (("--out", sgd, "--resume", "--iterations", 30), "not of the SGDSolver"),
