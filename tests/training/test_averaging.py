@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from colorgan.errors import UserError
 from colorgan.nets.deployed import DeployedGenerator, generate
 from colorgan.nets.runtime import load_caffe
 from colorgan.training.averaging import WeightAverage
@@ -68,3 +69,16 @@ def test_a_snapshot_of_the_average_is_a_generators_weights(training_net, tmp_pat
     again = WeightAverage(training_net, str(DEPLOY), DECAY)
     again.restore(tmp_path)
     np.testing.assert_array_equal(generate(again.net, gray), expected)
+
+
+def test_an_average_that_is_missing_or_of_another_net_is_refused(
+    training_net, tmp_path: Path
+) -> None:
+    average = WeightAverage(training_net, str(DEPLOY), DECAY)
+    weights = tmp_path / "generator_average.caffemodel"
+    with pytest.raises(UserError, match=r"generator_average\.caffemodel: cannot be read"):
+        average.restore(tmp_path)
+    wide = ROOT / "prototxt" / "generator_deploy.prototxt"
+    load_caffe().Net(str(wide), load_caffe().TEST).save(str(weights))
+    with pytest.raises(UserError, match="layer conv1 has"):
+        average.restore(tmp_path)

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from colorgan.nets.deployed import check_weights, read_weights
 from colorgan.nets.runtime import load_caffe
 
 # Beside generator.caffemodel in a snapshot.
@@ -41,5 +42,7 @@ class WeightAverage:
         self.net.save(str(folder / AVERAGE_WEIGHTS))
 
     def restore(self, folder: Path) -> None:
-        """Load the average that `snapshot` wrote."""
-        self.net.copy_from(str(folder / AVERAGE_WEIGHTS))
+        """Load the average that `snapshot` wrote; UserError where there is none of this net."""
+        weights = folder / AVERAGE_WEIGHTS
+        check_weights(self.net, read_weights(weights), weights)
+        self.net.copy_from(str(weights))
