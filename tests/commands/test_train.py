@@ -484,10 +484,11 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
     net = other / "generator.prototxt"
     net.write_text(net.read_text().replace("fake_l2", "for_l2"))
     new = ("--out", tmp_path / "new")
-    foreign, mixed, sgd = (
+    foreign, mixed, sgd, bare = (
         shutil.copytree(paper_run, tmp_path / name, symlinks=True)
-        for name in ("foreign", "mixed", "sgd")
+        for name in ("foreign", "mixed", "sgd", "bare")
     )
+    (bare / "generator.prototxt").write_text('name: "Generator"')
     (foreign / "config.json").write_text('{"model_type": "bert"}')
     shutil.copyfile(GENERATOR_PROTOTXT, mixed / "generator.prototxt")
     solver = sgd / "generator_solver.prototxt"
@@ -501,6 +502,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--out", paper_run, "--resume", "--generator", PAPERS), "has another generator"),
         (("--out", paper_run, "--resume", "--generator", SCORES), "the blob 'fake_adversarial'"),
         (("--out", other, "--resume", "--iterations", 30), "no layer makes the blob 'fake_l2'"),
+        (("--out", bare, "--resume", "--iterations", 30), "no layer makes the blob 'gray'"),
         (("--data", faces, *new, "--generator", broken), "not a Caffe prototxt"),
         (("--data", faces, *new, "--lambda", "-1"), "not a positive number"),
         (("--data", faces, *new, "--batch-size", "0"), "not 1 or more"),

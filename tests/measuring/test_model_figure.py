@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 from google.protobuf import text_format
 
+from colorgan.errors import UserError
 from colorgan.measuring.figures.model import LOSS_NAMES, NetDrawing, model_figure, net_drawing
+from colorgan.measuring.paper_figures import draw_model
 from colorgan.nets.prototxt import adversarial_weight, proto, read_net
 from colorgan.nets.runtime import load_caffe
+from colorgan.places import WEIGHTS
 from conftest import ROOT
 
 GENERATORS = sorted(
@@ -99,3 +102,9 @@ def test_a_convolution_without_padding_shrinks_the_drawn_map():
     )
     drawn = net_drawing(net).blocks[-1]
     assert (drawn.maps, drawn.size) == (5, (9 - 4) // 2 + 1)
+
+
+def test_a_run_whose_d_lacks_a_blob_is_refused(tmp_path):
+    (tmp_path / "discriminator.prototxt").write_text('name: "Discriminator"')
+    with pytest.raises(UserError, match="no layer makes the blob 'data'"):
+        draw_model(WEIGHTS / "paper.caffemodel", tmp_path)

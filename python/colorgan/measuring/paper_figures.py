@@ -12,7 +12,7 @@ from colorgan.measuring.figures.model import model_figure
 from colorgan.measuring.methods import subjects, without_generator
 from colorgan.measuring.metrics import ciede2000
 from colorgan.nets.deployed import DeployedGenerator, read_weights
-from colorgan.nets.prototxt import DISCRIMINATOR_PROTOTXT, read_net
+from colorgan.nets.prototxt import BLOBS, DISCRIMINATOR_PROTOTXT, read_net
 
 # The files that `colorgan figures` writes, in the report's order: name and title.
 FIGURES = {
@@ -45,7 +45,7 @@ def draw_model(weights: Path, run: Path | None = None) -> np.ndarray:
     generator = read_weights(weights)
     papers = generator.name in PAPERS_GENERATORS
     note = MODEL_NOTE if papers else f"Not the paper's generator: {generator.name}."
-    return model_figure(generator, read_net(discriminator), note)
+    return model_figure(generator, read_net(discriminator, BLOBS["discriminator"]), note)
 
 
 def draw_faces(

@@ -179,7 +179,7 @@ def open_faces(config: TrainingConfig, generator: Path) -> tuple[FaceDatabase, F
 
 def check_size(database: FaceDatabase, generator: Path) -> None:
     """UserError unless the faces are of the size that a generator's prototxt takes."""
-    side = face_size_of(read_net(generator))
+    side = face_size_of(read_net(generator, BLOBS["generator"]))
     if database.size != side:
         raise UserError(
             f"{database.path}: faces of {database.size} pixels, but {generator} takes "
