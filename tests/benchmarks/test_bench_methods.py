@@ -9,7 +9,7 @@ import pytest
 
 from colorgan.benchmarks.methods import Turn, report
 from colorgan.commands.bench_methods import configuration
-from colorgan.measuring.experiments import read_experiments
+from colorgan.measuring.trainings.experiments import read_experiments
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 EXPERIMENTS = """

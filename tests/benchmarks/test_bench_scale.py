@@ -26,7 +26,7 @@ from colorgan.benchmarks.scaling.report import report
 from colorgan.benchmarks.scaling.turns import Measured, Point, Turn, cases_of, read_measured
 from colorgan.commands.bench_scale import KEPT, grows
 from colorgan.errors import UserError
-from colorgan.measuring.experiments import of_batch_and_rate, read_results
+from colorgan.measuring.trainings.experiments import of_batch_and_rate, read_results
 from conftest import ROOT
 
 Run = Callable[..., subprocess.CompletedProcess[str]]

@@ -11,7 +11,7 @@ import pytest
 
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr, with_luminance
-from colorgan.measuring import metrics
+from colorgan.measuring.quality import metrics
 from colorgan.nets.deployed import DeployedGenerator, to_uint8
 from colorgan.nets.runtime import load_caffe
 from conftest import ROOT

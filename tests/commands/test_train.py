@@ -16,8 +16,8 @@ import pytest
 
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
-from colorgan.measuring import metrics
-from colorgan.measuring.log import read_log
+from colorgan.measuring.quality import metrics
+from colorgan.measuring.trainings.log import read_log
 from colorgan.nets.deployed import DeployedGenerator, read_weights, to_uint8
 from colorgan.nets.prototxt import (
     DISCRIMINATOR_PROTOTXT,

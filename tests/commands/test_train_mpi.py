@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from colorgan.measuring.log import read_log
+from colorgan.measuring.trainings.log import read_log
 from colorgan.nets.prototxt import BLOBS, batch_size_of, read_net, write_prototxt
 from conftest import ROOT
 from mpi import ENVIRONMENT, KILLED, OPEN_MPI, code_after, lines_of_ours, mpirun, start

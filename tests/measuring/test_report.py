@@ -15,9 +15,9 @@ import pytest
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
-from colorgan.measuring.evaluation import Faces, evaluate, provenance, write_evaluation
 from colorgan.measuring.figures.canvas import save_png
-from colorgan.measuring.metrics import METRICS
+from colorgan.measuring.quality.evaluation import Faces, evaluate, provenance, write_evaluation
+from colorgan.measuring.quality.metrics import METRICS
 from colorgan.measuring.report import RunRecord, RunSources, render_report
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.runtime import load_caffe

@@ -125,7 +125,7 @@ def test_the_wheel_carries_nets_solvers_weights_page_and_report(wheel: set[str])
         for path in ROOT.glob("python/colorgan/photos/page/browser/*")
     }
     assert len(page) > 2 and page <= wheel
-    for name in ("measuring/report.html.j2", "measuring/experiments.toml"):
+    for name in ("measuring/report.html.j2", "measuring/trainings/experiments.toml"):
         assert f"colorgan/{name}" in wheel
 
 

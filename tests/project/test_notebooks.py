@@ -12,8 +12,9 @@ import pytest
 from nbclient import NotebookClient
 
 from colorgan.files import sha256
-from colorgan.measuring import experiments, methods
-from colorgan.measuring.experiments import RESULTS, read_results
+from colorgan.measuring.quality import methods
+from colorgan.measuring.trainings import experiments
+from colorgan.measuring.trainings.experiments import RESULTS, read_results
 from colorgan.nets.released import released_weights
 from colorgan.training.runfolder import best_weights
 from conftest import ROOT

@@ -48,7 +48,12 @@ WITHIN = {
         "films": {"coloring"},
         "page": {"coloring", "pictures"},
     },
-    "measuring": {"figures": set()},
+    "measuring": {
+        "figures": set(),
+        "quality": {"figures"},
+        "trainings": {"quality"},
+        "detection": set(),
+    },
     "benchmarks": {"training": set(), "scaling": {"training"}},
 }
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.measuring.log import read_log
+from colorgan.measuring.trainings.log import read_log
 from colorgan.training.runfolder import RunFolder
 
 

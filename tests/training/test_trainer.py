@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from colorgan.faces.database import FaceDatabase
-from colorgan.measuring.skin import with_darkest_skin
+from colorgan.measuring.quality.skin import with_darkest_skin
 from colorgan.training.config import configure
 from colorgan.training.run_nets import write_prototxts
 from colorgan.training.runfolder import RunFolder

@@ -12,8 +12,8 @@ from statistics import median
 from colorgan.faces.batches import batch_of
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
-from colorgan.measuring.experiments import TIMES, times_first
 from colorgan.measuring.markdown import markdown_table
+from colorgan.measuring.trainings.experiments import TIMES, times_first
 from colorgan.nets.deployed import generate, to_uint8
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import timed

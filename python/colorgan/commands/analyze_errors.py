@@ -17,7 +17,7 @@ from colorgan.faces.database import FaceDatabase, open_splits
 from colorgan.faces.finding.detector import FaceDetector
 from colorgan.files import make_room, sha256, write_json
 from colorgan.luminance import gray_from_bgr
-from colorgan.measuring.analysis import (
+from colorgan.measuring.quality.analysis import (
     ATTRIBUTES,
     AVERAGE_FACE,
     BINS,
@@ -29,8 +29,8 @@ from colorgan.measuring.analysis import (
     read_per_image,
     spearman_text,
 )
-from colorgan.measuring.evaluation import PER_IMAGE_FILE, versions
-from colorgan.measuring.metrics import METRICS, Metric, ciede2000, learn_baselines
+from colorgan.measuring.quality.evaluation import PER_IMAGE_FILE, versions
+from colorgan.measuring.quality.metrics import METRICS, Metric, ciede2000, learn_baselines
 
 ERROR_METRIC = next(metric for metric in METRICS if metric.key == ERROR)
 TABLE_METRICS = ("psnr", "ssim", "ciede2000", "ab_error")  # the JSON has all of them

@@ -12,7 +12,7 @@ from pathlib import Path
 from colorgan.commands.arguments import positive_int
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
-from colorgan.measuring.demands import read_demands, table
+from colorgan.measuring.trainings.demands import read_demands, table
 from colorgan.training.runfolder import kept_snapshots
 
 

@@ -14,7 +14,7 @@ from colorgan.commands.arguments import CommandParser, positive_int
 from colorgan.commands.experiments import add_sources
 from colorgan.faces.database import FaceDatabase
 from colorgan.files import make_room, write_json
-from colorgan.measuring.experiments import Experiment, chosen, read_experiments
+from colorgan.measuring.trainings.experiments import Experiment, chosen, read_experiments
 from colorgan.training.config import TrainingConfig, configure
 
 

@@ -17,8 +17,8 @@ from colorgan.benchmarks.scaling.turns import Measured, measure, read_measured
 from colorgan.commands.arguments import positive_int, worker_count
 from colorgan.errors import UserError, note
 from colorgan.files import make_room, write_json
-from colorgan.measuring.experiments import of_batch_and_rate, read_results
 from colorgan.measuring.figures.canvas import save_png
+from colorgan.measuring.trainings.experiments import of_batch_and_rate, read_results
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT
 from colorgan.places import ROOT
 

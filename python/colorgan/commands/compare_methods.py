@@ -11,10 +11,10 @@ from tqdm import tqdm
 from colorgan.commands.arguments import add_test_face_arguments
 from colorgan.faces.database import open_splits
 from colorgan.files import make_room, write_json
-from colorgan.measuring.evaluation import measured_indices, provenance
 from colorgan.measuring.figures.canvas import save_png
 from colorgan.measuring.figures.methods import methods_figure
-from colorgan.measuring.methods import compare_methods, subjects, table
+from colorgan.measuring.quality.evaluation import measured_indices, provenance
+from colorgan.measuring.quality.methods import compare_methods, subjects, table
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.generators import BEST_WEIGHTS
 from colorgan.nets.runtime import use_device

@@ -8,7 +8,7 @@ from tqdm import tqdm
 from colorgan.commands.arguments import add_test_face_arguments, natural_int, positive_int
 from colorgan.faces.database import open_splits
 from colorgan.files import make_folder
-from colorgan.measuring.evaluation import (
+from colorgan.measuring.quality.evaluation import (
     METRICS_FILE,
     colorized,
     evaluate,
@@ -17,7 +17,7 @@ from colorgan.measuring.evaluation import (
     summary,
     write_evaluation,
 )
-from colorgan.measuring.metrics import METRICS
+from colorgan.measuring.quality.metrics import METRICS
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.runtime import use_device
 

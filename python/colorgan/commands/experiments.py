@@ -20,9 +20,11 @@ import numpy as np
 from colorgan.errors import UserError, exit_code
 from colorgan.faces.database import open_splits
 from colorgan.files import make_folder, make_room, read_json, write_whole
-from colorgan.measuring import claims, swings
-from colorgan.measuring.evaluation import METRICS_FILE, measured_indices
-from colorgan.measuring.experiments import (
+from colorgan.measuring.figures.canvas import save_png
+from colorgan.measuring.paper_figures import draw_comparison
+from colorgan.measuring.quality.evaluation import METRICS_FILE, measured_indices
+from colorgan.measuring.trainings import claims, swings
+from colorgan.measuring.trainings.experiments import (
     CONFIG_FILE,
     COST_FILE,
     EXPERIMENTS_FILE,
@@ -35,8 +37,6 @@ from colorgan.measuring.experiments import (
     read_results,
     table,
 )
-from colorgan.measuring.figures.canvas import save_png
-from colorgan.measuring.paper_figures import draw_comparison
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.released import released_weights
 from colorgan.nets.runtime import use_device

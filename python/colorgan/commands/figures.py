@@ -13,11 +13,11 @@ from colorgan.commands.arguments import (
 from colorgan.errors import UserError, note
 from colorgan.faces.database import FaceDatabase
 from colorgan.files import make_folder
-from colorgan.measuring.evaluation import measured_indices
 from colorgan.measuring.figures.canvas import save_png
 from colorgan.measuring.figures.curves import curves_figure
-from colorgan.measuring.log import read_log
 from colorgan.measuring.paper_figures import FIGURES, KINDS, draw_comparison, draw_faces, draw_model
+from colorgan.measuring.quality.evaluation import measured_indices
+from colorgan.measuring.trainings.log import read_log
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.runtime import use_device
 

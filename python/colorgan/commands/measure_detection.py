@@ -16,9 +16,9 @@ from pathlib import Path
 
 from colorgan.commands.arguments import positive_int
 from colorgan.files import make_room, sha256, write_json
-from colorgan.measuring.detection import measure_detection, versions
-from colorgan.measuring.detection_sides import SIDES
-from colorgan.measuring.parts import KeptParts
+from colorgan.measuring.detection.kept import KeptParts
+from colorgan.measuring.detection.rates import measure_detection, versions
+from colorgan.measuring.detection.sides import SIDES
 from colorgan.nets.generators import BEST_WEIGHTS
 from colorgan.photos.coloring.colorizer import Colorizer
 

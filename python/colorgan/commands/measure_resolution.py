@@ -17,8 +17,8 @@ from colorgan.errors import UserError
 from colorgan.faces.celeba.aligned import CROP_SIDE
 from colorgan.faces.database import FaceDatabase
 from colorgan.files import make_room, sha256, write_json
-from colorgan.measuring.evaluation import measured_indices, versions
-from colorgan.measuring.resolution import measure_resolution, table, ways_of
+from colorgan.measuring.quality.evaluation import measured_indices, versions
+from colorgan.measuring.quality.resolution import measure_resolution, table, ways_of
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.runtime import use_device
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from colorgan.commands.arguments import named_path
 from colorgan.errors import UserError
 from colorgan.files import make_folder, read_json, sha256, write_whole
-from colorgan.measuring.drawn_check import DRAWN_METRICS_FILE, measure_on_drawn_faces
+from colorgan.measuring.quality.drawn_check import DRAWN_METRICS_FILE, measure_on_drawn_faces
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.released import CHECKSUMS_FILE, read_checksums
 from colorgan.places import WEIGHTS

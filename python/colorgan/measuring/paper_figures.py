@@ -6,11 +6,11 @@ import numpy as np
 from tqdm import tqdm
 
 from colorgan.faces.database import FaceDatabase
-from colorgan.measuring.evaluation import colorized
 from colorgan.measuring.figures.faces import FaceGroup, choose_faces, face_figure
 from colorgan.measuring.figures.model import model_figure
-from colorgan.measuring.methods import subjects, without_generator
-from colorgan.measuring.metrics import ciede2000
+from colorgan.measuring.quality.evaluation import colorized
+from colorgan.measuring.quality.methods import subjects, without_generator
+from colorgan.measuring.quality.metrics import ciede2000
 from colorgan.nets.deployed import DeployedGenerator, read_weights
 from colorgan.nets.prototxt import BLOBS, DISCRIMINATOR_PROTOTXT, read_net
 

@@ -10,10 +10,10 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from colorgan.errors import UserError
 from colorgan.files import read_json, sha256
-from colorgan.measuring.evaluation import METRICS_FILE
-from colorgan.measuring.log import last_iteration, read_log, training_seconds
-from colorgan.measuring.metrics import MEAN, METRICS, Metric
 from colorgan.measuring.paper_figures import FIGURES
+from colorgan.measuring.quality.evaluation import METRICS_FILE
+from colorgan.measuring.quality.metrics import MEAN, METRICS, Metric
+from colorgan.measuring.trainings.log import last_iteration, read_log, training_seconds
 
 TEMPLATE = "report.html.j2"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from colorgan.errors import UserError
 from colorgan.files import flush_to_disk, hold, read_json, sha256, write_json, write_whole
-from colorgan.measuring.log import read_log
+from colorgan.measuring.trainings.log import read_log
 from colorgan.processes import all_processes
 from colorgan.training.averaging import AVERAGE_WEIGHTS
 

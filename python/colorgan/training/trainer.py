@@ -14,8 +14,8 @@ from colorgan.faces.batches import FaceBatches
 from colorgan.faces.database import FaceDatabase
 from colorgan.measuring.figures.canvas import save_png
 from colorgan.measuring.figures.curves import curves_figure
-from colorgan.measuring.log import read_log
-from colorgan.measuring.skin import with_darkest_skin
+from colorgan.measuring.quality.skin import with_darkest_skin
+from colorgan.measuring.trainings.log import read_log
 from colorgan.nets.deployed import begin_with
 from colorgan.nets.runtime import load_caffe
 from colorgan.phases import PhaseTimes

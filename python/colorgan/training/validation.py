@@ -6,8 +6,8 @@ import numpy as np
 
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
-from colorgan.measuring import metrics
 from colorgan.measuring.figures.faces import sample_grid
+from colorgan.measuring.quality import metrics
 from colorgan.nets.deployed import generate, to_uint8
 
 # Faces in the sample grid: as many as stand side by side on a screen at 64 pixels each.

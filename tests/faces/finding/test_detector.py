@@ -13,7 +13,7 @@ from colorgan.faces.drawn.portrait import draw_face
 from colorgan.faces.drawn.traits import sample_traits
 from colorgan.faces.finding.detector import FaceDetector
 from colorgan.faces.finding.similarity import transformed
-from colorgan.measuring.detection_frames import places
+from colorgan.measuring.detection.frames import places
 
 SIZE = 64
 

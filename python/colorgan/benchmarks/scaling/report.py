@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from colorgan.benchmarks.scaling.model import clusters, machine
 from colorgan.benchmarks.scaling.turns import Measured
-from colorgan.measuring.experiments import Result
 from colorgan.measuring.markdown import markdown_table
+from colorgan.measuring.trainings.experiments import Result
 
 BATCHES = (16, 64, 256)  # those that were trained with
 SHARE = 64  # of a process, where the batch grows with their number

@@ -12,7 +12,7 @@ from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.figures.canvas import BLUE, GREEN, ORANGE
 from colorgan.measuring.figures.methods import methods_figure
-from colorgan.measuring.methods import (
+from colorgan.measuring.quality.methods import (
     POINTS,
     Subject,
     color_edges,

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 
-from colorgan.measuring.claims import metric, psnr_swing
-from colorgan.measuring.dynamics import curve, medians, oscillation, pull
-from colorgan.measuring.experiments import Result
 from colorgan.measuring.markdown import markdown_table
+from colorgan.measuring.trainings.claims import metric, psnr_swing
+from colorgan.measuring.trainings.dynamics import curve, medians, oscillation, pull
+from colorgan.measuring.trainings.experiments import Result
 
 # The paper's G as we read it, the same half as wide, and that with the larger kernels which the
 # text allows as well.

@@ -2,9 +2,9 @@
 
 import pytest
 
-from colorgan.measuring import claims
-from colorgan.measuring.claims import Claim, Measure, Side, judge
-from colorgan.measuring.experiments import Result, read_experiments
+from colorgan.measuring.trainings import claims
+from colorgan.measuring.trainings.claims import Claim, Measure, Side, judge
+from colorgan.measuring.trainings.experiments import Result, read_experiments
 
 
 def result(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from colorgan.measuring import swings
-from colorgan.measuring.experiments import Result
+from colorgan.measuring.trainings import swings
+from colorgan.measuring.trainings.experiments import Result
 
 
 def result(generator: str = "generator_small", mode: str = "gan", average: bool = False) -> Result:

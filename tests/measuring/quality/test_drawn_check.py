@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from colorgan.measuring.drawn_check import (
+from colorgan.measuring.quality.drawn_check import (
     DRAWN_METRICS_FILE,
     drawn_test_faces,
     measure_on_drawn_faces,
 )
-from colorgan.measuring.metrics import METRICS
+from colorgan.measuring.quality.metrics import METRICS
 from colorgan.nets.deployed import DeployedGenerator, read_weights
 from colorgan.nets.released import released_weights
 from colorgan.places import WEIGHTS

@@ -14,10 +14,10 @@ from skimage.color import deltaE_ciede2000
 from colorgan.faces.database import FaceDatabase
 from colorgan.faces.finding.alignment import points_in_crop
 from colorgan.luminance import chroma_of, gray_from_bgr, in_unit_range, with_chroma
-from colorgan.measuring.evaluation import mean_and_error
 from colorgan.measuring.figures.faces import FaceGroup, face_figure
 from colorgan.measuring.markdown import markdown_table
-from colorgan.measuring.metrics import ciede2000, colorfulness, lab_from_bgr, psnr
+from colorgan.measuring.quality.evaluation import mean_and_error
+from colorgan.measuring.quality.metrics import ciede2000, colorfulness, lab_from_bgr, psnr
 from colorgan.nets.generators import Generator
 from colorgan.phases import timed
 from colorgan.photos.coloring.reference import Reference

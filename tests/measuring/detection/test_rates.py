@@ -9,15 +9,15 @@ import pytest
 from colorgan.faces.aging import AGINGS
 from colorgan.faces.celeba.landmarks import CELEBA_POINTS
 from colorgan.faces.finding.similarity import nearest_similarity, warped
-from colorgan.measuring.detection import (
+from colorgan.measuring.detection.frames import AS_IT_IS, EYES, Case, Crowd, tiles_of
+from colorgan.measuring.detection.rates import (
     SEED,
     measure_aging,
     measure_case,
     measure_crowd,
     measure_points,
 )
-from colorgan.measuring.detection_frames import AS_IT_IS, EYES, Case, Crowd, tiles_of
-from colorgan.measuring.detection_sides import OURS
+from colorgan.measuring.detection.sides import OURS
 from conftest import ROOT
 
 

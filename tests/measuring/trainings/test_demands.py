@@ -10,7 +10,7 @@ import pytest
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
-from colorgan.measuring.demands import (
+from colorgan.measuring.trainings.demands import (
     HEADINGS,
     Demand,
     Judge,

@@ -14,7 +14,7 @@ from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
 from colorgan.files import make_folder, sha256, write_json, write_whole
 from colorgan.luminance import gray_from_bgr, with_luminance
-from colorgan.measuring.metrics import (
+from colorgan.measuring.quality.metrics import (
     METRICS,
     SSIM_WINDOW,
     Results,

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.measuring.parts import KeptParts
+from colorgan.measuring.detection.kept import KeptParts
 
 SETTINGS = {"faces": 3, "weights": "abc"}
 

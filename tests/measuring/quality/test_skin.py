@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from colorgan.faces.database import FaceDatabase
-from colorgan.measuring.skin import skin_lightness, with_darkest_skin
+from colorgan.measuring.quality.skin import skin_lightness, with_darkest_skin
 
 
 def test_lightness_of_the_skin_is_the_median_lab_lightness_of_cheeks_and_nose():

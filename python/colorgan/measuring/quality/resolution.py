@@ -14,10 +14,10 @@ import numpy as np
 from colorgan.faces.database import FaceDatabase
 from colorgan.faces.finding.alignment import cut_crop, cut_face, face_similarity, points_in_crop
 from colorgan.luminance import chroma_of, in_unit_range, stretched
-from colorgan.measuring.evaluation import mean_and_error
 from colorgan.measuring.markdown import markdown_table
-from colorgan.measuring.methods import color_edges
-from colorgan.measuring.metrics import colorfulness
+from colorgan.measuring.quality.evaluation import mean_and_error
+from colorgan.measuring.quality.methods import color_edges
+from colorgan.measuring.quality.metrics import colorfulness
 from colorgan.nets.generators import Generator
 from colorgan.phases import timed
 from colorgan.photos.coloring.heads import oval_opacity

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from colorgan.measuring.dynamics import (
+from colorgan.measuring.trainings.dynamics import (
     Curve,
     across_seeds,
     adversarial_share,

@@ -11,10 +11,10 @@ from typing import Any
 from colorgan.errors import UserError
 from colorgan.files import read_json
 from colorgan.kinds import misfit
-from colorgan.measuring.evaluation import METRICS_FILE
-from colorgan.measuring.log import last_iteration, read_log, training_seconds
 from colorgan.measuring.markdown import markdown_table
-from colorgan.measuring.metrics import MEAN, METRICS
+from colorgan.measuring.quality.evaluation import METRICS_FILE
+from colorgan.measuring.quality.metrics import MEAN, METRICS
+from colorgan.measuring.trainings.log import last_iteration, read_log, training_seconds
 from colorgan.places import ROOT
 
 EXPERIMENTS_FILE = Path(__file__).with_name("experiments.toml")

@@ -5,9 +5,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from colorgan.measuring.dynamics import across_seeds, adversarial_share, curve, oscillation
-from colorgan.measuring.experiments import Result
 from colorgan.measuring.markdown import markdown_table
+from colorgan.measuring.trainings.dynamics import (
+    across_seeds,
+    adversarial_share,
+    curve,
+    oscillation,
+)
+from colorgan.measuring.trainings.experiments import Result
 
 # The same training from several seeds, with D and without. What was trained only once (the wider
 # nets, the other variants, the Wasserstein GAN) is assumed to vary as much.

@@ -30,7 +30,7 @@ from colorgan.faces.aging import AGINGS, Aging
 from colorgan.faces.celeba.aligned import aligned_image
 from colorgan.faces.celeba.images import ImageReader, open_source
 from colorgan.luminance import chroma_of, in_unit_range
-from colorgan.measuring.detection_frames import (
+from colorgan.measuring.detection.frames import (
     AS_IT_IS,
     CASES,
     CROWDS,
@@ -42,8 +42,8 @@ from colorgan.measuring.detection_frames import (
     places,
     tiles_of,
 )
-from colorgan.measuring.detection_sides import OURS, SIDES, Find, all_looks
-from colorgan.measuring.parts import KeptParts
+from colorgan.measuring.detection.kept import KeptParts
+from colorgan.measuring.detection.sides import OURS, SIDES, Find, all_looks
 from colorgan.photos.coloring.colorizer import Colorizer
 from colorgan.photos.coloring.painting import paint
 

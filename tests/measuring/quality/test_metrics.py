@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from colorgan.faces.database import FaceDatabase
 from colorgan.luminance import gray_from_bgr
-from colorgan.measuring import metrics
+from colorgan.measuring.quality import metrics
 from colorgan.nets.runtime import load_caffe
 
 

@@ -14,8 +14,8 @@ from colorgan.faces.celeba.landmarks import POINTS, yaw
 from colorgan.faces.database import FaceDatabase
 from colorgan.faces.finding.detector import FaceDetector
 from colorgan.luminance import gray_from_bgr
-from colorgan.measuring import analysis
-from colorgan.measuring.metrics import ciede2000, learn_baselines
+from colorgan.measuring.quality import analysis
+from colorgan.measuring.quality.metrics import ciede2000, learn_baselines
 
 PROGRAM = "analyze-errors"
 SIZE = 64

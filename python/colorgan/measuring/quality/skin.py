@@ -3,7 +3,7 @@
 import numpy as np
 
 from colorgan.faces.database import FaceDatabase
-from colorgan.measuring.metrics import lab_from_bgr
+from colorgan.measuring.quality.metrics import lab_from_bgr
 
 # Cheeks and nose, below the eyes and above the mouth, in fractions of the crop's side: left, top,
 # right, bottom. CelebA aligns eyes and mouths.

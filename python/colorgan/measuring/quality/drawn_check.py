@@ -6,7 +6,7 @@ import numpy as np
 from colorgan.faces.celeba.aligned import CROP_LEFT, CROP_SIDE, CROP_TOP
 from colorgan.faces.drawn.portrait import draw_face
 from colorgan.luminance import gray_from_bgr
-from colorgan.measuring.metrics import measure
+from colorgan.measuring.quality.metrics import measure
 from colorgan.nets.deployed import DeployedGenerator, to_uint8
 
 # Recorded beside the released weights, by `colorgan release-weights`.

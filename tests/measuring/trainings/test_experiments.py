@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.measuring import claims, swings
-from colorgan.measuring.experiments import (
+from colorgan.measuring.figures.faces import GRID_GAP, HEADER_HEIGHT, LABEL_WIDTH
+from colorgan.measuring.trainings import claims, swings
+from colorgan.measuring.trainings.experiments import (
     RESULTS,
     Experiment,
     read_experiments,
@@ -24,7 +25,6 @@ from colorgan.measuring.experiments import (
     table,
     times_first,
 )
-from colorgan.measuring.figures.faces import GRID_GAP, HEADER_HEIGHT, LABEL_WIDTH
 from conftest import ROOT
 from programs import alive, below
 

@@ -24,10 +24,10 @@ from colorgan.faces.celeba.landmarks import yaw
 from colorgan.faces.finding.detector import FaceDetector
 from colorgan.files import write_whole
 from colorgan.luminance import gray_from_bgr
-from colorgan.measuring.evaluation import PER_IMAGE_FILE
 from colorgan.measuring.figures.canvas import BLUE, GRAY, STYLE
-from colorgan.measuring.metrics import Results
-from colorgan.measuring.skin import skin_lightness
+from colorgan.measuring.quality.evaluation import PER_IMAGE_FILE
+from colorgan.measuring.quality.metrics import Results
+from colorgan.measuring.quality.skin import skin_lightness
 
 BINS = 5
 MAKE_IT = "make it with colorgan evaluate"

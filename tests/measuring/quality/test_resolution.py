@@ -10,7 +10,7 @@ import pytest
 from colorgan.faces.celeba.aligned import CROP_LEFT, CROP_SIDE, CROP_TOP
 from colorgan.faces.database import Face, FaceDatabase, FaceWriter
 from colorgan.faces.drawn.portrait import draw_face
-from colorgan.measuring.resolution import Photo, Way, measured, painted, photos, table
+from colorgan.measuring.quality.resolution import Photo, Way, measured, painted, photos, table
 from colorgan.nets.generators import BEST_WEIGHTS
 from conftest import ROOT
 
