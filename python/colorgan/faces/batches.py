@@ -91,8 +91,8 @@ class FaceBatches:
         """`mirror` mirrors a random half of the faces, `vary_light` relights each at random, and
         `old_photos` applies `as_in_old_photos`.
 
-        `again` holds indices of faces that an epoch shows again; they may repeat. `share` selects
-        the faces of a batch that are read here; other processes read the rest.
+        `again` lists faces, by index, that an epoch shows once more for each time they are listed.
+        `share` selects the faces of a batch that are read here; other processes read the rest.
         """
         self._database = database
         self._batch_size = batch_size

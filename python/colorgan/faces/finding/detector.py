@@ -32,7 +32,7 @@ class FaceDetector:
     LONGEST = 32_000  # longest side that is searched; OpenCV cannot warp images of 32,768
     LARGE, MOST_ENLARGED = 1600, 2.0  # photos up to this long are enlarged, at most by this
     MIDDLE, SMALL = 640, 320  # longer sides, in pixels, that are searched in all turns
-    PAGE, ALONE = 1280, 1 / 25  # longer side of a page searched in all turns; eyes of a lone face
+    PAGE, ALONE = 1280, 1 / 25  # longer side of a page in all turns; eye distance in one portrait
     STEP = 4.5  # the largest factor from one size to the next
     QUARTERS, DIAGONALS = (90, 180, 270), (45, 135, 225, 315)  # degrees
     GRAIN, DOTS = 7, 3.0  # at the middle size, in pixels: a median's side, a Gaussian's deviation

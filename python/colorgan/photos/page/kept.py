@@ -26,7 +26,7 @@ class KeptPhotos:
     """Keeps photos in memory only; use it within one event loop."""
 
     def __init__(self, max_pixels: int) -> None:
-        """Keep at least one photo, and more as long as they have `max_pixels` together."""
+        """Keep at least one photo, and more if they have at most `max_pixels` together."""
         self._max_pixels = max_pixels
         self._photos: dict[str, KeptPhoto] = {}  # the one that was last used comes last
         self._timers: dict[str, asyncio.TimerHandle] = {}
