@@ -98,7 +98,7 @@ def test_sides_that_disagree_are_refused() -> None:
 
 
 def test_faces_too_small_for_the_discriminator_are_one_line(run: Run) -> None:
-    assert_ends_with_one_line(run(BENCH, "--size", "8", "--sides", "ours"), "--size: 16 pixels")
+    assert_ends_with_one_line(run(BENCH, "--size", "8", "--sides", "ours"), "must be 16 pixels")
 
 
 def test_a_net_without_a_place_for_ds_gradient_is_one_line(run: Run) -> None:

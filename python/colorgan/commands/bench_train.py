@@ -93,7 +93,7 @@ def check(options: Namespace) -> None:
     if options.batch_size is None:
         options.batch_size = [16, 64, 256] if on_gpu else [1, 64] if options.forward else [16, 64]
     if options.size < 16:
-        raise UserError("--size: must be 16 or more, because D halves the faces four times")
+        raise UserError("--size: must be 16 pixels or more, because D halves faces four times")
     if on_gpu and "stock" in options.sides:
         raise UserError("--sides stock is for the CPU; leave it out, or leave out --gpu")
     if not on_gpu and (options.tf32 or options.workspace_mib):
