@@ -213,7 +213,7 @@ def test_a_photo_gets_the_colors_of_another(
     coffee.write_bytes(encoded(skimage.data.coffee()[..., ::-1], ".jpg"))
     coins.write_bytes(encoded(faceless))
     painting.choose(coffee, selector="#reference")
-    painting.wait_until("chosen.result.wish === wishOf(chosen)")
+    painting.wait_until("chosen.result.settings === settingsOf(chosen)")
     wait(painting)
     cb, cr = chroma(painting, COAT)
     assert cb < -0.005 and cr > 0.005  # brown
