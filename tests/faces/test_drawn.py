@@ -105,7 +105,7 @@ def test_force_never_replaces_a_folder_of_something_else(run, tmp_path):
         (("--test-count", -1), "--test-count: -1 is not 0 or more"),
         (("--count", 999_999), "six-digit names"),
         (("--seed", -1), "--seed: -1 is not 0 or more"),
-        (("--workers", 0), "--workers: 0 is not 1 or more"),
+        (("--workers", 0), "--workers: 0 is not from 1 to 512"),
         (("--count", "many"), "--count: many is not a whole number"),
     ],
 )
