@@ -7,6 +7,7 @@ import json
 import os
 import secrets
 import stat
+import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -188,6 +189,16 @@ def read_json(path: Path, **kinds: Kind) -> dict[str, Any]:
     if wrong:
         raise UserError(f"{path}: {wrong}; create it again")
     return content
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file; UserError if there is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
+    except ValueError as error:  # from its bytes, or its text
+        raise UserError(f"{path}: not a TOML file ({error})") from None
 
 
 def write_json(path: Path, content: Any, indent: int = 2) -> None:

@@ -1,8 +1,8 @@
-"""What values read from JSON and TOML must be: what people have edited may be of any kind.
+"""Checks the kinds of values in JSON and TOML files, which people may have edited.
 
-A kind is a type, or several as in `float | None`; a list with one kind, that of all entries; or a
-dict with the kinds of an object's entries by their keys. A key that ends in "?" may be missing, and
-"*" stands for every key. An int will do for a float, and a bool for neither.
+A kind is a type, or several, as in `float | None`; a list with one kind, that of all its entries;
+or a dict with the kind of each entry by its key. A key that ends in "?" may be missing, and "*"
+stands for every key. Where a float is expected an int will do, but a bool is no number.
 """
 
 from typing import Any
@@ -11,7 +11,7 @@ Kind = Any
 
 
 def misfit(value: Any, kind: Kind, name: str = "") -> str | None:
-    """What is wrong with a value called `name`, in words; None where it is of its kind."""
+    """What is wrong with the value called `name`, in words; None if it is of that kind."""
     if isinstance(kind, list) and isinstance(value, list):
         return next(filter(None, (misfit(one, kind[0], name) for one in value)), None)
     if isinstance(kind, dict) and isinstance(value, dict):
@@ -34,5 +34,5 @@ def _misfit_at(key: str, value: dict[str, Any], kind: Kind, name: str) -> str | 
 
 
 def _also(kind: Kind) -> Kind:
-    """What will do for a kind as well."""
+    """What else will do for a kind."""
     return int if isinstance(0.0, kind) else kind

@@ -3,7 +3,6 @@
 Each section has the name of a .caffemodel file, without its suffix, and the fields of `Use`.
 """
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -11,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from colorgan.errors import UserError
+from colorgan.files import read_toml
 from colorgan.kinds import misfit
 from colorgan.luminance import GRAY_WEIGHTS, check_levels
 
@@ -59,15 +59,7 @@ class Use:
 def use_of(weights: Path) -> Use:
     """How to use the weights of a .caffemodel file; UserError where use.toml makes no sense."""
     path = weights.parent / USE_FILE
-    try:
-        sections = tomllib.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return Use()
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: not a TOML file ({error}); fetch it again") from None
-    section = sections.get(weights.stem, {})
+    section = read_toml(path).get(weights.stem, {}) if path.exists() else {}
     wrong = misfit(section, {f"{field.name}?": field.type for field in fields(Use)}, weights.stem)
     if wrong:
         raise UserError(f"{path}: {wrong}")

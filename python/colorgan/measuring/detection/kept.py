@@ -1,4 +1,4 @@
-"""Parts of a long measurement, kept as they are done: one that was stopped goes on from them."""
+"""The finished parts of a long measurement, kept so that it can continue after a stop."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -8,12 +8,12 @@ from colorgan.files import read_json, write_json
 
 
 class KeptParts:
-    """The parts that are done, in a JSON file."""
+    """The finished parts, in a JSON file."""
 
     def __init__(self, path: Path, settings: dict[str, Any]) -> None:
-        """Take up the parts in the file `path`, if it is of the same `settings`, as JSON has them.
+        """Take over the parts in the file `path` if they were measured with the same `settings`.
 
-        UserError where it cannot be read.
+        UserError if it cannot be read.
         """
         self.path = path
         self._kept = {"settings": settings, "parts": {}}
@@ -23,7 +23,7 @@ class KeptParts:
                 self._kept = before
 
     def of(self, name: str, measure: Callable[[], Any]) -> Any:
-        """A part, as JSON has it: the one kept under `name`, or else what `measure` gives."""
+        """The part kept under `name`, or else the result of `measure`, which is kept."""
         parts = self._kept["parts"]
         if name not in parts:
             parts[name] = measure()

@@ -1,7 +1,6 @@
 """The experiments: what each is meant to answer, how it is trained, and what came out."""
 
 import re
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -9,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from colorgan.errors import UserError
-from colorgan.files import read_json
+from colorgan.files import read_json, read_toml
 from colorgan.kinds import misfit
 from colorgan.measuring.markdown import markdown_table
 from colorgan.measuring.quality.evaluation import METRICS_FILE
@@ -78,14 +77,8 @@ def read_experiments(path: Path = EXPERIMENTS_FILE) -> dict[str, Experiment]:
 
     A section takes over the options of the section that it `inherits` from, which stands above it.
     """
-    try:
-        sections = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UserError(f"{path}: cannot be read ({error.strerror})") from None
-    except ValueError as error:
-        raise UserError(f"{path}: not a TOML file ({error})") from None
     experiments: dict[str, Experiment] = {}
-    for name, section in sections.items():
+    for name, section in read_toml(path).items():
         if not isinstance(section, dict) or not isinstance(section.get("question"), str):
             raise UserError(f"{path}: [{name}] has no question")
         options = {k: v for k, v in section.items() if k not in ("question", "inherits")}
