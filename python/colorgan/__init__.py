@@ -10,8 +10,8 @@ The wings, from the bottom up; each imports those above it in this list and noth
     benchmarks  how fast training, packing and colouring are
     commands    the command line, `colorgan COMMAND`
 
-What several wings use lies beside them: errors, files, luminance, phases, places, processes,
-sharing, streams.
+What several wings use lies beside them: errors, files, kinds, luminance, phases, places,
+processes, sharing, streams.
 """
 
 __version__ = "0.1.0"
