@@ -51,9 +51,6 @@ SEED = 1
 FOUND = 0.5  # eye distances that eyes may be off
 
 
-# ----------------------------------------------------------------------------- measuring
-
-
 def measure_case(case: Case, images: list[np.ndarray], find: Find) -> dict[str, float | None]:
     """How many faces a side finds, how far off their eyes are, and its false finds.
 
