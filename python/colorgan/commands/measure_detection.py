@@ -15,11 +15,10 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from colorgan.commands.arguments import positive_int
-from colorgan.files import make_room, sha256, write_json
+from colorgan.files import make_room, write_json
 from colorgan.measuring.detection.kept import KeptParts
 from colorgan.measuring.detection.rates import measure_detection, versions
 from colorgan.measuring.detection.sides import SIDES
-from colorgan.nets.generators import BEST_WEIGHTS
 from colorgan.photos.coloring.colorizer import Colorizer
 
 
@@ -37,15 +36,14 @@ def add_arguments(parser: ArgumentParser) -> None:
 def run(options: Namespace) -> None:
     """Measure, print a table, and keep everything as JSON."""
     make_room(options.out, ".json")
-    weights = options.weights or BEST_WEIGHTS
-    colorizer = Colorizer(weights)
+    colorizer = Colorizer(options.weights)
     counts = options.faces, options.point_faces
     settings = {
         "images": str(options.images.absolute()),
         "faces": options.faces,
         "point_faces": options.point_faces,
         "sides": options.sides,
-        "weights": sha256(weights),
+        "colors": colorizer.identity(),
         "versions": versions(),
     }
     parts = KeptParts(options.out.with_suffix(".parts.json"), settings)
