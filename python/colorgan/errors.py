@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from colorgan.streams import lost_output, make_safe
 
+# Signals that ask a process to end; Windows has no SIGHUP.
+_ENDS = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
 # Errors from writing to a full or failing disk, which do not name the file.
 _OF_DISKS = {errno.ENOSPC, errno.EDQUOT, errno.EIO}
 # OpenCV's error has this text if memory runs out; its `code` belongs to whatever error came last.
@@ -28,7 +30,7 @@ def run_program(name: str, work: Callable[[], int | None]) -> int:
     removed first. Every other exception is a bug, and keeps its traceback.
     """
     make_safe()
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDS:
         if signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores SIGHUP, which is kept
             signal.signal(number, _end)
     code = _outcome(name, work)

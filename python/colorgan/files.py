@@ -1,20 +1,20 @@
-"""Files and folders: finding them, locking them, writing all or nothing, and their checksums."""
+"""Files and folders: finding them, writing all or nothing, and their checksums."""
 
 import errno
-import fcntl
 import hashlib
 import json
 import os
 import secrets
 import stat
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
-from colorgan.errors import UserError, note
+from colorgan.errors import UserError
 from colorgan.kinds import Kind, misfit
 
 _LONGEST_NAME = 255  # bytes, in nearly all file systems
@@ -210,45 +210,12 @@ def write_json(path: Path, content: Any, indent: int = 2) -> None:
     write_whole(path, f"{text}\n".encode())
 
 
-LOCK = ".lock"
-"""The file in a folder by which `hold` locks it."""
-_NO_LOCKS = (errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOLCK)
-
-
-def hold(folder: Path) -> IO[str] | None:
-    """Lock a folder against all other processes until the file that this returns is closed.
-
-    It is a file in the folder, open for writing: on NFS, other machines do not see a folder's lock,
-    and a file that is only open for reading cannot be locked against them (flock(2)). None if
-    another process has locked the folder. On a file system without locks, such as some network
-    mounts, there is a note, and work goes on. OSError if the file cannot be made.
-    """
-    path = folder / LOCK
-    while True:
-        lock = path.open("w")
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            lock.close()
-            return None
-        except OSError as error:
-            if error.errno not in _NO_LOCKS:
-                lock.close()
-                raise
-            note(
-                f"{folder}: its file system has no locks ({error.strerror}); "
-                "make sure that nothing else writes there"
-            )
-            return lock
-        with suppress(FileNotFoundError):
-            if os.path.samestat(path.stat(), os.fstat(lock.fileno())):
-                return lock
-        lock.close()  # another process removed it, with the folder, after it was opened here
-
-
 def flush_to_disk(path: Path) -> None:
     """Wait until a file, or a folder's list of names, is safely on the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    is_folder = path.is_dir()
+    if is_folder and sys.platform == "win32":  # which has nothing for that
+        return
+    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
     try:
         os.fsync(descriptor)
     finally:

@@ -40,7 +40,7 @@ class Processes:
             self._waited_for = self.size > 1
             machine = self._comm.Split_type(mpi.COMM_TYPE_SHARED)
             self.local_rank = machine.rank
-            cores = set().union(*machine.allgather(os.sched_getaffinity(0)))
+            cores = set().union(*machine.allgather(_own_cores()))
             # Caffe and OpenCV read these when they load; else each process would use all cores.
             for name in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
                 os.environ.setdefault(name, str(max(1, len(cores) // machine.size)))
@@ -212,3 +212,10 @@ def launched() -> int:
         names.append("SLURM_STEP_NUM_TASKS")
     sizes = [os.environ.get(name, "") for name in names]
     return max([1, *(int(size) for size in sizes if size.isdecimal())])
+
+
+def _own_cores() -> set[int]:
+    """The cores that this process may use."""
+    if sys.platform == "linux":
+        return os.sched_getaffinity(0)
+    return set(range(os.cpu_count() or 1))  # a Mac does not bind processes to cores

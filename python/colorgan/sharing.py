@@ -7,10 +7,10 @@ if one that they started is killed, but not if its child is. So all processes ex
 child do the work.
 """
 
-import fcntl
 import os
 import pickle
 import shutil
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -21,6 +21,9 @@ from typing import Any
 from colorgan.errors import UserError, note
 from colorgan.files import make_folder, write_whole
 from colorgan.processes import all_processes
+
+if sys.platform != "win32":
+    import fcntl
 
 Work = Callable[[int], Any]
 """Does a task, given its number, and returns the answer."""
@@ -39,6 +42,8 @@ def sharing(folder: Path, count: int, ahead: int | None = None) -> Iterator["Sha
     the last answer that the first process has taken. MPI is not used any more after this: no
     process waits for another. UserError if the folder cannot be used, or is already in such use.
     """
+    if sys.platform == "win32":
+        raise UserError("on Windows, a single process does all the work; run without mpiexec")
     processes = all_processes()
     tasks = processes.each(lambda: SharedTasks(folder, count, ahead or count, processes.is_first))
     processes.part()

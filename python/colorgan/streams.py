@@ -9,6 +9,9 @@ import errno
 import io
 import os
 import sys
+from typing import TextIO
+
+_NO_READER = (errno.EPIPE, errno.EINVAL)  # the latter on Windows
 
 
 class _Outlet(io.FileIO):
@@ -34,7 +37,7 @@ def make_safe() -> None:
     """Keep later reads and prints from failing, or from using a file with a closed stream's number.
 
     File names that are not UTF-8 are printed as their own bytes, in any locale. Streams that the
-    caller has replaced are left alone.
+    caller has replaced are left alone, and so is the console of Windows, which cannot be full.
     """
     for descriptor, name in enumerate(("stdin", "stdout", "stderr")):
         if getattr(sys, f"__{name}__") is None:
@@ -43,16 +46,24 @@ def make_safe() -> None:
                 setattr(sys, name, os.fdopen(descriptor, "w" if descriptor else "r", closefd=False))
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        if stream is getattr(sys, f"__{name}__"):
+        is_console = sys.platform == "win32" and stream.isatty()
+        if stream is getattr(sys, f"__{name}__") and not is_console:
             stream.flush()
             outlet = io.BufferedWriter(_Outlet(stream.fileno()))
             safe = io.TextIOWrapper(
                 outlet,
                 encoding=stream.encoding,
-                errors="surrogateescape" if stream.errors == "strict" else stream.errors,
+                errors=_errors_of(stream),
                 line_buffering=True,  # once a result's path can be read, the result is there
             )
             setattr(sys, name, safe)
+
+
+def _errors_of(stream: TextIO) -> str:
+    """What a stream makes of letters that its encoding lacks."""
+    if sys.platform == "win32":  # where a pipe takes a few hundred letters by default
+        return "backslashreplace"
+    return "surrogateescape" if stream.errors == "strict" else stream.errors
 
 
 def _open_nowhere(descriptor: int) -> None:
@@ -69,4 +80,4 @@ def lost_output() -> str | None:
     sys.stdout.flush()
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     failure = raw.failure if isinstance(raw, _Outlet) else None
-    return None if failure is None or failure.errno == errno.EPIPE else failure.strerror
+    return None if failure is None or failure.errno in _NO_READER else failure.strerror

@@ -16,6 +16,7 @@ SHARED = {
     "errors",
     "files",
     "kinds",
+    "locks",
     "luminance",
     "phases",
     "places",

@@ -167,5 +167,7 @@ def run_script(script: str, words: Sequence[str]) -> None:
     """Replace this process by a shell script of the clone."""
     if not IN_CLONE:
         raise UserError(f"needs a clone of the project, which has {script}")
+    if sys.platform == "win32":
+        raise UserError("needs Debian; on Windows, run it in WSL or with Docker")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, but scripts rely on it
     os.execvp("bash", ["bash", str(ROOT / script), *words])

@@ -1,5 +1,6 @@
 """Finds the pictures and videos that a user means, and names the result of each."""
 
+import errno
 import glob
 import os
 import stat
@@ -21,6 +22,9 @@ MARK = "_colorized"
 
 STANDARD = "-"
 """Stands for standard input, or standard output, instead of a path."""
+
+_NOT_THERE = (errno.ENOENT, errno.ENOTDIR)
+_NO_NAME = 123  # what Windows says of a pattern
 
 
 @dataclass(frozen=True)
@@ -137,7 +141,9 @@ class _Search:
             return
         try:
             is_folder = stat.S_ISDIR(path.stat().st_mode)
-        except (FileNotFoundError, NotADirectoryError):
+        except OSError as error:
+            if error.errno not in _NOT_THERE and getattr(error, "winerror", 0) != _NO_NAME:
+                raise
             is_folder = False
         if is_folder:
             yield from self._folder_sources(path)

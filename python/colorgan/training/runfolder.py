@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from colorgan.errors import UserError
-from colorgan.files import flush_to_disk, hold, read_json, sha256, write_json, write_whole
+from colorgan.files import flush_to_disk, read_json, sha256, write_json, write_whole
+from colorgan.locks import hold
 from colorgan.measuring.trainings.log import read_log
 from colorgan.processes import all_processes
 from colorgan.training.averaging import AVERAGE_WEIGHTS

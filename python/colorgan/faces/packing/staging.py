@@ -18,7 +18,8 @@ from typing import Any
 import lmdb
 
 from colorgan.errors import UserError
-from colorgan.files import LOCK, flush_to_disk, hold
+from colorgan.files import flush_to_disk
+from colorgan.locks import LOCK, hold
 
 MANIFEST = "manifest.json"
 SHARING = "sharing"

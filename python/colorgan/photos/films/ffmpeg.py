@@ -11,6 +11,7 @@ Files are untrusted, so ffmpeg may open no other file and no network, and reads 
 
 import re
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +28,11 @@ _ONLY_THIS_FILE = (
     *("-protocol_whitelist", "file"),
     *("-format_whitelist", ",".join(READABLE_FORMATS)),
 )
+# What keeps Ctrl-C in a terminal from a child.
+if sys.platform == "win32":
+    _ON_ITS_OWN = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
+else:
+    _ON_ITS_OWN = {"process_group": 0}
 
 
 @contextmanager
@@ -45,7 +51,7 @@ def running_ffmpeg(
     words = [program, "-nostdin", "-hide_banner", *map(str, arguments)]
     with tempfile.TemporaryFile() as log:
         streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipes}
-        child = subprocess.Popen(words, stderr=log, process_group=0, **streams)
+        child = subprocess.Popen(words, stderr=log, **_ON_ITS_OWN, **streams)
         try:
             yield child, lambda: _text(log)
         finally:

@@ -7,7 +7,9 @@ programs have changed, or when the work is stopped too early for keeping it to b
 """
 
 import io
+import os
 import shutil
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -17,7 +19,8 @@ from zipfile import BadZipFile
 import numpy as np
 
 from colorgan.errors import UserError
-from colorgan.files import LOCK, flush_to_disk, hold, shortened, write_whole
+from colorgan.files import flush_to_disk, shortened, write_whole
+from colorgan.locks import LOCK, hold
 
 WORTH_KEEPING = 60
 """Seconds of work; less than this is thrown away when work stops."""
@@ -146,4 +149,6 @@ def _locked(folder: Path, target: Path) -> Iterator[None]:
             yield
     finally:
         with suppress(OSError):  # there are parts to keep, or the folder is gone
+            if sys.platform == "win32" and os.listdir(folder) == [LOCK]:
+                (folder / LOCK).unlink()  # which Windows refuses as long as it is open
             folder.rmdir()  # which NFS refuses as long as the lock is open
