@@ -74,8 +74,8 @@ def test_a_folder_is_colored_in_its_structure_and_bad_files_stop_nothing(
     assert "a_broken.jpg" in errors[0] and "b_text.png" in errors[1]
     assert "Traceback" not in done.stderr
     assert "2 not coloured" in done.stderr and "2 coloured" in done.stderr
-    passed_by = "colorgan colorize: 3 files skipped: 2 .cr2, 1 .docx"
-    assert passed_by in done.stderr.splitlines()[-2]
+    skipped = "colorgan colorize: 3 files skipped: 2 .cr2, 1 .docx"
+    assert skipped in done.stderr.splitlines()[-2]
     found = sorted(path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file())
     assert found == ["1944/hopper_colorized.png", "c_colorized.png"]
 

@@ -70,10 +70,10 @@ def test_folders_and_patterns_pass_by_earlier_results_but_a_named_one_is_done(al
     assert list(planned(album / "old_colorized.png")) == [str(album / "old_colorized.png")]
 
 
-def test_a_result_named_among_photos_as_by_a_shells_pattern_is_passed_by(album: Path) -> None:
+def test_a_result_named_among_photos_as_by_a_shells_pattern_is_skipped(album: Path) -> None:
     plan = plan_jobs([str(album / "old.jpg"), str(album / "old_colorized.png")], None, ".png")
     assert [job.source.name for job in plan.jobs] == ["old.jpg"]
-    assert plan.passed_by == {"_colorized": 1}
+    assert plan.skipped == {"_colorized": 1}
 
 
 def test_a_pattern_finds_what_a_shell_would(album: Path) -> None:
@@ -147,7 +147,7 @@ def test_a_name_of_any_length_has_a_result(tmp_path: Path) -> None:
         assert target.endswith("_colorized.png")
 
 
-def test_links_are_followed_once_and_hidden_folders_passed_by(tmp_path: Path) -> None:
+def test_links_are_followed_once_and_hidden_folders_skipped(tmp_path: Path) -> None:
     album = tmp_path / "album"
     of_programs = ("@eaDir", ".thumbnails", "__MACOSX", "$RECYCLE.BIN/S-1-5-21")
     for name in ("a.jpg", *(f"{folder}/a.jpg" for folder in of_programs)):
@@ -220,9 +220,9 @@ def test_what_is_no_picture_is_counted_by_its_ending(album: Path) -> None:
     os.mkfifo(album / "pipe.cr2")
     plan = plan_jobs([str(album), str(album / "*"), str(album / "old.xmp")], None, ".png")
     counts = {".cr2": 4, ".docx": 1, ".txt": 1, ".xmp": 1, "without an ending": 1}
-    assert plan.passed_by == counts
+    assert plan.skipped == counts
     assert [job.source.name for job in plan.jobs][-1] == "old.xmp"  # which was named itself
-    assert plan_jobs([str(album / "old.xmp")], None, ".png").passed_by == {}
+    assert plan_jobs([str(album / "old.xmp")], None, ".png").skipped == {}
 
 
 def test_what_is_named_like_a_picture_and_is_no_file_is_reported(album: Path) -> None:

@@ -19,7 +19,7 @@ from colorgan.photos.coloring.hints import Point
 from colorgan.photos.coloring.reference import COLORLESS, is_colorless
 from colorgan.photos.jobs import Job, Plan, plan_jobs
 from colorgan.photos.pictures.reading import read_color, read_strokes
-from colorgan.photos.results import Wishes
+from colorgan.photos.results import ResultOptions
 from colorgan.photos.runner import THERE_ALREADY, JobRunner, help_with, note
 from colorgan.processes import all_processes
 
@@ -112,10 +112,10 @@ def check_faces_only(options: Namespace) -> None:
         raise UserError("--faces-only takes no --hints, --hint or --reference; leave them out")
 
 
-def wishes_of(options: Namespace) -> Wishes:
+def result_options(options: Namespace) -> ResultOptions:
     """What the options ask of the results, except for the reference."""
     max_pixels = int(options.max_megapixels * 1e6)
-    return Wishes(
+    return ResultOptions(
         whole=options.whole,
         grid=options.grid,
         faces_only=options.faces_only,
@@ -140,7 +140,7 @@ def check_standard_streams(options: Namespace, jobs: list[Job]) -> None:
         raise UserError("standard output is a terminal; send the picture to a file, or give -o")
 
 
-def passed_by_line(endings: Counter[str]) -> str:
+def skipped_line(endings: Counter[str]) -> str:
     """A line on the files in folders that were skipped, the most frequent suffixes first."""
     total = endings.total()
     return f"{total} file{'s' * (total > 1)} skipped: {counted(endings)}"
@@ -159,14 +159,14 @@ def plan_for(options: Namespace) -> Plan:
 
 def runner_for(options: Namespace, times: PhaseTimes) -> JobRunner:
     """Load the nets, and the files that the options name."""
-    wishes = wishes_of(options)
-    example = colors_in(options.reference, wishes.max_pixels) if options.reference else None
+    wanted = result_options(options)
+    example = colors_in(options.reference, wanted.max_pixels) if options.reference else None
     with times.phase("load the nets"):
         colorizer = Colorizer(options.weights, options.device)
     if example is not None:
         with times.phase("look at the reference"):
-            wishes = replace(wishes, reference=colorizer.reference_of(example))
-    return JobRunner(colorizer, wishes, times)
+            wanted = replace(wanted, reference=colorizer.reference_of(example))
+    return JobRunner(colorizer, wanted, times)
 
 
 def run(options: Namespace) -> int:
@@ -184,8 +184,8 @@ def run(options: Namespace) -> int:
     try:
         runner.run(plan.jobs)
     finally:
-        if plan.passed_by:
-            note(passed_by_line(plan.passed_by))
+        if plan.skipped:
+            note(skipped_line(plan.skipped))
         if runner.outcomes[THERE_ALREADY]:
             note("existing results were kept; --overwrite replaces them")
         took = time.perf_counter() - begun

@@ -54,7 +54,7 @@ class Plan:
     jobs: list[Job]
     errors: list[UserError]
     """For inputs that cannot be jobs."""
-    passed_by: Counter[str]
+    skipped: Counter[str]
     """Files of folders and patterns that are neither pictures nor videos, by their suffixes, and
     results that were named as inputs, as MARK."""
 
@@ -70,19 +70,19 @@ def plan_jobs(inputs: Iterable[str], out: Path | None, suffix: str) -> Plan:
     """
     search = _Search()
     found = search.all_sources(inputs)
-    passed_by = Counter(MARK if _is_result(p) else ending_of(p) for p in sorted(search.passed_by))
+    skipped = Counter(MARK if _is_result(p) else ending_of(p) for p in sorted(search.skipped))
     if _is_file_name(out):
         if len(found) > 1:
             raise UserError(f"-o {out}: is one file for {len(found)} inputs; name a folder")
         for source in found.keys() - {None}:
             refuse_to_overwrite(source, out)
-        return Plan([Job(source, out) for source in found], search.errors, passed_by)
+        return Plan([Job(source, out) for source in found], search.errors, skipped)
     jobs: dict[str, Job] = {}
     for source, below in found.items():
         places = ((_as_one(target), target) for target in _targets(source, below, out, suffix))
         place, target = next((place, target) for place, target in places if place not in jobs)
         jobs[place] = Job(source, target)
-    return Plan(list(jobs.values()), search.errors, passed_by)
+    return Plan(list(jobs.values()), search.errors, skipped)
 
 
 def _as_one(target: Path | None) -> str:
@@ -105,13 +105,13 @@ class _Search:
 
     Attributes:
         errors: about what cannot be reached.
-        passed_by: files of folders and patterns that are neither pictures nor videos, and results
+        skipped: files of folders and patterns that are neither pictures nor videos, and results
             that were named as inputs.
     """
 
     def __init__(self) -> None:
         self.errors: list[UserError] = []
-        self.passed_by: set[Path] = set()
+        self.skipped: set[Path] = set()
 
     def all_sources(self, inputs: Iterable[str]) -> dict[Path | None, Path]:
         """The files that the inputs mean, each once; see `_sources`."""
@@ -127,7 +127,7 @@ class _Search:
         results = {source for source in found if source is not None and _is_result(source)}
         if len(results) == len(found):
             return found
-        self.passed_by |= results  # of an earlier run, which a shell pattern matched
+        self.skipped |= results  # of an earlier run, which a shell pattern matched
         return {source: below for source, below in found.items() if source not in results}
 
     def _sources(self, text: str) -> Iterator[tuple[Path | None, Path]]:
@@ -190,7 +190,7 @@ class _Search:
                 self.refuse(path, error)
             return False
         if stat.S_ISREG(mode) and not is_named:
-            self.passed_by.add(path)
+            self.skipped.add(path)
         elif is_named and not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             self.errors.append(UserError(f"{path}: not a regular file"))
         return is_named and stat.S_ISREG(mode)

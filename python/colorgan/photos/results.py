@@ -22,7 +22,7 @@ from colorgan.photos.pictures.reading import Picture
 
 
 @dataclass(frozen=True)
-class Wishes:
+class ResultOptions:
     """What the results are to be like."""
 
     whole: bool
@@ -60,8 +60,8 @@ class Results:
         before: those that existed before the run began; None for all that exist now.
     """
 
-    def __init__(self, wishes: Wishes) -> None:
-        self._wishes = wishes
+    def __init__(self, wanted: ResultOptions) -> None:
+        self._wanted = wanted
         self.before: set[Path] | None = None
 
     def of(self, jobs: Iterable[Job]) -> set[Path]:
@@ -75,7 +75,7 @@ class Results:
 
     def is_there(self, target: Path) -> bool:
         """Whether a result exists and is to stay, whoever has made it."""
-        return os.path.lexists(target) and not self._wishes.overwrite
+        return os.path.lexists(target) and not self._wanted.overwrite
 
     def write(self, colored: np.ndarray, picture: Picture, target: Path | None) -> bool:
         """Write a picture, BGR `(h, w, 3)`; False if it existed before the run began.
@@ -85,12 +85,12 @@ class Results:
         """
         if target is not None and self.is_there(target):
             return not self._is_of_before(target)
-        alpha, quality, metadata = picture.alpha, self._wishes.quality, picture.metadata
-        if self._wishes.grid:
+        alpha, quality, metadata = picture.alpha, self._wanted.quality, picture.metadata
+        if self._wanted.grid:
             colored = np.hstack([cv2.merge([picture.gray] * 3), colored])
             alpha = None if alpha is None else np.hstack([alpha, alpha])
         if target is None:
-            _send(encode_picture(colored, alpha, self._wishes.suffix, quality, metadata))
+            _send(encode_picture(colored, alpha, self._wanted.suffix, quality, metadata))
         else:
             write_picture(target, colored, alpha, quality, metadata)
         return True
@@ -112,7 +112,7 @@ class Results:
 
     def _last_of(self, job: Job) -> Path:
         """The file that a job writes last; if it exists, so do the job's others."""
-        return _face_target(job.target, 1) if self._wishes.faces_only else job.target
+        return _face_target(job.target, 1) if self._wanted.faces_only else job.target
 
     def _is_of_before(self, target: Path) -> bool:
         return self.is_there(target) and (self.before is None or target in self.before)

@@ -21,7 +21,7 @@ from colorgan.photos.films.sound import Sound
 from colorgan.photos.films.video import colorize_video
 from colorgan.photos.jobs import Job
 from colorgan.photos.pictures.reading import Picture, largest_file, read_picture
-from colorgan.photos.results import Results, Wishes
+from colorgan.photos.results import ResultOptions, Results
 from colorgan.processes import all_processes
 from colorgan.sharing import SharedTasks, sharing
 
@@ -41,10 +41,10 @@ class JobRunner:
         times: seconds in each phase of the work.
     """
 
-    def __init__(self, colorizer: Colorizer, wishes: Wishes, times: PhaseTimes) -> None:
+    def __init__(self, colorizer: Colorizer, wanted: ResultOptions, times: PhaseTimes) -> None:
         self._colorizer = colorizer
-        self._wishes = wishes
-        self._results = Results(wishes)
+        self._wanted = wanted
+        self._results = Results(wanted)
         self.times = times
         self.outcomes: Counter[str] = Counter()
 
@@ -105,22 +105,22 @@ class JobRunner:
         return self._do_video(job) if job.is_video else self._do_picture(job)
 
     def _do_picture(self, job: Job) -> str:
-        picture, wishes, phase = self._read(job), self._wishes, self.times.phase
+        picture, wanted, phase = self._read(job), self._wanted, self.times.phase
         hints = self._hints_for(picture.gray, job.name)
         with phase("find faces"):
             sitting = Sitting(self._colorizer, picture.gray)
-        if not sitting.has_faces and (wishes.faces_only or not wishes.beyond_faces):
+        if not sitting.has_faces and (wanted.faces_only or not wanted.beyond_faces):
             note(f"{job.name}: no face found, nothing written (--whole colours the whole picture)")
             return NO_FACE
         if len(sitting.faces) > 1:
             note(f"{job.name}: {len(sitting.faces):,} faces")
-        if wishes.faces_only and not sitting.is_aligned:
+        if wanted.faces_only and not sitting.is_aligned:
             self._do_faces(sitting, picture, job.target)
             return COLORED
         with phase("colour faces"):
-            sitting.prepare(wishes.whole, wishes.reference)
+            sitting.prepare(wanted.whole, wanted.reference)
         with phase("paint"):
-            colored = sitting.colorize(wishes.whole, hints, wishes.reference)
+            colored = sitting.colorize(wanted.whole, hints, wanted.reference)
         with phase("encode, write"):
             was_made = self._results.write(colored, picture, job.target)
         if not was_made:
@@ -131,7 +131,7 @@ class JobRunner:
 
     def _hints_for(self, gray: np.ndarray, name: str) -> Hints | None:
         """The hints for a photo, if there are any; UserError if they do not fit it."""
-        strokes, points = self._wishes.strokes, self._wishes.points
+        strokes, points = self._wanted.strokes, self._wanted.points
         several = []
         try:
             if strokes is not None:
@@ -145,7 +145,7 @@ class JobRunner:
 
     def _read(self, job: Job) -> Picture:
         with self.times.phase("decode"):
-            max_pixels = self._wishes.max_pixels
+            max_pixels = self._wanted.max_pixels
             # One byte above the limit, so that an endless pipe is refused rather than read.
             most = largest_file(max_pixels) + 1
             source = sys.stdin.buffer.read(most) if job.source is None else job.source
@@ -172,7 +172,7 @@ class JobRunner:
             tqdm.write(str(place))
 
     def _do_video(self, job: Job) -> str:
-        if job.target is None or self._wishes.grid or self._wishes.faces_only:
+        if job.target is None or self._wanted.grid or self._wanted.faces_only:
             raise UserError(
                 f"{job.name}: a video can only become a video file; "
                 "leave out --grid and --faces-only, and do not write to standard output"
@@ -190,21 +190,21 @@ class JobRunner:
                 self._colorizer,
                 job.source,
                 job.target,
-                max_pixels=self._wishes.max_pixels,
+                max_pixels=self._wanted.max_pixels,
                 times=self.times,
-                whole=self._wishes.whole,
-                reference=self._wishes.reference,
-                quality=self._wishes.quality,
-                anew=self._wishes.overwrite,
+                whole=self._wanted.whole,
+                reference=self._wanted.reference,
+                quality=self._wanted.quality,
+                start_over=self._wanted.overwrite,
                 progress=progress,
-                tell=lambda line: note(f"{job.name}: {line}"),
+                report=lambda line: note(f"{job.name}: {line}"),
             )
         faces = f"faces in {video.frames_with_faces:,} of {video.frames:,} frames"
         note(f"{job.name}: {faces}, {video.seconds:.1f} s; sound: {_summary(video.sound)}")
         if video.damaged:
             note(f"{job.name}: damaged; as much as could be decoded is coloured")
         tqdm.write(str(job.target))
-        return COLORED if video.frames_with_faces or self._wishes.beyond_faces else NO_FACE
+        return COLORED if video.frames_with_faces or self._wanted.beyond_faces else NO_FACE
 
 
 def help_with(jobs: list[Job], make_runner: Callable[[], JobRunner]) -> None:

@@ -50,12 +50,14 @@ def stop_at(frame: int) -> Callable[[int, int], None]:
 
 
 def stopped(colorizer: Colorizer, film: Path, target: Path, frame: int, **options) -> list[str]:
-    """Colour a film up to a frame; what was told."""
-    told: list[str] = []
+    """Colour a film up to a frame; what was reported."""
+    reported: list[str] = []
     with pytest.raises(KeyboardInterrupt):
-        colorize(colorizer, film, target, progress=stop_at(frame), tell=told.append, **options)
+        colorize(
+            colorizer, film, target, progress=stop_at(frame), report=reported.append, **options
+        )
     assert not target.exists()
-    return told
+    return reported
 
 
 @pytest.mark.parametrize("whole", [False, True])
@@ -64,18 +66,18 @@ def test_a_film_stopped_twice_is_the_same_to_the_bit(
 ) -> None:
     target, at_once = tmp_path / "new.mp4", tmp_path / "at_once.mp4"
     expected = colorize(colorizer, film, at_once, whole=whole)
-    told = stopped(colorizer, film, target, 9, whole=whole)
+    reported = stopped(colorizer, film, target, 9, whole=whole)
     kept = f"6 finished frames are kept in {KEPT}"
-    assert told == [f"stopped; {kept}, and the same command continues from there"]
+    assert reported == [f"stopped; {kept}, and the same command continues from there"]
     assert sorted(os.listdir(tmp_path / KEPT)) == [".lock", "part000000.mp4", "state.npz"]
-    told = stopped(colorizer, film, target, 20, whole=whole)
-    assert told[0] == "continues after the 6 frames that an earlier run finished"
-    told, counts = [], []
+    reported = stopped(colorizer, film, target, 20, whole=whole)
+    assert reported[0] == "continues after the 6 frames that an earlier run finished"
+    reported, counts = [], []
     result = colorize(
-        colorizer, film, target, whole=whole, tell=told.append,
+        colorizer, film, target, whole=whole, report=reported.append,
         progress=lambda done, expected: counts.append(done),
     )  # fmt: skip
-    assert told == ["continues after the 18 frames that an earlier run finished"]
+    assert reported == ["continues after the 18 frames that an earlier run finished"]
     assert counts == list(range(1, 23))
     assert result == expected
     assert result.frames == 22
@@ -106,7 +108,8 @@ def test_what_no_longer_fits_is_removed_and_started_over(
     starts_over = "started over; what an earlier run had finished is removed"
     stopped(colorizer, old, target, 9)
     reference = colorizer.reference_of(truth)
-    for options in ({"quality": 50}, {"whole": True}, {"reference": reference}, {"anew": True}):
+    others = ({"quality": 50}, {"whole": True}, {"reference": reference}, {"start_over": True})
+    for options in others:
         assert stopped(colorizer, old, target, 8, **options)[0] == starts_over
     assert stopped(colorizer, old, target, 8)[0].startswith("continues")
     os.utime(old, (1, 1))
@@ -130,7 +133,7 @@ def test_the_old_state_is_gone_before_a_new_part_is_written(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        colorize(colorizer, film, tmp_path / "new.mp4", anew=True, progress=look)
+        colorize(colorizer, film, tmp_path / "new.mp4", start_over=True, progress=look)
 
 
 def test_of_a_little_work_nothing_is_kept(
@@ -176,7 +179,7 @@ video.colorize_video(Colorizer(), source, target, max_pixels=10**6, times=PhaseT
 
 
 def test_a_killed_film_goes_on(colorizer: Colorizer, tmp_path: Path, film: Path) -> None:
-    target, told = tmp_path / "new.mp4", []
+    target, reported = tmp_path / "new.mp4", []
     words = [sys.executable, "-c", PROGRAM, film, target]
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "python")}
     with subprocess.Popen(words, stdout=subprocess.PIPE, text=True, env=environment) as program:
@@ -185,7 +188,7 @@ def test_a_killed_film_goes_on(colorizer: Colorizer, tmp_path: Path, film: Path)
                 program.send_signal(signal.SIGKILL)
     assert program.returncode == -signal.SIGKILL
     assert len(os.listdir(tmp_path / KEPT)) == 5, "lock, two parts, one not finished, state"
-    assert colorize(colorizer, film, target, tell=told.append).frames == 22
-    assert told == ["continues after the 12 frames that an earlier run finished"]
+    assert colorize(colorizer, film, target, report=reported.append).frames == 22
+    assert reported == ["continues after the 12 frames that an earlier run finished"]
     assert os.listdir(tmp_path) == ["new.mp4"]
     assert "Audio: aac" in probe(target)

@@ -106,19 +106,19 @@ class Parts:
 
 @contextmanager
 def parts_of(
-    target: Path, identity: str, *, anew: bool, tell: Callable[[str], None]
+    target: Path, identity: str, *, start_over: bool, report: Callable[[str], None]
 ) -> Iterator[Parts]:
     """Work on the parts of a video; they are removed when the block ends.
 
-    If it ends with an exception, parts that took long are kept for the next run. `anew` throws away
-    what an earlier run left; `tell` is called with a short message about what is found and kept.
-    UserError if another process works on the same video, or nothing can be written.
+    If it ends with an exception, parts that took long are kept for the next run. `start_over`
+    throws away what an earlier run left; `report` is called with a short message about what is
+    found and kept. UserError if another process works on the same video, or nothing can be written.
     """
     folder = target.with_name(f".{shortened(target.name, f'.{_ENDING}')}{_ENDING}")
     with _locked(folder, target):
         parts = Parts(folder, identity)
-        if (anew or not parts.load()) and (folder / _STATE).exists():
-            tell("started over; what an earlier run had finished is removed")
+        if (start_over or not parts.load()) and (folder / _STATE).exists():
+            report("started over; what an earlier run had finished is removed")
         parts.sweep()
         try:
             yield parts
@@ -129,7 +129,7 @@ def parts_of(
                 with suppress(OSError):
                     parts.sweep()
                 kept = f"{parts.frames:,} finished frames are kept in {folder.name}"
-                tell(f"stopped; {kept}, and the same command continues from there")
+                report(f"stopped; {kept}, and the same command continues from there")
             raise
         shutil.rmtree(folder, ignore_errors=True)
 

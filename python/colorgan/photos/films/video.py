@@ -68,9 +68,9 @@ def colorize_video(
     whole: bool = False,
     reference: Reference | None = None,
     quality: int | None = None,
-    anew: bool = False,
+    start_over: bool = False,
     progress: Callable[[int, int], None] = lambda done, expected: None,
-    tell: Callable[[str], None] = lambda line: None,
+    report: Callable[[str], None] = lambda line: None,
 ) -> ColoredVideo:
     """Colour the faces of a video file, and everything else with `whole` or a `reference`.
 
@@ -78,15 +78,15 @@ def colorize_video(
     to 100; frames of more than `max_pixels` are refused; `times` records where the time goes.
     `progress` is called after each frame with the number of frames done and of those expected,
     which may be wrong, and is 0 if unknown. What an earlier call finished of the same film, see
-    `parts`, is used, unless `anew` is set; `tell` is called with a message about it. UserError if
-    the source cannot be decoded or the target cannot be written.
+    `parts`, is used, unless `start_over` is set; `report` is called with a message about it.
+    UserError if the source cannot be decoded or the target cannot be written.
     """
     container = _container_of(source, target)
     modified = source.stat().st_mtime_ns
     contents = contents_of(source)
     identity = _identity(colorizer, source, target.suffix.lower(), whole, reference, quality)
     with (
-        parts_of(target, identity, anew=anew, tell=tell) as parts,
+        parts_of(target, identity, start_over=start_over, report=report) as parts,
         open_frames(source, contents, max_pixels) as frames,
     ):
 
@@ -96,7 +96,7 @@ def colorize_video(
         film = FilmColorizer(colorizer, float(frames.rate), whole, times, reference)
         grays = _timed(frames, times)
         if parts.count:
-            tell(f"continues after the {parts.frames:,} frames that an earlier run finished")
+            report(f"continues after the {parts.frames:,} frames that an earlier run finished")
             film.restore(parts.state)
             for _ in islice(grays, parts.frames):  # decoding is a small share of the work
                 advance()
