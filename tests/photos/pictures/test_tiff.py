@@ -121,6 +121,29 @@ def test_pages_are_counted() -> None:
     assert read(written(np.stack([LEVELS] * 3), photometric="miniswhite")).frames == 3
 
 
+def with_previews(first: np.ndarray, *others: np.ndarray, **options: Any) -> bytes:
+    """Pages of which the small ones are marked as previews."""
+    file = io.BytesIO()
+    with tifffile.TiffWriter(file, **options) as writer:
+        for page in (first, *others):
+            is_preview = len(page) < len(LEVELS)
+            writer.write(page, photometric="minisblack", subfiletype=int(is_preview))
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("options", [{}, {"byteorder": ">"}, {"bigtiff": True}], ids=str)
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_preview_is_no_page_and_is_not_taken_for_the_photo(
+    bits: int, options: dict[str, Any]
+) -> None:
+    photo = LEVELS if bits == 16 else (LEVELS >> 8).astype(np.uint8)
+    small = photo[::4, ::4].copy()
+    for content in (with_previews(small, photo, **options), with_previews(photo, small, **options)):
+        picture = read(content)
+        assert np.array_equal(picture.gray, photo) and picture.frames == 1
+    assert np.array_equal(read(with_previews(small, **options)).gray, small)
+
+
 def test_too_many_pixels_are_refused_before_any_is_decoded() -> None:
     content = packed(LEVELS >> 4, 12, "<", 1)
     with pytest.raises(UserError, match="more than 0.001 megapixels"):

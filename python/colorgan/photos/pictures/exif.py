@@ -132,6 +132,15 @@ class TiffFile:
         """Where the first directory is."""
         return self.number(self._offset, self._start)
 
+    def beginning_at(self, at: int) -> bytes | memoryview:
+        """The content, with the directory at an offset as the first one."""
+        if at == self.start():
+            return self.content
+        start = struct.pack(self.order + self._offset, at)
+        return b"".join(
+            (self.content[: self._start], start, self.content[self._start + len(start) :])
+        )
+
     def entries(self, at: int) -> range:
         """The offsets of the entries of the directory at an offset."""
         first, step = at + struct.calcsize(self._count), struct.calcsize(f"<HH2{self._offset}")

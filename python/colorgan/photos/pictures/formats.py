@@ -47,7 +47,13 @@ from colorgan.photos.pictures.metadata import (
     blocks_of_jpeg_2000,
     blocks_of_tiff,
 )
-from colorgan.photos.pictures.tiff import RAW, TiffHeader, TooLargeError, at_full_range
+from colorgan.photos.pictures.tiff import (
+    RAW,
+    TiffHeader,
+    TooLargeError,
+    at_full_range,
+    past_previews,
+)
 
 READABLE_SUFFIXES = (
     *(".jpg", ".jpeg", ".jpe", ".jfif", ".mpo", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif"),
@@ -78,7 +84,6 @@ _NOT_READ = (
     (b"\0\0\0\x0cJXL ", "a JPEG XL, which is not read: save it as a PNG"),
     *((start, RAW) for start in (b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb")),
 )
-_COUNTED_FRAMES = 1000
 
 
 @dataclass(frozen=True)
@@ -97,12 +102,14 @@ class Decoded:
 
 
 def decode(content: bytes, max_pixels: int) -> Decoded:
-    """Decode the first frame; damaged content may raise any exception."""
+    """Decode the first frame that is no preview; damaged content may raise any exception."""
+    header: TiffHeader | None = None
     if content.startswith(SIGNATURES):
+        if TiffHeader.read(content).is_raw(content):
+            raise UserError(RAW)
+        content = past_previews(content)
         header = TiffHeader.read(content)
         header.check(max_pixels)
-        if header.is_raw(content):
-            raise UserError(RAW)
         if header.has_unread_planes() or header.is_signed():
             raise ValueError("planes or levels that no library here reads")
         if header.is_deep():
@@ -114,7 +121,8 @@ def decode(content: bytes, max_pixels: int) -> Decoded:
         is_tiff = image.format == "TIFF"
         if image.format == "TGA" and not _is_whole_tga(content):
             raise ValueError("only looks like a TGA at its beginning")
-        frames, bits = _frame_count(image), _bits_of_deep_color(content, image)
+        frames = header.pages if header else _frame_count(image)
+        bits = _bits_of_deep_color(content, image)
         by_opencv = bits is not None or _is_plain_jpeg(image)
         pixels = _opencv_pixels(content, image) if by_opencv else _pillow_pixels(image)
         blocks = blocks_of_tiff(content) if is_tiff else _blocks(image, content)
@@ -149,18 +157,9 @@ def _is_plain_jpeg(image: Image.Image) -> bool:
 
 
 def _frame_count(image: Image.Image) -> int:
-    """Frames or pages of the file; limited for TIFF, where counting means reading each page."""
-    if image.format == "MPO" or not getattr(image, "is_animated", False):
-        return 1
-    if image.format != "TIFF":
-        return image.n_frames
-    count = 1
-    with suppress(Exception):  # after the last page, or at a damaged one, which is not used anyway
-        while count < _COUNTED_FRAMES:
-            image.seek(count)
-            count += 1
-    image.seek(0)
-    return count
+    """Frames of the file; 1 for a JPEG with further pictures in it, such as previews."""
+    is_animated = image.format != "MPO" and getattr(image, "is_animated", False)
+    return image.n_frames if is_animated else 1
 
 
 def _bits_of_deep_color(content: bytes, image: Image.Image) -> int | None:

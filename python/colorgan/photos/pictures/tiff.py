@@ -7,6 +7,7 @@ range of 16 bits here.
 """
 
 import struct
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Self
@@ -47,7 +48,7 @@ class TiffHeader:
 
     tags: dict[int, int]
     pages: int
-    """Counted up to 1,000."""
+    """Without previews; counted up to 1,000."""
 
     @classmethod
     def read(cls, content: bytes) -> Self:
@@ -60,13 +61,8 @@ class TiffHeader:
         start = file.start()
         if not start:
             return cls({}, 0)
-        following, pages, seen = file.following(start), 1, {start}
-        with suppress(struct.error):  # at a damaged page after the first, which is not used anyway
-            while following and following not in seen and pages < _MOST_PAGES:
-                seen.add(following)
-                following = file.following(following)
-                pages += 1
-        return cls(_tags(file, start), pages)
+        pages = sum(not _is_preview(file, page) for page in _directories(file))
+        return cls(_tags(file, start), max(pages, 1))
 
     def check(self, max_pixels: int) -> None:
         """TooLargeError for more than `max_pixels`, or such a tile, as tiles are decoded whole."""
@@ -140,6 +136,16 @@ class TiffHeader:
         return cv2.bitwise_not(pixels) if negative else pixels
 
 
+def past_previews(content: bytes) -> bytes:
+    """The same TIFF, beginning with its first page that is no preview.
+
+    Some programs put a small copy first. struct.error if there is no first page.
+    """
+    file = TiffFile(content)
+    pages = (page for page in _directories(file) if not _is_preview(file, page))
+    return file.beginning_at(next(pages, file.start()))
+
+
 class TooLargeError(ValueError):
     """A picture has more pixels than the limit."""
 
@@ -150,6 +156,23 @@ def at_full_range(levels: np.ndarray, bits: int) -> np.ndarray:
         return levels
     table = np.rint(np.linspace(0, 65535, 2**bits)).astype(np.uint16)
     return table[levels]
+
+
+def _directories(file: TiffFile) -> Iterator[int]:
+    """Where the directories of the pages are, up to a damaged one."""
+    at, seen = file.start(), set()
+    with suppress(struct.error):
+        while at and at not in seen and len(seen) < _MOST_PAGES:
+            yield at
+            seen.add(at)
+            at = file.following(at)
+
+
+def _is_preview(file: TiffFile, directory: int) -> bool:
+    """Whether a page is a smaller copy of another; not if it is damaged."""
+    with suppress(struct.error, ValueError):
+        return _tags(file, directory).get(_IS_PREVIEW, 0) % 2 == 1
+    return False
 
 
 def _tags(file: TiffFile, directory: int) -> dict[int, int]:
