@@ -57,10 +57,25 @@ def test_prefetched_batches_are_those_asked_for_one_by_one(database: FaceDatabas
     assert all(same(batch, batches[k]) for k, batch in enumerate(prefetched, 17))
 
 
-def test_stopping_early_ends_the_reader(database: FaceDatabase) -> None:
-    reader = FaceBatches(database, BATCH, seed=5).prefetched(0, 10**9)
+class SlowBatches(FaceBatches):
+    """Batch 0 is there at once; each of the others comes when it is asked to."""
+
+    asked = threading.Event()
+
+    def __getitem__(self, k: int) -> Batch:
+        self.begun = k
+        if k:
+            self.asked.wait(10)
+        return super().__getitem__(k)
+
+
+def test_stopping_early_ends_the_reader_and_begins_no_more_batches(database: FaceDatabase) -> None:
+    batches = SlowBatches(database, BATCH, seed=5)
+    reader = batches.prefetched(0, 10**9)
     next(reader)
+    threading.Timer(0.3, batches.asked.set).start()  # while `close` waits for batch 1
     reader.close()
+    assert batches.begun <= 1
     assert "face reader_0" not in {thread.name for thread in threading.enumerate()}
 
 

@@ -136,10 +136,16 @@ class FaceBatches:
         return order, mirrored, light, random.integers(2**32, size=len(order))
 
     def prefetched(self, first: int, stop: int) -> Iterator[Batch]:
-        """Yield batches `first` to `stop` - 1, read by a thread that stays a little ahead."""
-        with ThreadPoolExecutor(1, thread_name_prefix="face reader") as reader:
-            coming: deque[Future[Batch]] = deque()
+        """Yield batches `first` to `stop` - 1, read by a thread that stays a little ahead.
+
+        After an error, or when closed, it waits for the batch that is being read, but for no more.
+        """
+        reader = ThreadPoolExecutor(1, thread_name_prefix="face reader")
+        coming: deque[Future[Batch]] = deque()
+        try:
             for k in range(first, stop):
                 while len(coming) < PREFETCHED and k + len(coming) < stop:
                     coming.append(reader.submit(self.__getitem__, k + len(coming)))
                 yield coming.popleft().result()
+        finally:
+            reader.shutdown(cancel_futures=True)

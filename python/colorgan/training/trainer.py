@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterator
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 from typing import NoReturn
@@ -10,7 +11,7 @@ import numpy as np
 from tqdm import tqdm
 
 from colorgan.errors import UserError
-from colorgan.faces.batches import FaceBatches
+from colorgan.faces.batches import Batch, FaceBatches
 from colorgan.faces.database import FaceDatabase
 from colorgan.measuring.figures.canvas import save_png
 from colorgan.measuring.figures.curves import curves_figure
@@ -113,11 +114,13 @@ class Trainer:
 
     def _train(self, stop: StopRequest, progress: tqdm) -> int:
         """Run the iterations; returns the number of the signal that ended them, or 0."""
-        for losses in self._steps():
-            signal = self.processes.largest(stop.signal)
-            self.processes.first(partial(self._keep, losses, progress, is_last=signal != 0))
-            if signal:
-                return signal
+        first, end = self.iteration, self.config.iterations
+        with closing(self.batches.prefetched(first, end)) as batches:
+            for losses in self._steps(batches):
+                signal = self.processes.largest(stop.signal)
+                self.processes.first(partial(self._keep, losses, progress, is_last=signal != 0))
+                if signal:
+                    return signal
         return 0
 
     def _keep(self, losses: dict[str, float], progress: tqdm, is_last: bool) -> None:
@@ -139,9 +142,8 @@ class Trainer:
         if self.run.log_path.exists():  # a run may be stopped before its first record
             save_png(self.run.path / "curves.png", curves_figure(read_log(self.run.log_path)))
 
-    def _steps(self) -> Iterator[dict[str, float]]:
+    def _steps(self, batches: Iterator[Batch]) -> Iterator[dict[str, float]]:
         """Run one iteration after the other and yield the losses of each."""
-        batches = self.batches.prefetched(self.iteration, self.config.iterations)
         while self.iteration < self.config.iterations:
             with self.times.phase("next batch"):
                 batch = next(batches)
