@@ -71,6 +71,10 @@ def losses(run: Path) -> list[dict]:
     return [{k: v for k, v in r.items() if k != "images_per_second"} for r in records]
 
 
+def contents(run: Path) -> dict[Path, bytes]:
+    return {path: path.read_bytes() for path in run.rglob("*") if path.is_file()}
+
+
 @pytest.fixture(scope="module")
 def paper_run(tmp_path_factory: pytest.TempPathFactory, faces: Path) -> Path:
     """Twenty iterations in one go."""
@@ -499,6 +503,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--out", tmp_path / "empty", "--resume"), "no run to go on with"),
         (("--data", faces, "--out", paper_run), "--resume continues it"),
         (("--out", paper_run, "--resume", "--seed", 9), "has seed 1, not 9"),
+        (("--out", paper_run, "--resume", "--iterations", 19), "has done 20 iterations already"),
         (("--out", paper_run, "--resume", "--generator", PAPERS), "has another generator"),
         (("--out", paper_run, "--resume", "--generator", SCORES), "the blob 'fake_adversarial'"),
         (("--out", other, "--resume", "--iterations", 30), "no layer makes the blob 'fake_l2'"),
@@ -523,5 +528,7 @@ def test_what_cannot_be_trained_is_refused_in_one_line(
         (("--out", mixed, "--resume", "--iterations", 30), "layer conv1 has [(16, 3, 3, 3)], not"),
         (("--out", sgd, "--resume", "--iterations", 30), "not of the SGDSolver"),
     ]
+    before = contents(paper_run)
     for words, complaint in cases:
         assert_refused(train(*words), complaint)
+    assert contents(paper_run) == before

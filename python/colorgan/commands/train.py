@@ -189,7 +189,14 @@ def settle_config(given: dict[str, Any], run: RunFolder, resume: bool) -> Traini
     for name, value in given.items():
         if name not in CHANGEABLE and value != getattr(config, name):
             raise UserError(f"{run.path}: has {name} {getattr(config, name)}, not {value}")
-    return replace(config, **given)
+    config = replace(config, **given)
+    last = run.last_snapshot()
+    if last and last.state["iteration"] > config.iterations:
+        raise UserError(
+            f"{run.path}: has done {last.state['iteration']} iterations already; give --iterations "
+            "that many or more"
+        )
+    return config
 
 
 def config_of(run: RunFolder) -> TrainingConfig:
