@@ -10,8 +10,10 @@ from colorgan.nets.color_classes import class_centers, class_weights, soft_label
 from colorgan.nets.deployed import DeployedGenerator, generate
 from colorgan.nets.prototxt import deploy_form, read_net, write_prototxt
 from colorgan.nets.runtime import load_caffe
+from colorgan.processes import all_processes
 from conftest import ROOT
 from layer_nets import assert_gradient_of_scores, one_layer
+from mpi import in_processes
 
 ZHANG = ROOT / "prototxt/generator_zhang.prototxt"
 CENTERS = class_centers(10)
@@ -107,6 +109,25 @@ def test_the_shares_of_classes_are_those_of_all_batches_so_far(
     gray = soft_labels(np.zeros((1, 2)), CENTERS, 5, 5)[0]
     np.testing.assert_allclose(counted, first + gray, atol=1e-5)
     assert first.sum() == pytest.approx(1)
+
+
+def loss_of_share(scores: np.ndarray, color: np.ndarray) -> tuple[float, np.ndarray]:
+    """The loss on this process's share of the faces, and what the layer has counted."""
+    share = all_processes().share
+    net = loss_net(scores[share], color[share])
+    net.forward()
+    return float(net.blobs["top"].data), net.params["layer"][0].data.copy()
+
+
+def test_processes_that_share_a_batch_count_all_of_it(
+    scores: np.ndarray, color: np.ndarray
+) -> None:
+    loss, counted = loss_of_share(scores, color)
+    losses, counts = zip(*in_processes(2, loss_of_share, scores, color), strict=True)
+    assert losses[0] != losses[1]
+    assert np.mean(losses) == pytest.approx(loss, rel=1e-6)
+    np.testing.assert_array_equal(*counts)
+    np.testing.assert_allclose(counts[0], counted, atol=1e-7)
 
 
 def color_of(scores: np.ndarray, gray: np.ndarray, temperature: float) -> np.ndarray:

@@ -20,6 +20,7 @@ from colorgan.nets.histogram_loss import (
     in_cells,
     log_softmax,
 )
+from colorgan.processes import all_processes
 
 # Levels of each channel at which sRGB is sampled to find the classes that it reaches.
 _GAMUT_STEPS = 65
@@ -60,7 +61,8 @@ class ClassLoss(HistogramLoss):
 
     `param_str`: step of the grid; neighbors and sigma of the soft labels; uniform of the weights.
     The layer's blob sums the soft labels of all batches so far, which gives the classes' shares. It
-    is saved with the weights, so that a resumed run goes on with it.
+    is saved with the weights, so that a resumed run goes on with it. Processes that share a batch
+    count the whole batch.
     """
 
     def setup(self, bottom, top) -> None:
@@ -79,8 +81,10 @@ class ClassLoss(HistogramLoss):
         labels = soft_labels(
             means.reshape(-1, 2), self._centers, self.settings["neighbors"], self.settings["sigma"]
         )
+        of_batch = labels.mean(axis=0)
+        all_processes().average([of_batch])
         counted = self.blobs[0].data
-        counted += labels.mean(axis=0)
+        counted += of_batch
         weights = class_weights(counted / counted.sum(), self.settings["uniform"])
         weights = weights[labels.argmax(axis=1)].reshape(len(color), 1, *side)
         return np.moveaxis(labels.reshape(len(color), *side, -1), -1, 1), weights
