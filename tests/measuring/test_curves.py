@@ -34,6 +34,12 @@ def test_training_curves_show_the_run_with_l2_alone_beside():
     assert (one != two).any()
 
 
+def test_training_curves_leave_out_gradients_that_are_all_zero():
+    without = [{k: v for k, v in r.items() if k != "grad_l2"} for r in l2_log()]
+    zero = [r | {"grad_l2": 0.0} if "grad_l2" in r else r for r in l2_log()]
+    assert (curves_figure(zero) == curves_figure(without)).all()
+
+
 def test_training_curves_of_an_empty_log_are_an_empty_picture():
     assert (curves_figure([]) == 255).all()
 

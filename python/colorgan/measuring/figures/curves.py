@@ -64,12 +64,17 @@ def curves_figure(records: list[dict], l2_records: list[dict] | None = None) -> 
     """Draw the curves of a run's log (`log.jsonl`'s records).
 
     `l2_records`, the log of a run with L2 alone, is drawn dashed where both runs have the value.
-    Panels without a value, such as D's in a run without D, are left out.
+    Panels without a value are left out, such as D's in a run without D, and the gradients' where G
+    learns nothing from L2.
     """
     runs = [(records, None)]
     if l2_records:
         runs.append((l2_records, "L2 alone"))
-    panels = [panel for panel in CURVE_PANELS if any(_has(records, key) for key, *_ in panel[2])]
+    panels = [
+        (title, logarithmic, lines)
+        for title, logarithmic, lines in CURVE_PANELS
+        if any(_can_be_drawn(records, key, logarithmic) for key, *_ in lines)
+    ]
     columns = 2
     rows = max(1, -(-len(panels) // columns))
     with rc_context(STYLE):
@@ -123,8 +128,9 @@ def _are_probabilities(axes: Axes) -> bool:
     return low >= 0 and high <= 1
 
 
-def _has(records: list[dict], key: str) -> bool:
-    return any(key in record for record in records)
+def _can_be_drawn(records: list[dict], key: str, logarithmic: bool) -> bool:
+    """Whether a value is logged, and on a logarithmic axis, positive somewhere."""
+    return any(key in record and (record[key] > 0 or not logarithmic) for record in records)
 
 
 def _draw_panel(
