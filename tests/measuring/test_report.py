@@ -280,7 +280,7 @@ def test_an_evaluation_or_settings_that_say_too_little_are_named(sources):
         (1, "metrics.json", "faces", "many"),
         (1, "metrics.json", "versions", None),
         (1, "metrics.json", "outputs.model", [1]),
-        (1, "metrics.json", "outputs.gray.psnr.mean", "high"),
+        (1, "metrics.json", "outputs.gray.ssim.mean", "high"),
         (1, "metrics.json", "truth.colorfulness", 0.2),
         (2, "manifest.json", "splits.train.written", None),
     ],

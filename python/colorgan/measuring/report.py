@@ -11,8 +11,8 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from colorgan.errors import UserError
 from colorgan.files import read_json, sha256
 from colorgan.measuring.paper_figures import FIGURES
-from colorgan.measuring.quality.evaluation import METRICS_FILE
-from colorgan.measuring.quality.metrics import MEAN, METRICS, Metric
+from colorgan.measuring.quality.evaluation import read_evaluation
+from colorgan.measuring.quality.metrics import METRICS, Metric
 from colorgan.measuring.trainings.log import last_iteration, read_log, training_seconds
 
 TEMPLATE = "report.html.j2"
@@ -36,20 +36,9 @@ ASSUMPTIONS = (
 PAPER_TRAIN_FACES = 60_000
 PAPER_ITERATIONS = 20_000  # assumed; see ASSUMPTIONS
 
-# What the report says about an evaluation, and of the data.
-OUTPUT = {"name": str, "colorfulness_ratio": float, **{metric.key: MEAN for metric in METRICS}}
-TRUTH = {metric.key: MEAN for metric in METRICS if metric.better == "truth"}
-MEASURED = {
-    **dict.fromkeys(("weights", "weights_sha256", "manifest_sha256"), str),
-    **dict.fromkeys(("parameters", "skipped_faces", "baselines_learned_from"), int),
-    **dict.fromkeys(("faces", "first_image", "last_image"), int),
-    "versions": {"*": str},
-    "outputs": {**dict.fromkeys(("model", "model_luminance", "average_face"), OUTPUT), "*": OUTPUT},
-    "truth": {"name": str, **TRUTH},
-}
-SPLIT = {"written": int}
+# What the report says of the data.
 MANIFEST = {
-    "splits": {"train": SPLIT, "test": SPLIT},
+    "splits": dict.fromkeys(("train", "test"), {"written": int}),
     "source": {"images": str | list},
 }
 
@@ -142,7 +131,7 @@ def render_report(
 
 def read_run(name: str, sources: RunSources) -> RunRecord:
     """Read a run's configuration, log and evaluation; UserError for that of another run."""
-    evaluation = read_evaluation(sources.evaluation)
+    evaluation = evaluation_in(sources.evaluation)
     states = sorted((sources.run / "snapshots").glob("iter_*/state.json"))
     measurable = [
         digest for path in states for digest in read_json(path, sha256={})["sha256"].values()
@@ -164,16 +153,15 @@ def read_released(name: str, folder: Path) -> Released:
     """Read what was measured and drawn of released weights."""
     title = f"{name}: gray, generated and original test faces"
     figure = embedded(folder / "figures" / "figure3.png", title)
-    return Released(f"Released: {name}", read_evaluation(folder / "evaluation"), figure)
+    return Released(f"Released: {name}", evaluation_in(folder / "evaluation"), figure)
 
 
-def read_evaluation(folder: Path) -> dict:
+def evaluation_in(folder: Path) -> dict:
     """Read a folder of `colorgan evaluate`; UserError unless it measured what this version does."""
-    path = folder / METRICS_FILE
-    measured = read_json(path, metrics={})["metrics"]
-    if list(measured) != [metric.key for metric in METRICS]:
+    evaluation = read_evaluation(folder)
+    if list(evaluation["metrics"]) != [metric.key for metric in METRICS]:
         raise UserError(f"{folder}: measured by another version; evaluate it again")
-    return read_json(path, **MEASURED)
+    return evaluation
 
 
 def check_same_faces(evaluations: dict[str, dict]) -> None:

@@ -12,9 +12,11 @@ import numpy as np
 
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase
-from colorgan.files import make_folder, sha256, write_json, write_whole
+from colorgan.files import make_folder, read_json, sha256, write_json, write_whole
+from colorgan.kinds import misfit
 from colorgan.luminance import gray_from_bgr, with_luminance
 from colorgan.measuring.quality.metrics import (
+    MEAN,
     METRICS,
     SSIM_WINDOW,
     Results,
@@ -27,6 +29,18 @@ from colorgan.nets.deployed import DeployedGenerator, to_uint8
 METRICS_FILE = "metrics.json"
 PER_IMAGE_FILE = "per_image.csv"
 PACKAGES = ("caffe", "numpy", "opencv-python-headless", "scikit-image", "scipy", "protobuf", "lmdb")
+
+# What metrics.json holds, apart from the metrics that it lists.
+OUTPUT = {"name": str, "psnr": MEAN, "colorfulness_ratio": float}
+MEASURED = {
+    **dict.fromkeys(("weights", "weights_sha256", "manifest_sha256"), str),
+    **dict.fromkeys(("parameters", "skipped_faces", "baselines_learned_from"), int),
+    **dict.fromkeys(("faces", "first_image", "last_image"), int),
+    "versions": {"*": str},
+    "outputs": dict.fromkeys(("model", "model_luminance", "gray", "average_face", "*"), OUTPUT),
+    "truth": {"name": str},
+    "metrics": {},
+}
 
 
 @dataclass(frozen=True)
@@ -144,6 +158,22 @@ def write_evaluation(folder: Path, evaluation: Evaluation, provenance: dict) -> 
         writer.writerow([number, *(f"{value:.6g}" for value in values)])
     write_whole(folder / PER_IMAGE_FILE, rows.getvalue().encode())
     write_json(folder / METRICS_FILE, provenance | summary(evaluation))
+
+
+def read_evaluation(folder: Path) -> dict:
+    """What `write_evaluation` wrote as `metrics.json`; UserError where that is not what it is.
+
+    Another version may have measured other metrics: those in its "metrics", all of which each
+    output has.
+    """
+    path = folder / METRICS_FILE
+    measured = read_json(path, **MEASURED)
+    listed = dict.fromkeys(measured["metrics"], MEAN)
+    of_truth = [m.key for m in METRICS if m.better == "truth" and m.key in listed]
+    wrong = misfit(measured, {"outputs": {"*": listed}, "truth": dict.fromkeys(of_truth, MEAN)})
+    if wrong:
+        raise UserError(f"{path}: {wrong}; evaluate again")
+    return measured
 
 
 def provenance(generator: DeployedGenerator, data: Path, skip: int) -> dict:

@@ -11,8 +11,8 @@ from colorgan.errors import UserError
 from colorgan.files import read_json, read_toml
 from colorgan.kinds import misfit
 from colorgan.measuring.markdown import markdown_table
-from colorgan.measuring.quality.evaluation import METRICS_FILE
-from colorgan.measuring.quality.metrics import MEAN, METRICS
+from colorgan.measuring.quality.evaluation import METRICS_FILE, read_evaluation
+from colorgan.measuring.quality.metrics import MEAN
 from colorgan.measuring.trainings.log import last_iteration, read_log, training_seconds
 from colorgan.places import ROOT
 
@@ -24,15 +24,7 @@ CONFIG_FILE = "config.json"
 LOG_FILE = "log.jsonl"
 COST_FILE = "cost.json"
 
-# What is read of them.
-OUTPUT = {
-    **{f"{metric.key}?": MEAN for metric in METRICS},
-    **{"name": str, "psnr": MEAN, "colorfulness_ratio": float},
-}
-METRICS_KINDS = {
-    "outputs": {"model": OUTPUT, "model_luminance": OUTPUT, "*": OUTPUT},
-    "parameters": int,
-}
+# What is read of the configuration.
 CONFIG_KINDS = {
     **{"batch_size": int, "mode": str, "generator": str},
     **{"learning_rate?": float | None, "discriminator?": str | None},
@@ -155,7 +147,7 @@ def read_result(folder: Path, times: Mapping[str, float] | None = None) -> Resul
         folder.name,
         read_json(folder / CONFIG_FILE, **CONFIG_KINDS),
         read_log(folder / LOG_FILE),
-        read_json(folder / METRICS_FILE, **METRICS_KINDS),
+        read_evaluation(folder),
         read_json(folder / COST_FILE, peak_mib=float | None)["peak_mib"],
         times,
     )
@@ -180,7 +172,8 @@ def read_results(
 def read_hints(folder: Path = RESULTS) -> list[dict[str, Any]]:
     """The methods in the result of `colorgan compare-methods` beside a folder; none without one."""
     path = folder.parent / HINTS_FILE
-    row = OUTPUT | {"points": int | None}
+    row = {f"{key}?": MEAN for key, *_ in METRIC_COLUMNS}
+    row |= {"name": str, "points": int | None, "psnr": MEAN, "colorfulness_ratio": float}
     return read_json(path, methods=[row])["methods"] if path.exists() else []
 
 
