@@ -63,11 +63,10 @@ def natural_int(text: str) -> int:
     return at_least(0, text)
 
 
-def up_to(most: int) -> Callable[[str], int]:
-    """The type of a count that would end badly above `most`."""
-    return partial(
-        number, kind=int, fits=range(1, most + 1).__contains__, wanted=f"from 1 to {most}"
-    )
+def up_to(most: int, least: int = 1) -> Callable[[str], int]:
+    """The type of a whole number from `least` to `most`."""
+    fits = range(least, most + 1).__contains__
+    return partial(number, kind=int, fits=fits, wanted=f"from {least} to {most}")
 
 
 worker_count = up_to(512)

@@ -10,7 +10,7 @@ from argparse import ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
 
-from colorgan.commands.arguments import number, positive_int, worker_count
+from colorgan.commands.arguments import number, positive_int, up_to, worker_count
 from colorgan.errors import UserError
 from colorgan.faces.celeba.aligned import CROP_SIDE
 from colorgan.faces.celeba.downloads import partition_lists
@@ -18,11 +18,8 @@ from colorgan.faces.packing.dataset import BuildOptions, build_dataset
 from colorgan.faces.workers import work_along
 from colorgan.processes import all_processes
 
-
-def face_size(text: str) -> int:
-    """The side of packed faces in pixels."""
-    wanted = f"a whole number from 1 to {CROP_SIDE}, the side of the crop"
-    return number(text, int, lambda value: 1 <= value <= CROP_SIDE, wanted)
+face_size = up_to(CROP_SIDE)
+"""The side of packed faces in pixels."""
 
 
 def _share(text: str) -> float:

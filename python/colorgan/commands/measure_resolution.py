@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from colorgan.commands.arguments import add_test_face_arguments, check_distinct, number
+from colorgan.commands.arguments import add_test_face_arguments, check_distinct, up_to
 from colorgan.errors import UserError
 from colorgan.faces.celeba.aligned import CROP_SIDE
 from colorgan.faces.database import FaceDatabase
@@ -22,7 +22,8 @@ from colorgan.measuring.quality.resolution import measure_resolution, table, way
 from colorgan.nets.deployed import DeployedGenerator
 from colorgan.nets.runtime import use_device
 
-LEAST_SIDE = 8  # pixels
+face_side = up_to(CROP_SIDE, least=8)
+"""The side of a face in pixels."""
 
 
 class SizedNet(NamedTuple):
@@ -34,12 +35,10 @@ class SizedNet(NamedTuple):
 
 
 def _sized_net(text: str) -> SizedNet:
-    match = re.fullmatch(r"([^=]+)=(.+)@(\d{1,3})", text)
-    if not match or not LEAST_SIDE <= int(match[3]) <= CROP_SIDE:
-        raise ArgumentTypeError(
-            f"{text!r} is not NAME=WEIGHTS@SIDE, with a side from {LEAST_SIDE} to {CROP_SIDE}"
-        )
-    return SizedNet(match[1], Path(match[2]), int(match[3]))
+    match = re.fullmatch(r"([^=]+)=(.+)@(.+)", text)
+    if not match:
+        raise ArgumentTypeError(f"{text!r} is not NAME=WEIGHTS@SIDE")
+    return SizedNet(match[1], Path(match[2]), face_side(match[3]))
 
 
 def add_arguments(parser: ArgumentParser) -> None:
@@ -57,16 +56,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add(
         "--widths",
         nargs="+",
-        type=_width,
+        type=face_side,
         default=[CROP_SIDE],
         metavar="PIXELS",
         help=f"of the faces in their photos ({CROP_SIDE})",
     )
-
-
-def _width(text: str) -> int:
-    wanted = f"a whole number from {LEAST_SIDE} to {CROP_SIDE}, the side of the crop"
-    return number(text, int, lambda value: LEAST_SIDE <= value <= CROP_SIDE, wanted)
 
 
 def check_names(nets: Sequence[SizedNet]) -> None:

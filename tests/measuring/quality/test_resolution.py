@@ -81,12 +81,18 @@ def test_the_command_compares_nets_and_sizes_with_the_first(
     assert table(result["rows"]) in done.stdout
 
 
-@pytest.mark.parametrize("side", ["", "@7", "@179", "@x"])
-def test_nets_without_a_fitting_side_are_refused(run, side: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("side", "told"),
+    [
+        ("", "is not NAME=WEIGHTS@SIDE"),
+        ("@179", "argument NAME=WEIGHTS@SIDE: 179 is not from 8 to 178"),
+    ],
+)
+def test_nets_without_a_fitting_side_are_refused(run, side: str, told: str, tmp_path: Path) -> None:
     words = (f"best={BEST_WEIGHTS}{side}", "--data", tmp_path, "--out", tmp_path / "out.json")
     done = run("measure-resolution", *words)
     assert done.returncode == 2
-    assert "is not NAME=WEIGHTS@SIDE" in done.stderr.splitlines()[-1]
+    assert told in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
