@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.files import make_room, shortened, write_whole
+from colorgan.files import make_room, read_json, shortened, write_whole
 from programs import run_python
 
 SIZE = 1 << 20
@@ -30,6 +30,25 @@ def test_several_writers_of_one_file_never_show_a_part_of_it(tmp_path: Path) -> 
         assert len(content) == SIZE and len(set(content)) == 1
     assert [writer.exitcode for writer in writers] == [0, 0, 0]
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (b"{", "damaged"),
+        (b"\xff", "damaged"),
+        (b"[" * 100_000, "damaged .nested too deeply"),
+        (b"[]", "not a JSON object"),
+        (b"{}", "has no 'count'"),
+    ],
+)
+def test_a_json_file_that_is_not_as_it_should_be_is_refused(
+    tmp_path: Path, content: bytes, complaint: str
+) -> None:
+    path = tmp_path / "kept.json"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=f"kept.json: {complaint}.*; create it again$"):
+        read_json(path, count=int)
 
 
 def test_a_name_may_be_as_long_as_names_may_be(tmp_path: Path) -> None:

@@ -183,6 +183,8 @@ def read_json(path: Path, **kinds: Kind) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:
         raise UserError(f"{path}: damaged ({error}); create it again") from None
+    except RecursionError:
+        raise UserError(f"{path}: damaged (nested too deeply); create it again") from None
     if not isinstance(content, dict):
         raise UserError(f"{path}: not a JSON object; create it again")
     wrong = misfit(content, kinds)

@@ -154,6 +154,7 @@ def test_a_log_line_cut_short_by_a_kill_is_left_out(folder: RunFolder) -> None:
 def test_a_damaged_log_line_is_named(folder: RunFolder) -> None:
     lines = (b"nonsense", b"5", b'{"l2": 3}', b'{"iteration": "two"}', b"\xff\xfe")
     lines += (b'{"iteration": 2, "l2": "low"}', b'{"iteration": 2, "images_per_second": 0}')
+    lines += (b"[" * 100_000,)
     for line in lines:
         folder.log_path.write_bytes(b'{"iteration": 1}\n' + line + b"\n{}\n")
         with pytest.raises(UserError, match="line 2"):

@@ -56,7 +56,7 @@ def _is_complete(out: Path, options: SampleOptions) -> bool:
     try:
         recorded = json.loads((out / OPTIONS).read_text())
         listed = (out / PARTITION).read_text()
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return False
     return (
         recorded == asdict(options)
