@@ -8,6 +8,7 @@ processes at once as the build has workers show what the machine's cores can giv
 """
 
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ import numpy as np
 from colorgan.errors import UserError
 from colorgan.faces.celeba.aligned import CROP_LEFT, CROP_SIDE, CROP_TOP, aligned_image
 from colorgan.faces.celeba.images import ImageReader, open_source
+from colorgan.faces.workers import interrupts_held_back
 
 FULL_CELEBA = 202_599
 
@@ -38,15 +40,26 @@ def plain_rate(files: list[bytes], size: int) -> float:
 
 
 def joint_plain_rate(files: list[bytes], size: int, processes: int) -> float:
-    """Return images a second of several such loops at once, all together."""
+    """Return images a second of several such loops that run at once and share the images."""
     fork = get_context("fork")
-    loops = [fork.Process(target=plain_rate, args=(files, size)) for _ in range(processes)]
+    shares = [files[at::processes] for at in range(min(processes, len(files)))]
+    started = fork.Lock()
+
+    def loop(share: list[bytes]) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)  # ends it even where it waits for the lock
+        with started:
+            pass
+        plain_rate(share, size)
+
+    # As daemons they end with this process, which alone gets Ctrl-C.
+    loops = [fork.Process(target=loop, args=(share,), daemon=True) for share in shares]
+    with interrupts_held_back(), started:
+        for process in loops:
+            process.start()
     start = time.perf_counter()
-    for loop in loops:
-        loop.start()
-    for loop in loops:
-        loop.join()
-    return processes * len(files) / (time.perf_counter() - start)
+    for process in loops:
+        process.join()
+    return len(files) / (time.perf_counter() - start)
 
 
 def build_rates(images: Path, numbers: list[int], size: int, workers: int) -> tuple[float, float]:

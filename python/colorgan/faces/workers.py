@@ -53,7 +53,7 @@ def working_in_order(
         return
     context = get_context("forkserver")  # forks a clean process: no LMDB, no Caffe, no threads
     context.set_forkserver_preload(["__main__", preload])  # else each worker imports them itself
-    with _interrupts_held_back():
+    with interrupts_held_back():
         pool = [_Worker(context, start) for _ in range(min(workers, len(tasks)))]
     try:
         yield _in_order(pool, tasks)
@@ -89,7 +89,7 @@ def _answering(start: Start, tasks: Sequence[Any]) -> Iterator[Callable[[int], A
 
 
 @contextmanager
-def _interrupts_held_back() -> Iterator[None]:
+def interrupts_held_back() -> Iterator[None]:
     """Hold back Ctrl-C until the block ends, and forever in the processes started in it.
 
     A terminal sends it to all processes, but only the main process should handle it.
