@@ -1,4 +1,5 @@
-"""How fast it is: training, packing and colouring, each against a plain way to do the same.
+"""Measures how fast training, packing and colouring are, beside other ways to do the same.
 
-May import every wing but `commands`; programs are run as a user runs them.
+May import every wing except `commands`. Commands are run in processes of their own, as a user runs
+them.
 """

@@ -1,10 +1,12 @@
-"""`colorgan colorize`: a first picture, 12 megapixels, and 1,000 faces of 64 x 64; and strokes.
+"""How fast `colorgan colorize` is, and how fast the page adds strokes.
 
-Every figure of the command is of a fresh process, as a user starts it; with Caffe and with OpenCV,
-which take turns. The picture is scikit-image's astronaut, enlarged. The faces are coloured by a
-plain loop as well, in which nothing but OpenCV and the generator works: what the command takes
-longer is its own overhead. Strokes are painted as on the page, one after another on a photo that is
-kept; their figures are of processor time.
+The command colours a picture of 512 x 512, one of 12 megapixels, and a folder of faces of 64 x 64,
+each time in a fresh process, as when a user starts it. Caffe and OpenCV take turns. A plain loop
+colours the faces as well, with nothing but OpenCV and the generator: the time that the command
+takes beyond that is its own overhead.
+
+Strokes are painted one after another on a photo that is kept in memory, as on the page. Their times
+are processor time.
 """
 
 import os
@@ -13,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
@@ -22,6 +24,7 @@ import cv2
 import numpy as np
 import skimage.data
 
+from colorgan.errors import UserError
 from colorgan.nets.deployed import to_uint8
 from colorgan.nets.generators import BEST_WEIGHTS, open_generator
 from colorgan.phases import timed
@@ -36,29 +39,29 @@ DEVICES = ("caffe", "opencv")
 LARGE = 4000, 3000
 PAINTED = {"2 megapixels": (1632, 1224), "12 megapixels": LARGE}
 STROKES = 6
-STROKES_PIXELS = 640 * 480  # of the picture of strokes that the page sends
+STROKES_PIXELS = 640 * 480  # of the picture with the strokes, as the page sends it
 
 _STAGE = re.compile(r"^(.+?) +([\d.]+) s +[-\d.]+%$", re.MULTILINE)
 
 
 @dataclass
-class Measured:
-    """One call of the command."""
+class Call:
+    """What one call of the command took."""
 
     seconds: float
-    """From the process's start to its end."""
+    """From the start of its process to the end."""
     mebibytes: float
     """Peak of its resident memory."""
     stages: dict[str, float]
-    """Seconds of each stage, as --profile tells them."""
+    """Seconds of each stage, from --profile."""
 
     def after_load(self) -> float:
-        """Seconds that the stages took once the nets were loaded."""
+        """Seconds of all stages after the nets were loaded."""
         return sum(t for stage, t in self.stages.items() if stage != "load the nets")
 
 
-def measure(*arguments: object) -> Measured:
-    """Run `colorgan colorize` on arguments, and leave what it wrote to the caller."""
+def colorize(*arguments: object) -> Call:
+    """Run `colorgan colorize` with these arguments; UserError if it fails."""
     command = [sys.executable, "-m", "colorgan", "colorize", *map(str, arguments)]
     command += ["--overwrite", "--profile"]
     begun = time.perf_counter()
@@ -70,13 +73,13 @@ def measure(*arguments: object) -> Measured:
         child.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - begun
     if child.returncode:
-        raise RuntimeError(f"{' '.join(command)} ended with {child.returncode}: {said}")
+        raise UserError((said.splitlines() or [f"colorize: ended with {child.returncode}"])[-1])
     stages = {name: float(t) for name, t in _STAGE.findall(said)}
-    return Measured(seconds, usage.ru_maxrss / 1024, stages)
+    return Call(seconds, usage.ru_maxrss / 1024, stages)
 
 
 def plain_loop(faces: Path, out: Path, device: str) -> float:
-    """Seconds to decode, colour, encode and write all faces of a folder, with nothing around it."""
+    """Seconds to decode, colour, encode and write all faces of a folder, in one process."""
     generator = open_generator(BEST_WEIGHTS, device)
     begun = time.perf_counter()
     for path in faces.iterdir():
@@ -87,7 +90,12 @@ def plain_loop(faces: Path, out: Path, device: str) -> float:
 
 
 def measure_strokes(gray: np.ndarray) -> dict[str, float]:
-    """Processor time of the first of some strokes, of a later one at best, and of its parts."""
+    """Processor time in seconds on a gray photo, uint8 (h, w).
+
+    "first" is the first stroke. The others are the quickest of the later strokes: "stroke" as a
+    whole, "spread", the part that spreads its colour, and "encode", which encodes the photo as JPEG
+    afterwards.
+    """
     sitting, spreader = Sitting(Colorizer(), gray), StrokeSpreader(gray)
     sitting.prepare()
     sitting.expect_strokes()
@@ -107,7 +115,7 @@ def measure_strokes(gray: np.ndarray) -> dict[str, float]:
 
 
 def make_pictures(folder: Path, count: int) -> tuple[Path, Path, Path]:
-    """The small picture, the large one, and the folder of faces."""
+    """Make a small picture, a large one, and a folder of `count` faces, all from one photo."""
     gray = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
     small, large, faces = folder / "small.jpg", folder / "large.jpg", folder / "faces"
     cv2.imwrite(str(small), gray)
@@ -124,46 +132,52 @@ def make_pictures(folder: Path, count: int) -> tuple[Path, Path, Path]:
 
 
 def measure_round(folder: Path, pictures: tuple[Path, Path, Path], device: str) -> dict:
-    """All figures of one device, once."""
+    """What a device takes for each picture and for the faces: one turn."""
     small, large, faces = pictures
     options = "--device", device, "-o", folder / "out"
     loop_out = folder / "loop"
     loop_out.mkdir(exist_ok=True)
     return {
-        "first": measure(small, *options),
-        "large": measure(large, *options),
-        "faces": measure(faces, *options),
+        "first": colorize(small, *options),
+        "large": colorize(large, *options),
+        "faces": colorize(faces, *options),
         "plain loop": plain_loop(faces, loop_out, device),
     }
 
 
 def report(rounds: dict[str, list[dict]], count: int) -> str:
-    """Medians over the rounds, in lines to read."""
-    lines = []
-    for device, results in rounds.items():
+    """The medians over the rounds, as text. There were `count` faces."""
+    return "\n".join(
+        line for device, turns in rounds.items() for line in device_lines(device, turns, count)
+    )
 
-        def middle(of: Callable[[dict], float], results: list[dict] = results) -> float:
-            return median(of(result) for result in results)
 
-        lines.append(f"{device}:")
-        lines.append(
-            f"  start to first picture (512 x 512)  {middle(lambda r: r['first'].seconds):.2f} s"
-        )
-        large = middle(lambda r: r["large"].after_load())
-        memory = middle(lambda r: r["large"].mebibytes)
-        lines.append(f"  12 megapixels, after load           {large:.2f} s, {memory:.0f} MiB")
-        for stage in results[0]["large"].stages:
-            lines.append(f"    {stage:16} {middle(lambda r, s=stage: r['large'].stages[s]):.2f} s")
-        faces = middle(lambda r: r["faces"].after_load())
-        ratio = middle(lambda r: r["faces"].after_load() / r["plain loop"])
-        lines.append(f"  {count} faces: {count / faces:.0f}/s, {ratio:.2f} x the plain loop's time")
-        for stage in results[0]["faces"].stages:
-            lines.append(f"    {stage:16} {middle(lambda r, s=stage: r['faces'].stages[s]):.2f} s")
-    return "\n".join(lines)
+def device_lines(device: str, turns: list[dict], count: int) -> Iterator[str]:
+    """A device's medians."""
+
+    def middle(figure: Callable[[dict], float]) -> float:
+        return median(map(figure, turns))
+
+    def stage_lines(of: str) -> Iterator[str]:
+        for stage in turns[0][of].stages:
+            seconds = median(turn[of].stages[stage] for turn in turns)
+            yield f"    {stage:16} {seconds:.2f} s"
+
+    first = middle(lambda turn: turn["first"].seconds)
+    large = middle(lambda turn: turn["large"].after_load())
+    memory = middle(lambda turn: turn["large"].mebibytes)
+    faces = middle(lambda turn: turn["faces"].after_load())
+    ratio = middle(lambda turn: turn["faces"].after_load() / turn["plain loop"])
+    yield f"{device}:"
+    yield f"  start to first picture (512 x 512)  {first:.2f} s"
+    yield f"  12 megapixels, after load           {large:.2f} s, {memory:.0f} MiB"
+    yield from stage_lines("large")
+    yield f"  {count} faces: {count / faces:.0f}/s, {ratio:.2f} x the plain loop's time"
+    yield from stage_lines("faces")
 
 
 def report_strokes(rounds: list[dict[str, dict[str, float]]]) -> str:
-    """The quickest of the rounds, in lines to read."""
+    """The quickest of all rounds, as text."""
     lines = []
     for size in PAINTED:
         best = {part: min(one[size][part] for one in rounds) for part in rounds[0][size]}
@@ -175,7 +189,7 @@ def report_strokes(rounds: list[dict[str, dict[str, float]]]) -> str:
 
 
 def paint_strokes(rounds: int) -> list[dict[str, dict[str, float]]]:
-    """Every round's figures of strokes, by the photo's size."""
+    """What `measure_strokes` finds in each round, by the photo's size."""
     gray = cv2.cvtColor(skimage.data.astronaut(), cv2.COLOR_RGB2GRAY)
     photos = {
         name: cv2.resize(gray, (width, width), interpolation=cv2.INTER_CUBIC)[:height]
@@ -185,7 +199,7 @@ def paint_strokes(rounds: int) -> list[dict[str, dict[str, float]]]:
 
 
 def take_turns(count: int, rounds: int) -> dict[str, list[dict]]:
-    """Every round's figures by device, of a folder of `count` faces and the two pictures."""
+    """What `measure_round` finds in each round, by device; there are `count` faces."""
     figures: dict[str, list[dict]] = {device: [] for device in DEVICES}
     with tempfile.TemporaryDirectory() as name:
         pictures = make_pictures(Path(name), count)

@@ -1,7 +1,7 @@
-"""The learned methods' cost: processor time a face, in training and in colouring.
+"""What the learned methods cost: processor time per face, in training and in colouring.
 
-All are built in one process and take turns, a whole iteration each and then a batch to colour, so
-that what else the machine does falls on all alike.
+All methods are in one process and take turns, so that other load on the machine affects all of
+them. A turn is one whole iteration, and then one batch to colour.
 """
 
 from collections.abc import Mapping
@@ -24,20 +24,19 @@ from colorgan.training.run_nets import place_solver, write_prototxts
 from colorgan.training.runfolder import RunFolder
 from colorgan.training.times import TrainingTimes
 from colorgan.training.trainer import make_training
-
-COLORED = 16  # faces that are coloured at once, as in validation
+from colorgan.training.validation import VALIDATION_BATCH
 
 
 @dataclass(frozen=True)
 class Turn:
-    """Milliseconds of processor time a face, of all threads."""
+    """Milliseconds of processor time per face, summed over all threads."""
 
     training: float
     coloring: float
 
 
 class Method:
-    """One method's nets and solvers, ready to train and to colour."""
+    """A method's nets and solvers, ready to train and to colour."""
 
     def __init__(self, config: TrainingConfig, folder: Path, faces: FaceDatabase) -> None:
         check_size(faces, ROOT / config.generator)
@@ -45,10 +44,10 @@ class Method:
         write_prototxts(config, run)
         solvers = [place_solver(config, run, name) for name in MODES[config.mode].solvers]
         self._training = make_training(config, solvers, TrainingTimes())
-        self._faces = config.batch_size
-        shown = self._faces * self._training.batches_per_step
+        self._batch_size = config.batch_size
+        shown = self._batch_size * self._training.batches_per_step
         self._batch = batch_of(faces.faces([i % len(faces) for i in range(shown)]))
-        self._gray = gray_from_bgr(faces.faces([i % len(faces) for i in range(COLORED)]))
+        self._gray = gray_from_bgr(faces.faces([i % len(faces) for i in range(VALIDATION_BATCH)]))
         caffe = load_caffe()
         self._deployed = caffe.Net(str(folder / "generator_deploy.prototxt"), caffe.TEST)
         self._deployed.share_with(self._training.generator.net)
@@ -57,11 +56,11 @@ class Method:
         """One iteration, and a batch to colour."""
         _, training = timed(self._training.step, self._batch)
         _, coloring = timed(lambda: to_uint8(generate(self._deployed, self._gray)))
-        return Turn(1000 * training / self._faces, 1000 * coloring / COLORED)
+        return Turn(1000 * training / self._batch_size, 1000 * coloring / VALIDATION_BATCH)
 
 
 def take_turns(methods: Mapping[str, Method], rounds: int) -> dict[str, list[Turn]]:
-    """Each method's turns, after one that is not counted: Caffe takes memory in the first."""
+    """Each method's turns. One more comes first and does not count, as Caffe allocates memory."""
     for method in methods.values():
         method.turn()
     turns: dict[str, list[Turn]] = {name: [] for name in methods}
@@ -72,7 +71,10 @@ def take_turns(methods: Mapping[str, Method], rounds: int) -> dict[str, list[Tur
 
 
 def report(turns: Mapping[str, list[Turn]]) -> str:
-    """A Markdown table: medians, and how many times the first method's, round by round."""
+    """A Markdown table of medians, and of how many times the first method's cost that is.
+
+    Both methods' times in such a ratio are of the same round.
+    """
     first = next(iter(turns))
     ratios = times_first({name: [asdict(turn) for turn in own] for name, own in turns.items()})
     times = f"times `{first}`"

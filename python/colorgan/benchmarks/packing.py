@@ -1,10 +1,10 @@
-"""`colorgan build-lmdb` against one process that only decodes, crops and resizes.
+"""How fast `colorgan build-lmdb` is, beside one process that only decodes, crops and resizes.
 
-They take turns, so that other load on the machine meets both. The plain process has all files in
-memory before its clock starts. The build is timed twice: at work, as its progress bar tells, from
-the first image that is asked for to the last that is written; and as a whole command, with Python's
-and Caffe's start, the search for images, the wait for the disk and the manifest. As many plain
-processes at once as the build has workers show what the machine's cores can give together.
+The two take turns, so that other load on the machine affects both. The plain process has all files
+in memory before its clock starts. The build is timed twice: at work, from the first image to the
+last, as its progress bar shows; and as a whole command, which adds the start of Python and Caffe,
+the search for images, the wait for the disk, and the manifest. As many plain processes as the build
+has workers also run at once: they show what the cores can do together.
 """
 
 import re
@@ -29,7 +29,7 @@ FULL_CELEBA = 202_599
 
 
 def plain_rate(files: list[bytes], size: int) -> float:
-    """Return images a second of one single-threaded loop around cv2."""
+    """Images per second of a loop around cv2, with one thread."""
     cv2.setNumThreads(1)
     start = time.perf_counter()
     for data in files:
@@ -40,7 +40,7 @@ def plain_rate(files: list[bytes], size: int) -> float:
 
 
 def joint_plain_rate(files: list[bytes], size: int, processes: int) -> float:
-    """Return images a second of several such loops that run at once and share the images."""
+    """Images per second of several such loops, which run at once and share the images."""
     fork = get_context("fork")
     shares = [files[at::processes] for at in range(min(processes, len(files)))]
     started = fork.Lock()
@@ -63,7 +63,7 @@ def joint_plain_rate(files: list[bytes], size: int, processes: int) -> float:
 
 
 def build_rates(images: Path, numbers: list[int], size: int, workers: int) -> tuple[float, float]:
-    """Return images a second of one build of all images: at work, and as a whole command."""
+    """Images per second of one build of all images: at work, and as a whole command."""
     count = len(numbers)
     with tempfile.TemporaryDirectory() as folder:
         partition, out = Path(folder, "list.txt"), Path(folder, "out")
@@ -81,8 +81,39 @@ def build_rates(images: Path, numbers: list[int], size: int, workers: int) -> tu
     return float(re.findall(r"([\d.]+) images/s", done.stderr)[-1]), whole
 
 
+def measure_round(
+    images: Path, numbers: list[int], files: list[bytes], size: int, workers: int
+) -> dict[str, float]:
+    """Images per second of each side, once; `numbers` and `files` are those of `images`."""
+    plain = plain_rate(files, size)
+    at_work, whole = build_rates(images, numbers, size, workers)
+    joint = joint_plain_rate(files, size, workers)
+    return {"plain": plain, "joint": joint, "at work": at_work, "whole": whole}
+
+
+def report(rounds: list[dict[str, float]], count: int, workers: int) -> str:
+    """The medians over the rounds, as text. There were `count` images."""
+    plain = median(rates["plain"] for rates in rounds)
+    lines = [
+        f"medians of {len(rounds)} rounds, {count} images, {workers} workers",
+        f"one process that only decodes, crops, resizes: {plain:.0f} images/s",
+    ]
+    for side, name in (
+        ("joint", f"{workers} such processes at once"),
+        ("at work", "build at work"),
+        ("whole", "build as a whole command"),
+    ):
+        rate = median(rates[side] for rates in rounds)
+        ratio = median(rates[side] / (workers * rates["plain"]) for rates in rounds)
+        lines.append(
+            f"{name}: {rate:.0f} images/s, {ratio:.2f} x workers x the plain rate; "
+            f"{FULL_CELEBA} images would take {FULL_CELEBA / rate:.0f} s"
+        )
+    return "\n".join(lines)
+
+
 def take_turns(images: Path, size: int, workers: int, rounds: int) -> None:
-    """Have both sides take turns, and print each round and the medians."""
+    """Let both sides take turns, and print each round and the medians."""
     source = open_source(images)
     numbers = source.index["number"].tolist()
     if len(numbers) < 2:
@@ -93,28 +124,13 @@ def take_turns(images: Path, size: int, workers: int, rounds: int) -> None:
         files = [reader.read(entry) for entry in source.index.tolist()]
     for number, data in zip(numbers, files, strict=True):
         aligned_image(data, f"{images}: image {number:06d}")
-    plain, joint, at_work, whole = [], [], [], []
+    measured = []
     for _ in range(rounds):
-        plain.append(plain_rate(files, size))
-        for rates, rate in zip(
-            (at_work, whole), build_rates(images, numbers, size, workers), strict=True
-        ):
-            rates.append(rate)
-        joint.append(joint_plain_rate(files, size, workers))
+        rates = measure_round(images, numbers, files, size, workers)
+        measured.append(rates)
         print(
-            f"plain {plain[-1]:.0f}/s, {workers} at once {joint[-1]:.0f}/s, "
-            f"build {at_work[-1]:.0f}/s at work, {whole[-1]:.0f}/s as a whole",
+            f"plain {rates['plain']:.0f}/s, {workers} at once {rates['joint']:.0f}/s, "
+            f"build {rates['at work']:.0f}/s at work, {rates['whole']:.0f}/s as a whole",
             flush=True,
         )
-    print(f"\nmedians of {rounds} rounds, {len(files)} images, {workers} workers")
-    print(f"one process that only decodes, crops, resizes: {median(plain):.0f} images/s")
-    for label, rates in (
-        (f"{workers} such processes at once", joint),
-        ("build at work", at_work),
-        ("build as a whole command", whole),
-    ):
-        ratio = median(rate / (workers * base) for rate, base in zip(rates, plain, strict=True))
-        print(
-            f"{label}: {median(rates):.0f} images/s, {ratio:.2f} x workers x the plain rate; "
-            f"{FULL_CELEBA} images would take {FULL_CELEBA / median(rates):.0f} s"
-        )
+    print(f"\n{report(measured, len(files), workers)}")
