@@ -122,7 +122,11 @@ def test_a_kept_file_that_is_not_whole_is_refused(tmp_path: Path, lost: str) -> 
     whole = {"points": kept, "turns": first, "iteration": first["turns"][0], "batch_size": kept}
     whole[lost][lost] = {"points": kept["points"][:5], "turns": []}.get(lost)
     path.write_text(json.dumps(kept))
-    with pytest.raises(UserError, match="is not what colorgan bench-scale keeps"):
+    told = {
+        "iteration": "'points.turns.iteration' cannot be",
+        "batch_size": "'batch_size' cannot be",
+    }
+    with pytest.raises(UserError, match=told.get(lost, "is not what colorgan bench-scale keeps")):
         read_measured(path)
 
 
@@ -164,7 +168,7 @@ def test_the_docs_tables_are_those_of_what_is_kept() -> None:
         (("--processes", 1, 4), "must include 2"),
         (("--batch-size", 5), "cannot be shared evenly by 2 processes"),
         (("--kept", "{folder}/none.json"), "none.json"),
-        (("--kept", "{folder}/other.json"), "is not what colorgan bench-scale keeps"),
+        (("--kept", "{folder}/other.json"), "other.json: has no 'batch_size'"),
     ],
 )
 def test_what_makes_no_sense_is_refused_in_one_line(

@@ -1,1 +1,1 @@
-"""How training scales with processes: measured here, and by a model on faster and slower links."""
+"""How training scales with processes: measured here, and predicted by a model for other links."""

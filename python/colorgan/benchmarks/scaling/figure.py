@@ -1,6 +1,6 @@
-"""How training scales: what processes gain, by batch, on several links."""
+"""Draws how many times as fast several processes train, by batch and link."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib import rc_context
@@ -12,16 +12,16 @@ from colorgan.benchmarks.scaling.report import BATCHES, SHARE
 from colorgan.benchmarks.scaling.turns import Measured
 from colorgan.measuring.figures.canvas import BLUE, GRAY, ORANGE, STYLE, drawn
 
-# By the ends of the clusters' names, and by their beginnings.
+# A cluster's name begins with a key of COLORS and ends with one of LINE_STYLES.
 LINE_STYLES = {"1 Gbit/s": ":", "100 Gbit/s": "--", "NVLink": "-"}
 COLORS = {"a core": BLUE, "H100": ORANGE}
 
 
 def scaling_figure(measured: Measured, quality: Mapping[int, float]) -> np.ndarray:
-    """Draw the speed of 1 to 64 processes: a uint8 BGR picture `(h, w, 3)`.
+    """Draw the speed of 1 to 64 processes as a uint8 BGR picture `(h, w, 3)`.
 
-    `quality` is the best PSNR, in dB, that came out of a batch; where it has none, none is said.
-    Dots were measured, hollow ones with more processes than cores.
+    `quality` has the best PSNR, in dB, of trainings with a batch size; titles show it where there
+    is one. Dots are measurements, hollow ones with more processes than cores.
     """
     lines = clusters(measured)
     with rc_context(STYLE):
@@ -44,10 +44,9 @@ def scaling_figure(measured: Measured, quality: Mapping[int, float]) -> np.ndarr
 def _draw(
     axes: Axes,
     lines: Mapping[str, Cluster],
-    counts: Iterable[int],
+    counts: Sequence[int],
     speed: Callable[[Cluster, int], float],
 ) -> None:
-    counts = list(counts)
     axes.plot(counts, counts, color=GRAY, linewidth=0.8, label="N times one process")
     for name, cluster in lines.items():
         kind, link = name.split(", ")

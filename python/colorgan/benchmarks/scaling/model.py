@@ -1,13 +1,13 @@
-"""How long N processes take for an iteration that they share, from how long one takes.
+"""Predicts how long N processes take for an iteration that they share, from what one takes.
 
     iteration(N, share) = computing(share) + averaging(G, N) + averaging(D, N)      seconds
     averaging(n bytes, N) = n packing + 2 (N - 1) (latency + n / (N bandwidth))
 
-`Processes.average` lets MPI add up each process's part of the buffer, and then pass the parts on.
-For buffers of more than half a megabyte, and both nets' are larger, MPICH takes N - 1 steps for
-each of the two, and in each step a process sends an N-th of the buffer: first in pairs, then in a
-ring (Thakur, Rabenseifner and Gropp 2005). Each process has its own link, and none sends while the
-nets compute.
+`Processes.average` has MPI sum each process's part of the buffer, and then send the sums to all.
+Both nets' buffers are larger than half a megabyte. For such buffers MPICH takes N - 1 steps for
+each of the two, first in pairs and then in a ring, and in each step a process sends an N-th of the
+buffer (Thakur, Rabenseifner and Gropp 2005). Each process has its own link, and none sends while
+the nets compute.
 """
 
 from bisect import bisect_left
@@ -17,9 +17,10 @@ from dataclasses import dataclass, replace
 from colorgan.benchmarks.scaling.turns import Measured
 
 COUNTS = (1, 2, 4, 8, 16, 32, 64)  # of processes
-WORTH = 0.5  # least share of N single processes' speed: below it, there are better uses for them
+# N processes are worth it if together they have at least this share of N single ones' speed.
+WORTH = 0.5
 
-Times = Mapping[int, float]  # seconds of an iteration of one process, by its faces
+Times = Mapping[int, float]  # seconds of an iteration of one process, by number of faces
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,7 @@ class Link:
     Attributes:
         latency: seconds that a step takes with nothing to send.
         bandwidth: bytes per second, in each direction.
-        packing: seconds per byte for copying and adding up, which do not depend on the link.
+        packing: seconds per byte for copying and summing, whatever the link.
     """
 
     latency: float
@@ -37,15 +38,15 @@ class Link:
     packing: float = 0.0
 
 
-# Bandwidths are nominal: Ethernet's (IEEE 802.3), and that of an H100's NVLink 4, 900 GB/s for both
-# directions together (NVIDIA's data sheet). Latencies are assumed, for TCP through the kernel, for
-# RDMA, and for a step of NCCL's ring.
+# Bandwidths are nominal: those of Ethernet (IEEE 802.3), and of an H100's NVLink 4, which has 900
+# GB/s for both directions together (NVIDIA's data sheet). Latencies are assumed: TCP through the
+# kernel, RDMA, and a step of NCCL's ring.
 GIGABIT = Link(50e-6, 1e9 / 8)
 HUNDRED_GIGABIT = Link(2e-6, 100e9 / 8)
 NVLINK = Link(5e-6, 450e9)
 
-# Measured on an H100 with the paper's nets (docs/gpu.md); 256 faces with an earlier state of the
-# code. Their gradients' sizes tell them from others.
+# Measured on an H100 with the paper's nets (docs/gpu.md); 256 faces with an older version of the
+# code. The nets are known by the sizes of their gradients.
 H100 = {16: 16 / 2125, 64: 64 / 4272, 256: 256 / 4499}
 PAPERS_BYTES = {"generator": 1_587_100, "discriminator": 2_776_964}
 
@@ -55,11 +56,11 @@ class Cluster:
     """Processes of one kind, and the link between any two of them.
 
     Attributes:
-        times: what one process takes.
-        bytes: the size of each net's gradients.
-        link: each process's.
-        cores: how many all share, with a thread each; None for one for each process.
-        contention: the factor by which computing slows down while all cores are busy.
+        times: what one process alone takes.
+        bytes: size of each net's gradients.
+        link: the link of each process.
+        cores: number of cores that all processes share; None if each has a core of its own.
+        contention: factor by which computing slows down while all cores are busy.
     """
 
     times: Times
@@ -69,11 +70,11 @@ class Cluster:
     contention: float = 1.0
 
     def averaging(self, processes: int) -> float:
-        """Seconds per iteration spent on averaging: G's gradients once, and D's once."""
+        """Seconds of averaging in an iteration: G's gradients once, and D's once."""
         return sum(self.averaging_of(net, processes) for net in self.bytes)
 
     def averaging_of(self, net: str, processes: int) -> float:
-        """Seconds that it takes to average a net's gradients."""
+        """Seconds to average one net's gradients."""
         if processes == 1:
             return 0.0
         count, link = self.bytes[net], self.link
@@ -81,7 +82,7 @@ class Cluster:
         return count * link.packing + 2 * (processes - 1) * step
 
     def iteration(self, processes: int, share: int) -> float:
-        """Seconds of an iteration of `share` faces in each process."""
+        """Seconds of an iteration with `share` faces in each process."""
         seconds = computing(self.times, share)
         if self.cores and processes > 1:
             seconds *= self.contention * max(1.0, processes / self.cores)
@@ -92,25 +93,25 @@ class Cluster:
         return processes * share / self.iteration(processes, share)
 
     def speedup(self, processes: int, batch_size: int) -> float:
-        """How many times as fast as one process they are, with the same batch."""
+        """How many times as fast as one process they train, with the same batch."""
         return self.rate(processes, batch_size // processes) / self.rate(1, batch_size)
 
     def speedup_of_shares(self, processes: int, share: int) -> float:
-        """The same with `share` faces for each, so that the batch grows with their number."""
+        """The same with `share` faces for each process, so that the batch grows with them."""
         return self.rate(processes, share) / self.rate(1, share)
 
     def worth(self, batch_size: int) -> int:
-        """The largest of COUNTS with at least WORTH of the speed of as many single processes."""
+        """The most processes, of COUNTS, that are worth it (see WORTH) if they share a batch."""
         counts = [n for n in COUNTS if n <= batch_size]
         return max(n for n in counts if self.speedup(n, batch_size) >= WORTH * n)
 
     def worth_of_shares(self, share: int) -> int:
-        """The same with `share` faces for each."""
+        """The same with `share` faces for each process."""
         return max(n for n in COUNTS if self.speedup_of_shares(n, share) >= WORTH * n)
 
 
 def computing(times: Times, share: int) -> float:
-    """Seconds that one process takes: interpolated linearly between what was measured."""
+    """Seconds of one process with `share` faces: on straight lines through what was measured."""
     shares = sorted(times)
     place = min(max(bisect_left(shares, share), 1), len(shares) - 1)
     low, high = shares[place - 1], shares[place]
@@ -119,10 +120,10 @@ def computing(times: Times, share: int) -> float:
 
 
 def machine(measured: Measured) -> Cluster:
-    """The machine that was measured, whose link is its memory.
+    """The machine that was measured, as a cluster whose link is its memory.
 
-    Bandwidth and contention come from two processes that share a batch; the model predicts what
-    more of them take. The latency, a few microseconds, would be lost in the noise.
+    Bandwidth and contention come from two processes that share a batch, so the model predicts only
+    what more of them take. The latency is taken as 0: a few microseconds are lost in the noise.
     """
     times = {p.share: p.best.iteration for p in measured.points if p.processes == 1}
     bytes_of = measured.bytes()
@@ -133,12 +134,12 @@ def machine(measured: Measured) -> Cluster:
 
 
 def clusters(measured: Measured) -> dict[str, Cluster]:
-    """Clusters worth a look, by name: of cores like the measured ones, and of GPUs.
+    """The clusters to predict, by name: of cores like those of the measured machine, and of GPUs.
 
-    GPUs are left out where other nets than the paper's were measured, which none of them has run.
-
-    Packing is taken to be all that averaging costs within the measured machine, which is too much.
-    Over NVLink, gradients would stay on the cards; the project sends them through the host.
+    GPUs are left out unless the paper's nets were measured, as we know of no other net what it
+    takes there. Packing is taken as all that averaging costs within the measured machine, which is
+    too much. Over NVLink, gradients would stay on the cards; the project sends them through the
+    host.
     """
     here = machine(measured)
     packing = 1 / here.link.bandwidth

@@ -1,7 +1,7 @@
-"""One of the processes that share a batch: mpirun -n N python -m ...scaling.process JOB ITERATIONS.
+"""One of the processes that share a batch: mpirun -n N python -m ...scaling.process JOB.
 
-JOB is the file of a `Job` whose batch is a process's share. The first process prints what it
-measured, a `Turn`, in JSON.
+JOB is the file of a `Job` whose batch is one process's share. The first process prints the `Turn`
+that it measured, as JSON.
 """
 
 import json
@@ -13,18 +13,18 @@ from colorgan.benchmarks.training.caffe_side import CaffeSide
 from colorgan.processes import Processes, all_processes
 from colorgan.training.player import Player
 
-REPETITIONS = 15  # of an averaging by itself
+REPETITIONS = 15  # of averaging outside of an iteration
 
 
-def main(job: str, iterations: int) -> None:
-    """Train, after an iteration that is not counted; then average without training."""
+def main(job: str) -> None:
+    """Measure an iteration, after one that does not count; then averaging without training."""
     with all_processes() as processes:
         side = CaffeSide()
         side.begin(job)
         side.prepare()
         side.iterate(1)
         meet(processes)
-        seconds = side.iterate(iterations)
+        seconds = side.iterate(1)
         players = side.training.players
         turn = {
             "iteration": seconds["all"],
@@ -36,7 +36,7 @@ def main(job: str, iterations: int) -> None:
 
 
 def averaging_seconds(player: Player, processes: Processes) -> float:
-    """What it takes to average a net's gradients where no process has to wait for another."""
+    """Seconds to average a net's gradients when no process has to wait for another."""
     taken = []
     for _ in range(REPETITIONS):
         meet(processes)
@@ -47,9 +47,9 @@ def averaging_seconds(player: Player, processes: Processes) -> float:
 
 
 def meet(processes: Processes) -> None:
-    """Wait until all processes have come here."""
+    """Wait until all processes have got here."""
     processes.largest(0)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], int(sys.argv[2]))
+    main(sys.argv[1])

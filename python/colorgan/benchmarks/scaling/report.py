@@ -1,4 +1,4 @@
-"""What was measured beside what the model says, and what more processes are worth."""
+"""Tables: what was measured, what the model says, and what more processes are worth."""
 
 from collections.abc import Iterable
 
@@ -7,9 +7,9 @@ from colorgan.benchmarks.scaling.turns import Measured
 from colorgan.measuring.markdown import markdown_table
 from colorgan.measuring.trainings.experiments import Result
 
-BATCHES = (16, 64, 256)  # those that were trained with
-SHARE = 64  # of a process, where the batch grows with their number
-PAPERS_RATE = 1e-4  # where a run's configuration names none
+BATCHES = (16, 64, 256)  # those of the experiments
+SHARE = 64  # faces of a process, where the batch grows with the number of processes
+PAPERS_RATE = 1e-4  # the learning rate of a run whose configuration names none
 
 MODEL_HEADINGS = (
     *("processes", "faces each", "iteration, ms", "model", "off by"),
@@ -18,13 +18,13 @@ MODEL_HEADINGS = (
 
 
 def report(measured: Measured, trained: Iterable[Result]) -> str:
-    """Three Markdown tables; `trained` are those that differ in batch and learning rate."""
+    """Three Markdown tables; `trained` are experiments that differ in batch and learning rate."""
     parts = against_model(measured), worth(measured), quality(trained)
     return "\n\n".join(parts)
 
 
 def against_model(measured: Measured) -> str:
-    """Each case: its quickest turn, and the model's beside it where processes share a batch."""
+    """Each case's quickest turn, and what the model says where processes share a batch."""
     here, rows = machine(measured), []
     for point in measured.points:
         found, expected = point.best.iteration, here.iteration(point.processes, point.share)
@@ -40,12 +40,12 @@ def against_model(measured: Measured) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """As the table has them."""
+    """Seconds as milliseconds, for a table."""
     return f"{1e3 * seconds:,.0f}"
 
 
 def worth(measured: Measured) -> str:
-    """For each cluster, the most processes that have half of as many single ones' speed."""
+    """For each cluster, the most processes that are worth it, see `Cluster.worth`."""
     batches = (f"batch {batch}" for batch in BATCHES)
     rows = []
     for name, cluster in clusters(measured).items():
@@ -55,7 +55,7 @@ def worth(measured: Measured) -> str:
 
 
 def quality(trained: Iterable[Result]) -> str:
-    """What a batch and a learning rate make of as many faces."""
+    """How good colours are after as many faces, by batch size and learning rate."""
     rows = []
     for result in trained:
         rate = result.config.get("learning_rate") or PAPERS_RATE
@@ -68,7 +68,7 @@ def quality(trained: Iterable[Result]) -> str:
 
 
 def best_psnr(trained: Iterable[Result]) -> dict[int, float]:
-    """The best PSNR, in dB, that came out of each batch."""
+    """The best PSNR, in dB, of each batch size."""
     best: dict[int, float] = {}
     for result in trained:
         batch, model = result.config["batch_size"], result.metrics["outputs"]["model"]

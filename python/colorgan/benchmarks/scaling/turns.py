@@ -1,6 +1,7 @@
-"""Has one, two and more processes train in turns; mpirun starts them each time.
+"""Lets one, two and more processes take turns at training; mpirun starts them for each turn.
 
-MPI's processes keep their cores busy while waiting, so none may be left while others are measured.
+MPI's processes keep their cores busy while they wait, so none may be left while others are
+measured.
 """
 
 import json
@@ -17,18 +18,24 @@ from colorgan.errors import UserError
 from colorgan.files import read_json
 
 PROCESS = "colorgan.benchmarks.scaling.process"
-SMALL_SHARES = (1, 4)  # what many more processes would have each; measured with one process
+# Faces that each of many more processes would have. One process is measured with as few, since the
+# model needs its times.
+SMALL_SHARES = (1, 4)
+
+# What is kept of a turn, and of a case.
+TURN = {"iteration": float, "averaging": float, "alone": {"*": float}, "bytes": {"*": int}}
+POINT = {"processes": int, "share": int, "turns": [TURN]}
 
 
 @dataclass(frozen=True)
 class Turn:
-    """What the first of some processes measured, in seconds.
+    """What the first process of a case measured.
 
     Attributes:
-        iteration: a whole one, D's step and G's.
-        averaging: the part of it spent on averaging gradients, or waiting for another process.
-        alone: the time to average each net's gradients outside of an iteration.
-        bytes: the size of each net's gradients.
+        iteration: seconds of a whole iteration, D's step and G's.
+        averaging: the part of that spent on averaging gradients, waiting for others included.
+        alone: seconds to average each net's gradients outside of an iteration.
+        bytes: size of each net's gradients.
     """
 
     iteration: float
@@ -39,7 +46,7 @@ class Turn:
 
 @dataclass(frozen=True)
 class Point:
-    """What `processes` with `share` faces each measured, by round."""
+    """A case: some processes with `share` faces each, and what they measured in each round."""
 
     processes: int
     share: int
@@ -47,24 +54,24 @@ class Point:
 
     @property
     def best(self) -> Turn:
-        """The turn with the fastest iteration: other load can only slow it down."""
+        """The turn with the fastest iteration, as other load can only slow it down."""
         return min(self.turns, key=lambda turn: turn.iteration)
 
     def alone(self) -> float:
-        """The fastest averaging of both nets outside of an iteration."""
+        """Seconds of the fastest averaging of both nets outside of an iteration."""
         return min(sum(turn.alone.values()) for turn in self.turns)
 
 
 @dataclass(frozen=True)
 class Measured:
-    """What was measured on a machine with `cores` cores, with one thread for each process."""
+    """What was measured on a machine with `cores` cores; each process has one thread."""
 
     cores: int
     batch_size: int
     points: list[Point]
 
     def point(self, processes: int, share: int) -> Point:
-        """The point with these processes and faces for each."""
+        """The case of as many processes with as many faces each."""
         return next(p for p in self.points if (p.processes, p.share) == (processes, share))
 
     def bytes(self) -> dict[str, int]:
@@ -73,7 +80,11 @@ class Measured:
 
 
 def cases_of(batch_size: int, counts: Iterable[int]) -> list[tuple[int, int]]:
-    """Numbers of processes and of faces for each: a batch shared, equal shares, and one alone."""
+    """What to measure: numbers of processes, and of faces for each.
+
+    Several processes share the batch, or have the smallest share each; one process alone has each
+    of the shares.
+    """
     counts = sorted({1, *counts})
     least = batch_size // counts[-1]
     shares = {batch_size // n for n in counts} | {n for n in SMALL_SHARES if n < least}
@@ -84,7 +95,10 @@ def cases_of(batch_size: int, counts: Iterable[int]) -> list[tuple[int, int]]:
 def measure(
     folder: Path, generator: Path, batch_size: int, counts: Sequence[int], rounds: int
 ) -> Measured:
-    """Let all cases take turns; `folder` takes what they need."""
+    """Let all cases take turns. What they need is written to `folder`.
+
+    UserError if there is no mpirun, or Caffe refuses the net.
+    """
     program = mpirun()
     cases = cases_of(batch_size, counts)
     jobs = {}
@@ -103,7 +117,7 @@ def measure(
 
 
 def mpirun() -> str:
-    """The program that starts processes: of this Python's environment, or of the path."""
+    """The path of mpirun: beside this Python, or else on PATH; UserError if there is none."""
     places = [str(Path(sys.executable).parent), os.environ.get("PATH", "")]
     found = shutil.which("mpirun", path=os.pathsep.join(places))
     if found is None:
@@ -111,9 +125,9 @@ def mpirun() -> str:
     return found
 
 
-def turn_of(program: str, processes: int, job: Path, iterations: int = 1) -> Turn:
-    """Start the processes, of one thread each, and wait for what they measure."""
-    command = [program, "-n", str(processes), sys.executable, "-m", PROCESS, job, str(iterations)]
+def turn_of(program: str, processes: int, job: Path) -> Turn:
+    """Start the processes, with one thread each, and wait for what they measure."""
+    command = [program, "-n", str(processes), sys.executable, "-m", PROCESS, job]
     one = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS")}
     done = subprocess.run(command, env=os.environ | one, stdout=subprocess.PIPE, check=False)
     if done.returncode:
@@ -122,24 +136,26 @@ def turn_of(program: str, processes: int, job: Path, iterations: int = 1) -> Tur
 
 
 def read_measured(path: Path) -> Measured:
-    """What was kept as JSON, field by field; UserError where it is not whole."""
-    kept = read_json(path)
-    try:
-        points = [
-            Point(p["processes"], p["share"], [Turn(**turn) for turn in p["turns"]])
-            for p in kept["points"]
-        ]
-        measured = Measured(kept["cores"], kept["batch_size"], points)
-        if not _is_whole(measured):
-            raise ValueError
-    except (KeyError, StopIteration, TypeError, ValueError):
-        raise UserError(f"{path}: is not what colorgan bench-scale keeps") from None
+    """What `bench-scale --json` kept; UserError if that is not enough for the model."""
+    kept = read_json(path, cores=int, batch_size=int, points=[POINT])
+    points = [
+        Point(
+            p["processes"], p["share"], [Turn(**{k: turn[k] for k in TURN}) for turn in p["turns"]]
+        )
+        for p in kept["points"]
+    ]
+    measured = Measured(kept["cores"], kept["batch_size"], points)
+    if not _is_whole(measured):
+        raise UserError(f"{path}: is not what colorgan bench-scale keeps")
     return measured
 
 
 def _is_whole(measured: Measured) -> bool:
-    """Whether there is all that the model is made from; errors as of any wrong data, where not."""
-    batch = measured.batch_size
-    needed = [measured.point(*case) for case in ((1, batch), (1, batch // 2), (2, batch // 2))]
-    times = [point.best.iteration for point in (*needed, *measured.points)]
-    return min(measured.cores, batch - 1, *times, needed[-1].alone()) > 0
+    """Whether all cases are there that the model needs, and all its numbers are positive."""
+    batch, points = measured.batch_size, measured.points
+    needed = {(1, batch), (1, batch // 2), (2, batch // 2)}
+    if not (needed <= {(p.processes, p.share) for p in points} and all(p.turns for p in points)):
+        return False
+    sizes, averaging = measured.bytes().values(), measured.point(2, batch // 2).alone()
+    times = [point.best.iteration for point in points]
+    return min(measured.cores, batch - 1, sum(sizes), averaging, *times) > 0
