@@ -11,7 +11,8 @@ import os
 import sys
 from typing import TextIO
 
-_NO_READER = (errno.EPIPE, errno.EINVAL)  # the latter on Windows
+# What writing to a pipe that nobody reads ends with.
+_NO_READER = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
 
 
 class _Outlet(io.FileIO):
