@@ -1,6 +1,8 @@
-"""Measure colouring: a first picture, 12 megapixels, 1,000 faces of 64 x 64, and strokes.
+"""Measure how fast colouring is: a first picture, 12 megapixels, 1,000 small faces, and strokes.
 
-Every figure comes from a fresh process, as when a user starts it; Caffe and OpenCV take turns.
+Each picture, and the folder of faces, is coloured by `colorgan colorize` in a process of its own,
+as when a user starts it. Caffe and OpenCV take turns. Strokes are painted on a photo that is open,
+as on the page.
 """
 
 from argparse import ArgumentParser, Namespace
@@ -14,14 +16,26 @@ from colorgan.files import make_room, write_json
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each side (5)")
-    add("--faces", type=positive_int, default=1000, metavar="N", help="in the folder (1000)")
-    add("--strokes-only", action="store_true", help="measure only strokes")
-    add("--json", type=Path, metavar="FILE", help="keep every round's figures")
+    add(
+        "--rounds",
+        type=positive_int,
+        default=5,
+        metavar="N",
+        help="how often all of this is measured (5)",
+    )
+    add(
+        "--faces",
+        type=positive_int,
+        default=1000,
+        metavar="N",
+        help="how many faces of 64 x 64 (1000)",
+    )
+    add("--strokes-only", action="store_true", help="leave out all but the strokes")
+    add("--json", type=Path, metavar="FILE", help="write the figures of all rounds")
 
 
 def run(options: Namespace) -> None:
-    """Take turns, print the medians, and keep all figures."""
+    """Measure, print the medians, and write all figures."""
     if options.json:
         make_room(options.json, ".json")
     figures: dict[str, list] = {"strokes": paint_strokes(options.rounds)}

@@ -1,6 +1,6 @@
-"""Measure packing against one process that only decodes, crops and resizes.
+"""Measure how fast packing is, beside one process that only decodes, crops and resizes.
 
-They take turns, so that other load on the machine affects both.
+The two take turns, so that other load on the machine affects both.
 """
 
 import os
@@ -15,12 +15,24 @@ from colorgan.commands.build_lmdb import face_size
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
     add, cores = parser.add_argument, len(os.sched_getaffinity(0))
-    add("--images", type=Path, required=True, metavar="DIR_OR_ZIP")
+    add(
+        "--images",
+        type=Path,
+        required=True,
+        metavar="DIR_OR_ZIP",
+        help="CelebA's aligned images, as for colorgan build-lmdb",
+    )
     add("--size", type=face_size, default=64, metavar="PIXELS", help="side of a face (64)")
-    add("--workers", type=worker_count, default=cores, metavar="N", help=f"({cores})")
+    add(
+        "--workers",
+        type=worker_count,
+        default=cores,
+        metavar="N",
+        help=f"decoding processes ({cores})",
+    )
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each side (5)")
 
 
 def run(options: Namespace) -> None:
-    """Take turns and print the medians."""
+    """Measure, and print the medians."""
     take_turns(options.images, options.size, options.workers, options.rounds)

@@ -1,6 +1,7 @@
-"""Measure the cost of experiments' methods: processor time per face, in training and in colouring.
+"""Measure what methods cost: processor time per face, in training and in colouring.
 
-The methods take turns in one process; the others are compared with the first one named.
+The methods are those of experiments. They take turns in one process, and all are compared with the
+first one.
 """
 
 import tempfile
@@ -24,11 +25,11 @@ def add_arguments(parser: ArgumentParser) -> None:
     add("names", nargs="+", metavar="NAME", help="experiments, see `colorgan experiments`")
     add_sources(parser)
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each method (5)")
-    add("--json", type=Path, metavar="FILE", help="keep every turn's figures")
+    add("--json", type=Path, metavar="FILE", help="write the figures of all turns")
 
 
 def run(options: Namespace) -> None:
-    """Build all methods, let them take turns, and print the table."""
+    """Make all nets, let the methods take turns, and print the table."""
     if options.json:
         make_room(options.json, ".json")
     experiments = chosen(read_experiments(options.experiments), options.names)
@@ -44,7 +45,7 @@ def run(options: Namespace) -> None:
 
 
 def configuration(experiment: Experiment, data: Path) -> TrainingConfig:
-    """The configuration that `colorgan train` would use for an experiment."""
+    """The configuration with which `colorgan train` would run an experiment."""
     parser = CommandParser(prog="colorgan train")
     train.add_arguments(parser)
     options = parser.parse_args([*experiment.from_anywhere().training_words(), "--out", "."])

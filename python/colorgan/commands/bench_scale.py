@@ -1,8 +1,8 @@
-"""Measure how training scales with processes, and estimate with a model what more are worth.
+"""Measure how training scales with processes, and predict with a model what more are worth.
 
-One, two and more processes of one thread, each with its share of a batch, take turns on this
-machine. The model is compared with them, and then drawn for 1 to 64 processes, cores and GPUs, on
-several links.
+On this machine, one, two and more processes take turns at sharing a batch, with one thread each.
+The model is compared with what they measure. It then predicts how fast 1 to 64 processes train on
+cores and on GPUs, with several kinds of links between them.
 """
 
 import tempfile
@@ -28,19 +28,25 @@ KEPT = ROOT / "data/results/speed/scaling.json"
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    add("--processes", nargs="+", type=worker_count, default=[1, 2, 4], metavar="N", help="(1 2 4)")
-    add("--batch-size", type=positive_int, default=64, metavar="N", help="that they share (64)")
+    processes = "how many share the batch; each number is a case (1 2 4)"
+    add("--processes", nargs="+", type=worker_count, default=[1, 2, 4], metavar="N", help=processes)
+    add("--batch-size", type=positive_int, default=64, metavar="N", help="faces of the batch (64)")
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each case (5)")
-    net = "to train (the paper's, the only one with figures for GPUs)"
+    net = "net of G (the paper's; only for that are there figures of GPUs)"
     add("--generator", type=Path, default=GENERATOR_PROTOTXT, metavar="PROTOTXT", help=net)
-    kept = "measure nothing, but use figures that a run has kept (the project's own)"
+    kept = "measure nothing; use the figures that --json wrote to this file (the project's own)"
     add("--kept", nargs="?", type=Path, const=KEPT, metavar="JSON", help=kept)
-    add("--json", type=Path, metavar="FILE", help="keep every turn's figures")
-    add("--figure", type=Path, metavar="PNG", help="draw the model, and the points measured")
+    add("--json", type=Path, metavar="FILE", help="write the figures of all turns")
+    add(
+        "--figure",
+        type=Path,
+        metavar="PNG",
+        help="draw what the model predicts, and what was measured",
+    )
 
 
 def run(options: Namespace) -> None:
-    """Measure or read figures, print the tables, and keep and draw what was asked for."""
+    """Measure or read figures, print the tables, and write and draw what was asked for."""
     if options.json:
         make_room(options.json, ".json")
     if options.figure:
@@ -60,7 +66,7 @@ def run(options: Namespace) -> None:
 
 
 def measure_now(options: Namespace) -> Measured:
-    """Let all cases take turns; UserError if they make no sense."""
+    """Let all cases take turns; UserError if the options do not go together."""
     batch, counts = options.batch_size, options.processes
     if 2 not in counts:
         raise UserError("--processes: must include 2, which the model needs to estimate the link")
@@ -72,6 +78,6 @@ def measure_now(options: Namespace) -> Measured:
 
 
 def grows(times: Times) -> bool:
-    """Whether each number of faces takes longer than all smaller ones."""
+    """Whether more faces always take longer."""
     seconds = [times[share] for share in sorted(times)]
     return all(one < more for one, more in pairwise(seconds))

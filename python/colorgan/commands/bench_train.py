@@ -1,12 +1,12 @@
-"""Measure training: stock Caffe, the Caffe of this project and PyTorch take turns.
+"""Measure how fast training is: stock Caffe, this project's Caffe and PyTorch take turns.
 
-All have the same nets, initial weights, faces and threads, and must report the same losses before
-any clock starts. An iteration is a step of D followed by one of G.
+All sides have the same nets, first weights, faces and threads, and must report the same losses
+before any clock starts. An iteration is a step of D and one of G.
 
   stock                  Caffe's own layers (CAFFE_CPU_ENGINE=stock); only on the CPU
-  ours                   Caffe as built, with the engine of CAFFE_CPU_ENGINE if that is set
+  ours                   this project's Caffe; CAFFE_CPU_ENGINE may name its engine
   pytorch-nchw           PyTorch, eager, float32; on a GPU, cuDNN benchmarks its algorithms
-  pytorch-channels-last  the same with the channels innermost; the faster of the two counts
+  pytorch-channels-last  the same in its other memory format; the faster of the two counts
 """
 
 import os
@@ -19,7 +19,7 @@ from pathlib import Path
 from colorgan.benchmarks.training.preparation import prepare_job
 from colorgan.benchmarks.training.process import MEMORY_FORMATS
 from colorgan.benchmarks.training.report import report
-from colorgan.benchmarks.training.turns import CPU_SIDES, GPU_SIDES, Match, measure
+from colorgan.benchmarks.training.turns import CPU_SIDES, GPU_SIDES, Plan, measure
 from colorgan.commands.arguments import natural_int, positive_float, positive_int, worker_count
 from colorgan.errors import UserError
 from colorgan.files import make_room, write_json
@@ -36,34 +36,52 @@ def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
     threads = os.environ.get("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
-    add("--sides", nargs="+", choices=CPU_SIDES, help="(all four; on a GPU, all but stock)")
-    add("--forward", action="store_true", help="only colour faces with G, do not train")
-    sizes = "(16 64; forward: 1 64; on a GPU: 16 64 256)"
+    add(
+        "--sides",
+        nargs="+",
+        choices=CPU_SIDES,
+        help="who takes turns (all; on a GPU, all but stock)",
+    )
+    add("--forward", action="store_true", help="colour faces with G instead of training")
+    sizes = "faces of a batch (16 64; --forward: 1 64; on a GPU: 16 64 256)"
     add("--batch-size", nargs="+", type=positive_int, metavar="N", help=sizes)
     add("--rounds", type=positive_int, default=5, metavar="N", help="turns for each side (5)")
-    images = "per turn (enough for 32 images; forward: 128; on a GPU: 2048; 8192)"
+    images = "of a turn (as many as 32 faces take; --forward: 128; on a GPU: 2048 and 8192)"
     add("--iterations", type=positive_int, metavar="N", help=images)
-    add("--threads", type=worker_count, default=threads, metavar="N", help=f"({threads})")
-    add("--generator", type=Path, default=GENERATOR_PROTOTXT, metavar="PROTOTXT")
+    add(
+        "--threads",
+        type=worker_count,
+        default=threads,
+        metavar="N",
+        help=f"threads of each side ({threads})",
+    )
+    net = "net of G (prototxt/generator.prototxt)"
+    add("--generator", type=Path, default=GENERATOR_PROTOTXT, metavar="PROTOTXT", help=net)
     add("--size", type=positive_int, default=64, metavar="PIXELS", help="side of the faces (64)")
-    add("--width", type=positive_float, default=1.0, metavar="X", help="times G's map counts (1)")
+    add(
+        "--width",
+        type=positive_float,
+        default=1.0,
+        metavar="X",
+        help="factor for G's numbers of maps (1)",
+    )
     add("--gpu", type=natural_int, metavar="ID", help="compute on this GPU (on the CPU)")
-    add("--tf32", action="store_true", help="let products on the GPU round to TF32, on all sides")
-    workspace = "the largest workspace of a convolution of ours on the GPU"
+    add("--tf32", action="store_true", help="with --gpu: let all sides round factors to TF32")
+    workspace = "with --gpu: most memory that a convolution of ours may use as workspace"
     add("--workspace-mib", type=positive_int, metavar="N", help=workspace)
-    runs = "runs PyTorch's sides; only needs numpy and torch (this Python)"
+    runs = "the Python for PyTorch's sides; it needs numpy and torch (this one)"
     add("--pytorch-python", type=Path, metavar="PATH", help=runs)
     add("--json", type=Path, metavar="FILE", help="write the figures of all rounds")
 
 
 def run(options: Namespace) -> None:
-    """Measure each batch size, and print the results."""
+    """Measure each batch size, print the results, and write them if asked to."""
     check(options)
     if options.json:
         make_room(options.json, ".json")
     for library in ("OMP", "OPENBLAS"):
-        os.environ[f"{library}_NUM_THREADS"] = str(options.threads)  # for the children's libraries
-    match = Match(
+        os.environ[f"{library}_NUM_THREADS"] = str(options.threads)  # for the sides' processes
+    plan = Plan(
         options.sides, options.rounds, options.iterations, options.pytorch_python,
         options.workspace_mib,
     )  # fmt: skip
@@ -74,9 +92,9 @@ def run(options: Namespace) -> None:
                 Path(folder), options.generator, options.forward, batch_size, options.size,
                 options.width, options.gpu, options.tf32,
             )  # fmt: skip
-            results.append(measure(job, match))
+            results.append(measure(job, plan))
         print(f"\n{report(results[-1])}\n", flush=True)
-        if options.json:  # each time, as the next size may take long, or run out of memory
+        if options.json:  # each time: the next size may take long, or run out of memory
             keep(options, results)
 
 
@@ -87,7 +105,7 @@ def keep(options: Namespace, results: list[dict]) -> None:
 
 
 def check(options: Namespace) -> None:
-    """Set defaults that depend on other options; UserError if options do not go together."""
+    """Set the defaults that depend on others; UserError if options do not go together."""
     on_gpu = options.gpu is not None
     options.sides = options.sides or list(GPU_SIDES if on_gpu else CPU_SIDES)
     if options.batch_size is None:
@@ -105,7 +123,7 @@ def check(options: Namespace) -> None:
 
 
 def check_pytorch(python: Path | None) -> None:
-    """UserError unless that Python, or this one, has NumPy and PyTorch."""
+    """UserError unless `python`, or else this Python, has NumPy and PyTorch."""
     try:
         asked = [python or sys.executable, "-c", FIND_TORCH]
         found = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.strip()

@@ -1,4 +1,4 @@
-"""Caffe's side: the project's own training step and its own way to colour, in pycaffe."""
+"""Caffe's side: the project's own training step, and its own way to colour."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -14,12 +14,12 @@ from colorgan.nets.prototxt import PAPERS_SOLVERS
 from colorgan.nets.runtime import load_caffe, use_device
 from colorgan.training.steps import GanTraining
 
-REPETITIONS = 10  # of a layer's pass
-NORMALIZATION = ("BatchNorm", "Scale", "ReLU")  # in this order the engine runs them as one
+REPETITIONS = 10  # when a single layer is timed
+NORMALIZATION = ("BatchNorm", "Scale", "ReLU")  # the engine runs these, in this order, as one
 
 
 class CaffeSide(Side):
-    """Caffe as the environment has it: see CAFFE_CPU_ENGINE in colorgan.nets.runtime."""
+    """Caffe, stock or this project's: CAFFE_CPU_ENGINE decides, see colorgan.nets.runtime."""
 
     def __init__(self) -> None:
         self.caffe = load_caffe()
@@ -28,7 +28,7 @@ class CaffeSide(Side):
         use_device(self.job.gpu)
 
     def _make_nets(self) -> None:
-        """G's deploy net, or both solvers, as a training makes them; all with the same weights."""
+        """Make G's deploy net, or both solvers as a training has them, and set the weights."""
         if self.job.forward:
             deploy = str(self.job.file("deploy.prototxt"))
             self.nets = {"generator": self.caffe.Net(deploy, self.caffe.TEST)}
@@ -43,12 +43,12 @@ class CaffeSide(Side):
         self.batch = Batch(self.faces["gray"], self.faces["color"])
 
     def _train(self) -> Outputs:
-        """One iteration."""
+        """Run an iteration."""
         values = self.training.step(self.batch).values()
         return {name: values[name] for name in LOSSES}
 
     def _colorize(self) -> Outputs:
-        """From uint8 gray to float32 colour."""
+        """Colour the faces, from uint8 to float32."""
         return {"fake": generate(self.nets["generator"], self.faces["levels"])}
 
     def _wait(self) -> None:
@@ -56,9 +56,9 @@ class CaffeSide(Side):
             wait_for_gpu()
 
     def layers(self) -> list[dict[str, Any]]:
-        """Seconds of each layer by itself, forward and backward, and of each player's update.
+        """Seconds of each layer by itself, forward and backward, and of G's and D's updates.
 
-        The nets are of no use any more after it: their statistics and weights have moved.
+        An update's seconds are under "forward". Call this last, since it changes the weights.
         """
         rows = []
         for name, net in self.nets.items():
@@ -74,7 +74,7 @@ class CaffeSide(Side):
         return rows
 
     def _seconds(self, call: Callable[..., Any], *arguments: int) -> float:
-        """What a call takes: the median of some, after one that is not counted."""
+        """Seconds that a call takes: the median of several, after one that does not count."""
         taken = []
         for _ in range(1 + REPETITIONS):
             self._wait()
@@ -86,7 +86,10 @@ class CaffeSide(Side):
 
 
 def ranges(types: list[str]) -> Iterator[tuple[int, int, str]]:
-    """The layers that run as one, by their first and last, and what they are: "BatchNorm+Scale"."""
+    """Layers that run as one: the first, the last, and their types, such as "BatchNorm+Scale".
+
+    `types` are those of all layers of a net, in order.
+    """
     first = 0
     while first < len(types):
         last = first

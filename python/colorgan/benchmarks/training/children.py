@@ -1,4 +1,4 @@
-"""The processes of the sides, and what each of them holds on the card."""
+"""The sides' processes, and the memory on the GPU that each of them takes."""
 
 import json
 import os
@@ -14,21 +14,22 @@ from typing import Any
 from colorgan.errors import UserError
 from colorgan.nets.cuda_driver import memory_in_use
 
-SPIN_SECONDS = 0.2  # OpenBLAS's and OpenMP's threads keep the cores for a while after their work
+# Threads of OpenBLAS and OpenMP keep their cores busy for a while after their work.
+SPIN_SECONDS = 0.2
 PROCESS = "colorgan.benchmarks.training.process"
 
 
 class Child:
-    """A side in its process, which works only while it is asked something."""
+    """A side in a process of its own, which only works while `ask` waits for it."""
 
     def __init__(
         self, name: str, python: Path | None, environment: Mapping[str, str], on_gpu: bool
     ) -> None:
-        """`python` runs it, in place of this one, with a package path of its own."""
+        """Start the process; `python` runs it if given, otherwise this Python."""
         self.name = name
         self._pause = 0 if on_gpu else SPIN_SECONDS
-        path = [str(Path(__file__).parents[3])]  # where the package lies
-        if python is None and os.environ.get("PYTHONPATH"):
+        path = [str(Path(__file__).parents[3])]  # the folder of this package
+        if python is None and os.environ.get("PYTHONPATH"):  # it is for this Python
             path.append(os.environ["PYTHONPATH"])
         self._process = subprocess.Popen(
             [str(python or sys.executable), "-m", PROCESS, name],
@@ -37,7 +38,10 @@ class Child:
         )  # fmt: skip
 
     def ask(self, method: str, *arguments: Any) -> Any:
-        """Call a method of the side; UserError where its process dies, which is Caffe's way."""
+        """Call a method of the side, and return its result.
+
+        UserError if the method raises one, or the process dies, as it does on Caffe's own errors.
+        """
         time.sleep(self._pause)
         try:
             print(json.dumps([method, *arguments]), file=self._process.stdin, flush=True)
@@ -52,15 +56,15 @@ class Child:
         return answer["value"]
 
     def end(self) -> None:
-        """End the process, whatever it does; it holds nothing that would need to be kept."""
+        """Kill the process: it has nothing to finish or to keep."""
         self._process.kill()
         self._process.communicate()
 
 
 class CardMemory:
-    """MiB of the card that each side holds: by how much its calls have raised what is in use.
+    """MiB of the GPU's memory that each side holds: how much more is in use after its calls.
 
-    One side works at a time; what other programs take meanwhile would count as the side's.
+    Only one side works at a time. What another program takes meanwhile counts as that side's.
     """
 
     def __init__(self, gpu: int | None) -> None:
@@ -69,7 +73,7 @@ class CardMemory:
 
     @contextmanager
     def of(self, name: str) -> Iterator[None]:
-        """Count what the block adds; without a GPU, nothing."""
+        """Count what the block takes; without a GPU, nothing."""
         if self._gpu is None:
             yield
             return

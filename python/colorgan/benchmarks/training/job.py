@@ -1,4 +1,4 @@
-"""What all sides are to run, in plain data that a process without Caffe can take."""
+"""What all sides run, as plain data, so that a process without Caffe can read it."""
 
 import json
 from dataclasses import asdict, dataclass
@@ -11,18 +11,19 @@ LOSSES = ("l2", "d_real", "d_fake", "adversarial")
 
 @dataclass(frozen=True)
 class Job:
-    """What all sides are to run.
+    """What all sides run.
 
     Attributes:
-        folder: with NAME.prototxt and NAME_solver.prototxt of both nets, G's deploy.prototxt,
+        folder: holds NAME.prototxt and NAME_solver.prototxt of both nets, G's deploy.prototxt,
             weights.npz, whose arrays are called NET/LAYER/INDEX, and faces.npz: float32 `gray`
-            (N, 1, s, s) and `color` (N, 3, s, s) in [0, 1], and uint8 `levels` (N, s, s) of gray.
-        forward: whether to colour faces, with G alone, and not to train.
-        shape: of the faces, (N, 3, s, s).
-        layers, solvers: of both nets.
+            (N, 1, s, s) and `color` (N, 3, s, s) in [0, 1], and uint8 `levels` (N, s, s), the gray
+            faces.
+        forward: whether to colour faces with G instead of training.
+        shape: shape of the faces, (N, 3, s, s).
+        layers, solvers: each net's layers and its solver, by the net's name, as in the prototxt.
         adversarial_weight: lambda of formulas (3) and (4).
-        flop: floating-point operations an image and iteration, by net.
-        gpu: to compute on; None for the CPU.
+        flop: floating-point operations per image and iteration, by the net's name.
+        gpu: number of the GPU to compute on; None for the CPU.
         tf32: whether products on the GPU may round their factors to TF32.
     """
 
@@ -37,11 +38,11 @@ class Job:
     tf32: bool = False
 
     def file(self, name: str) -> Path:
-        """A file of the folder."""
+        """The path of a file in the folder."""
         return Path(self.folder, name)
 
     def write(self) -> Path:
-        """Write all of this to a file of the folder, which `read_job` reads."""
+        """Write this job to a file in its folder, for `read_job`."""
         path = self.file("job.json")
         path.write_text(json.dumps(asdict(self)))
         return path

@@ -1,4 +1,4 @@
-"""Makes what all sides are to run: nets, solvers, first weights and faces, in a folder."""
+"""Writes what all sides run into a folder: nets, solvers, first weights and faces."""
 
 import math
 from functools import partial
@@ -15,11 +15,12 @@ from colorgan.nets import prototxt
 from colorgan.nets.prototxt import PAPERS_SOLVERS
 from colorgan.nets.runtime import load_caffe
 
-# How often an iteration goes through a net. In training: forward, backward to the gradients of the
-# weights, and to those of the maps; D so on real and on generated faces, and for G without weights.
+# How often an iteration goes through a net. In training that is forward, backward for the weights'
+# gradients, and backward for the maps' gradients. D does all three on real faces and on generated
+# ones, and then once more for G, without the weights' gradients.
 TRAINING_PASSES = {"generator": 3, "discriminator": 3 + 3 + 2}
 FORWARD_PASSES = {"generator": 1, "discriminator": 0}
-MOST_MAPS = 2**31 - 1  # that a prototxt's field has room for; Caffe refuses as many
+MOST_MAPS = 2**31 - 1  # the largest number in the prototxt's field; Caffe then refuses it
 
 
 def prepare_job(
@@ -34,8 +35,8 @@ def prepare_job(
 ) -> Job:
     """Write the nets, their solvers, their first weights and random faces to `folder`.
 
-    Faces have `size` pixels a side; G's counts of maps are multiplied by `width`. UserError where
-    Caffe refuses a net, or where G has no place for D's gradient though it is to be trained.
+    Faces are `size` x `size` pixels, and `width` multiplies G's numbers of maps. UserError if Caffe
+    refuses a net, or if G is to be trained but has no place for D's gradient.
     """
     caffe, plain = load_caffe(), partial(MessageToDict, preserving_proto_field_name=True)
     sources = {"generator": generator, "discriminator": prototxt.DISCRIMINATOR_PROTOTXT}
@@ -69,21 +70,24 @@ def prepare_job(
 
 
 def fit(net: Message, batch_size: int, size: int, width: float) -> None:
-    """Set the faces' number and side, and multiply the maps of all convolutions but the last."""
+    """Set the number and size of faces, and multiply the maps of all convolutions but the last."""
     prototxt.set_batch_size(net, batch_size)
     for layer in net.layer:
         if layer.type == "Input":
             for shape in layer.input_param.shape:
-                shape.dim[2:] = [size] * len(shape.dim[2:])  # a label has none
+                shape.dim[2:] = [size] * len(
+                    shape.dim[2:]
+                )  # not a label's, which has one dimension
     for layer in [layer for layer in net.layer if layer.type == "Convolution"][:-1]:
         maps = layer.convolution_param.num_output
         layer.convolution_param.num_output = min(max(1, round(maps * width)), MOST_MAPS)
 
 
 def first_weights(name: str, net: Message, built: Any) -> dict[str, np.ndarray]:
-    """Copies of a new net's parameters, as NET/LAYER/INDEX, with averages for its BatchNorms.
+    """Copies of a new net's parameters, by NET/LAYER/INDEX, with averages for its BatchNorms.
 
-    Caffe's averages are 0 at first: each block of G would multiply by 300 in the TEST phase.
+    Caffe's averages are 0 at first, so that each block of G would multiply by 300 in the TEST
+    phase.
     """
     random = np.random.default_rng(SEED)
     for layer in net.layer:
@@ -100,7 +104,10 @@ def first_weights(name: str, net: Message, built: Any) -> dict[str, np.ndarray]:
 
 
 def flop_of_a_pass(net: Message, built: Any) -> float:
-    """Operations for one image forward: 2 for each multiply-add of direct convolution."""
+    """Floating-point operations to take one image forward: 2 for each multiply-add.
+
+    A convolution counts as direct, whatever algorithm computes it.
+    """
     return sum(
         2.0 * built.params[layer.name][0].data.size * math.prod(built.blobs[layer.top[0]].shape[2:])
         for layer in net.layer

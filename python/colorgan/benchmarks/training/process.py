@@ -1,8 +1,8 @@
 """A side's process: python -m colorgan.benchmarks.training.process NAME.
 
-It calls a method of its side for each line of standard input, [METHOD, ARGUMENT, ...] in JSON, and
-prints a line, {"value": ...}, or {"error": ...} where that is for the user to put right. It imports
-what its side needs and no more: PyTorch's may have another Python, without Caffe.
+Each line of standard input is JSON, [METHOD, ARGUMENT, ...]. The process calls that method of its
+side and answers with a line of JSON: {"value": ...}, or {"error": ...} for what the user can put
+right. It only imports what its side needs, since another Python, without Caffe, may run PyTorch's.
 """
 
 import ctypes
@@ -23,7 +23,7 @@ PR_SET_PDEATHSIG = 1  # of linux/prctl.h
 
 
 def make_side(name: str) -> Side:
-    """The side of that name."""
+    """Make the side of that name."""
     if name == YARDSTICK:
         from colorgan.benchmarks.training.yardstick import Yardstick
 
@@ -39,16 +39,16 @@ def make_side(name: str) -> Side:
 
 def main(name: str) -> None:
     """Answer until standard input ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent takes Ctrl-C, and ends its children
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # nor do they outlive a killed one
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # on Ctrl-C the parent ends this process
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # if the parent is killed, so is this
     answers = os.fdopen(os.dup(1), "w")
-    os.dup2(2, 1)  # what libraries print is no answer
+    os.dup2(2, 1)  # or what libraries print would be taken for answers
     side = make_side(name)
     for line in sys.stdin:
         method, *arguments = json.loads(line)
         try:
             answer = {"value": getattr(side, method)(*arguments)}
-        except (UserError, RuntimeError, MemoryError) as error:  # PyTorch's are RuntimeErrors
+        except (UserError, RuntimeError, MemoryError) as error:  # RuntimeErrors are PyTorch's
             answer = {"error": (str(error).splitlines() or [type(error).__name__])[0]}
         print(json.dumps(answer), file=answers, flush=True)
 

@@ -1,9 +1,9 @@
-"""The figures of one batch size, in lines to read.
+"""The figures of one batch size, as text.
 
-GFLOP/s are those of direct convolution, whatever a side really computes: one that needs fewer
-multiplications, as Winograd's algorithm does, shows a higher figure and may pass the peak. The peak
-is that of a matrix product, measured in every round: on the CPU in NumPy or PyTorch, the better of
-the two, on a GPU in PyTorch.
+GFLOP/s count the operations of direct convolution, whatever a side really computes. An algorithm
+that needs fewer multiplications, such as Winograd's, has a higher figure and may exceed the peak.
+The peak is the speed of a matrix product, measured in every round: on the CPU in NumPy or PyTorch,
+whichever is faster, on a GPU in PyTorch.
 """
 
 from collections import defaultdict
@@ -16,11 +16,11 @@ import numpy as np
 from colorgan.benchmarks.training.turns import CHECKED_ITERATIONS, TF32_TOLERANCE, TOLERANCE
 from colorgan.benchmarks.training.yardstick import GPU_MATRIX_SIDE, MATRIX_SIDE
 
-Rates = dict[str, np.ndarray]  # images a second of each side, by round
+Rates = dict[str, np.ndarray]  # images per second in each round, by side
 
 
 def report(result: dict[str, Any]) -> str:
-    """The figures of one batch size: medians of the rounds, and the ratios' extremes."""
+    """The figures of one batch size: medians over the rounds, and the range of ratios."""
     batch_size = result["batch_size"]
     flop = {name: count / 1e9 for name, count in result["flop_per_image"].items() if count}
     rates = {
@@ -58,7 +58,7 @@ def cpu_lines(result: dict[str, Any], rates: Rates, gflop: float) -> Iterator[st
     phases = result["seconds"]
     yield ""
     yield f"{'ms an iteration':15}" + "".join(f"{name:>23}" for name in phases)
-    for phase in next(iter(phases.values()))[0]:  # PyTorch's sides lack some of Caffe's
+    for phase in next(iter(phases.values()))[0]:  # PyTorch lacks some of Caffe's phases
         row = (f"{1e3 * median(t.get(phase, 0) for t in turns):23.1f}" for turns in phases.values())
         yield f"{phase:15}{''.join(row)}"
     yield ""
@@ -69,7 +69,7 @@ def cpu_lines(result: dict[str, Any], rates: Rates, gflop: float) -> Iterator[st
 
 
 def gpu_lines(result: dict[str, Any], rates: Rates, gflop: float) -> Iterator[str]:
-    """Speed and memory of each side on a GPU, and our time by kind of layer."""
+    """Speed and memory of each side on a GPU, and the time of our Caffe by type of layer."""
     batch_size, memory_mib = result["batch_size"], result["memory_mib"]
     peak = np.array([each["product"] for each in result["rates"]]) / 1e9
     yield f"{result['gpu']}, {'TF32' if result['tf32'] else 'float32 without TF32'}"
@@ -101,7 +101,7 @@ def gpu_lines(result: dict[str, Any], rates: Rates, gflop: float) -> Iterator[st
 
 
 def ratios(rates: Rates) -> Iterator[str]:
-    """Ours over the better of PyTorch's, and over stock Caffe."""
+    """Ratios of the project's Caffe to the faster side of PyTorch, and to stock Caffe."""
     pytorch = sorted((n for n in rates if n.startswith("pytorch")), key=lambda n: -median(rates[n]))
     for name in [*pytorch[:1], *(n for n in rates if n == "stock")] if "ours" in rates else []:
         ratio = rates["ours"] / rates[name]
@@ -110,7 +110,7 @@ def ratios(rates: Rates) -> Iterator[str]:
 
 
 def layer_lines(layers: list[dict[str, Any]]) -> Iterator[str]:
-    """Milliseconds of each kind of layer, all of a net's together, forward and backward."""
+    """Milliseconds forward and backward, summed over a net's layers of each type."""
     totals: dict[tuple[str, str], np.ndarray] = defaultdict(lambda: np.zeros(2))
     for row in layers:
         times = [1e3 * row[which] for which in ("forward", "backward") if which in row]

@@ -1,4 +1,4 @@
-"""A side of the match: what takes its turn, in a process of its own."""
+"""A side of the comparison: what takes turns with others, in a process of its own."""
 
 import re
 from pathlib import Path
@@ -9,25 +9,26 @@ import numpy as np
 from colorgan.benchmarks.training.job import Job, read_job
 from colorgan.phases import PhaseTimes
 
-Outputs = dict[str, Any]  # the losses before lambda, or the coloured faces
+Outputs = dict[str, Any]  # losses, before lambda, or coloured faces
 
 
 class Side:
-    """What takes its turn; the parent calls the methods without an underscore.
+    """A side; the parent process calls its public methods.
 
-    `_begin`, `_make_nets`, `_train` and `_colorize` are each side's own. Work on a GPU goes on when
-    a call has returned, so `_wait` is called before the clock is read.
+    Sides that train define `_begin`, `_make_nets`, `_train` and `_colorize`. Sides that compute on
+    a GPU also define `_wait`: the GPU may still be at work when a call returns, so `_wait` comes
+    before the clock is read.
     """
 
     def begin(self, job: str) -> None:
-        """Take up the job that the file `job` holds; on a GPU, start CUDA there."""
+        """Read the job from the file `job`, and start CUDA if it is for a GPU."""
         self.job: Job = read_job(job)
         self.times = PhaseTimes()
         self._memory = {"before": resident_mib("VmRSS")}
         self._begin()
 
     def prepare(self) -> None:
-        """Make the faces and the nets."""
+        """Load the faces, and make the nets."""
         with np.load(self.job.file("faces.npz")) as faces:
             self.faces = dict(faces)
         with np.load(self.job.file("weights.npz")) as weights:
@@ -36,11 +37,11 @@ class Side:
         self._step = self._colorize if self.job.forward else self._train
 
     def check(self, out: str) -> None:
-        """Write what one iteration gives to the .npz file `out`."""
+        """Run an iteration, and write its outputs to the .npz file `out`."""
         np.savez(out, **self._step())
 
     def iterate(self, iterations: int) -> dict[str, float]:
-        """An iteration's seconds, by phase; "all" from its begin to its end."""
+        """Run iterations; returns the mean seconds of one, by phase. "all" is all of it."""
         self.times.seconds.clear()
         self._wait()
         with self.times.phase("all"):
@@ -50,16 +51,16 @@ class Side:
         return {phase: total / iterations for phase, total in self.times.seconds.items()}
 
     def memory(self) -> dict[str, float]:
-        """MiB: of the process before it had nets, and at its peak."""
+        """MiB of this process before it made nets, and at its peak."""
         return self._memory | {"peak": resident_mib("VmHWM")}
 
     def _begin(self) -> None:
-        """Nothing is to be done."""
+        """Start what the side needs on its device: by default nothing."""
 
     def _wait(self) -> None:
-        """The CPU is done when a call has returned."""
+        """Wait for the device: by default not at all, as for the CPU."""
 
 
 def resident_mib(field: str) -> float:
-    """A figure of /proc/self/status in MiB."""
+    """A field of /proc/self/status, in MiB."""
     return int(re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024

@@ -1,6 +1,6 @@
-"""PyTorch's side: the same nets, losses and updates, as one would write them there.
+"""PyTorch's side: the same nets, losses and updates, as one would write them in PyTorch.
 
-It runs where there is NumPy and PyTorch, and nothing else of what the project needs.
+It needs NumPy and PyTorch, but none of the project's other requirements.
 """
 
 import ctypes
@@ -18,10 +18,11 @@ M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of malloc.h
 
 
 class TorchSide(Side):
-    """The same in PyTorch, as one would write it there."""
+    """PyTorch, with its maps in one of two memory formats."""
 
     def __init__(self, memory_format: str) -> None:
-        # Keep what is freed: PyTorch's maps are new in each iteration, and page faults cost time.
+        # PyTorch allocates its maps anew in each iteration. Freed memory stays with this process,
+        # so that it does not lose time to page faults.
         libc = ctypes.CDLL(None)
         libc.mallopt(M_MMAP_MAX, 0)
         libc.mallopt(M_TRIM_THRESHOLD, -1)
@@ -32,7 +33,7 @@ class TorchSide(Side):
         self.memory_format = getattr(torch, memory_format)
 
     def _begin(self) -> None:
-        """On a GPU: cuDNN measures its algorithms, and rounds as Caffe's does."""
+        """On a GPU, let cuDNN benchmark its algorithms, with TF32 as the job says."""
         torch, gpu = self.torch, self.job.gpu
         self.device = torch.device("cpu")
         if gpu is None:
@@ -46,7 +47,7 @@ class TorchSide(Side):
         torch.zeros(1, device=self.device)
 
     def _make_nets(self) -> None:
-        """Both nets, in the TRAIN phase, or G in the TEST phase, and their Adams."""
+        """Make both nets, for training or for colouring, and their Adams."""
         self.iteration = 0
         self.nets, self.adams = {}, {}
         for name, solver in self.job.solvers.items():
@@ -55,7 +56,7 @@ class TorchSide(Side):
             rate, betas = solver["base_lr"], (solver["momentum"], solver["momentum2"])
             self.adams[name] = self.torch.optim.Adam(net.parameters(), rate, betas, fused=True)
         self.host = {name: self.torch.from_numpy(array) for name, array in self.faces.items()}
-        if self.job.gpu is not None:  # as Caffe's blobs are there, for quick copies
+        if self.job.gpu is not None:  # Caffe's blobs are, too; copies are faster
             self.host = {name: tensor.pin_memory() for name, tensor in self.host.items()}
 
     def _wait(self) -> None:
@@ -63,7 +64,7 @@ class TorchSide(Side):
             self.torch.cuda.synchronize(self.device)
 
     def memory(self) -> dict[str, float]:
-        """And on a GPU what its tensors took at their peak, and what PyTorch held for them."""
+        """On a GPU, also the peak MiB of all tensors, and of what PyTorch reserved for them."""
         if self.job.gpu is None:
             return super().memory()
         cuda = self.torch.cuda
@@ -71,21 +72,21 @@ class TorchSide(Side):
         return super().memory() | {name: count / 2**20 for name, count in held.items()}
 
     def _on_device(self, name: str) -> Any:
-        """Faces where PyTorch computes."""
+        """An array of the faces, as a tensor on the device."""
         return self.host[name].to(self.device, non_blocking=True)
 
     def _images(self, tensor: Any) -> Any:
-        """Images in this side's layout, gray ones repeated to 3 channels."""
+        """Images in this side's memory format; gray ones get 3 equal channels."""
         return tensor.expand(-1, 3, -1, -1).contiguous(memory_format=self.memory_format)
 
     def _colorize(self) -> Outputs:
-        """From uint8 gray to float32 colour."""
+        """Colour the faces, from uint8 to float32."""
         with self.torch.inference_mode():
             gray = self._on_device("levels")[:, None] / 255
             return {"fake": self.nets["generator"](self._images(gray)).cpu().numpy()}
 
     def _train(self) -> Outputs:
-        """Formulas (3) and (4), as in colorgan.training.steps.GanTraining."""
+        """Run an iteration of formulas (3) and (4), as colorgan.training.steps.GanTraining."""
         torch, phase, weight = self.torch, self.times.phase, self.job.adversarial_weight
         self.iteration += 1
         with phase("copies"):
@@ -103,25 +104,27 @@ class TorchSide(Side):
         self._update("discriminator")
 
         adversarial = self._judge(fake, REAL)
-        with phase("D backward"):  # of `fake` alone: D's own gradients are not computed
+        with phase("D backward"):  # for `fake` alone, without the gradients of D's weights
             (gradient,) = torch.autograd.grad(weight * adversarial, fake)
         with phase("G forward"):
             l2 = torch.nn.functional.mse_loss(fake, color, reduction="sum") / (2 * len(fake))
         with phase("G backward"):
             torch.autograd.backward([l2, fake], [None, gradient])
         self._update("generator")
-        losses = torch.stack([l2, d_real, d_fake, adversarial]).tolist()  # a GPU is waited for once
+        losses = torch.stack(
+            [l2, d_real, d_fake, adversarial]
+        ).tolist()  # waits only once for a GPU
         return dict(zip(LOSSES, losses, strict=True))
 
     def _judge(self, faces: Any, label: float) -> Any:
-        """D's loss on faces called real or fake, before lambda."""
+        """D's loss, before lambda, on faces labelled real or fake."""
         with self.times.phase("D forward"):
             score = self.nets["discriminator"](faces)
             labels = self.torch.full_like(score, label)
             return self.torch.nn.functional.binary_cross_entropy_with_logits(score, labels)
 
     def _update(self, name: str) -> None:
-        """One Adam step; Caffe adds delta to sqrt(v), PyTorch eps to sqrt(v / (1 - beta2^t))."""
+        """One Adam step: Caffe adds delta to sqrt(v), PyTorch eps to sqrt(v / (1 - beta2^t))."""
         with self.times.phase(f"{name[0].upper()} update"):
             adam, solver = self.adams[name], self.job.solvers[name]
             eps = solver["delta"] / math.sqrt(1 - solver["momentum2"] ** self.iteration)
@@ -131,7 +134,10 @@ class TorchSide(Side):
 
 
 def torch_net(layers: list[dict[str, Any]], name: str, weights: dict[str, np.ndarray]) -> Any:
-    """The torch.nn.Sequential of a chain of Caffe layers, without its losses."""
+    """A chain of Caffe layers as a torch.nn.Sequential with these weights, without its losses.
+
+    UserError for a layer that is not among those below.
+    """
     import torch
     from torch import nn
 
@@ -159,7 +165,7 @@ def torch_net(layers: list[dict[str, Any]], name: str, weights: dict[str, np.nda
                 modules.append(norm)
                 continue
             case "Scale":
-                pass  # PyTorch's BatchNorm2d has its weights
+                pass  # its weights go to the BatchNorm2d before it
             case "ReLU":
                 slope = layer.get("relu_param", {}).get("negative_slope", 0)
                 modules.append(nn.LeakyReLU(slope, True) if slope else nn.ReLU(True))  # in place

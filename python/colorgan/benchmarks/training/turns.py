@@ -1,4 +1,4 @@
-"""Has the sides agree first, and then take turns, each in a process of its own."""
+"""Checks that the sides agree, and lets them take turns, each in a process of its own."""
 
 import sys
 from collections.abc import Sequence
@@ -17,27 +17,30 @@ from colorgan.errors import UserError
 from colorgan.nets.cuda_driver import name_of
 
 CHECKED_ITERATIONS = 3
-# Of a relative difference. The first losses differ by 1e-7; Adam's first steps go by the gradients'
-# signs, and so enlarge what is rounded about zero. A rate wrong by a tenth would be beyond it.
+# How much a value may differ, relative to itself. The first losses differ by 1e-7. Adam's first
+# steps follow the signs of gradients, so rounding errors near 0 count for more. A learning rate
+# wrong by a tenth would exceed this.
 TOLERANCE = 1e-3
-TF32_TOLERANCE = 0.05  # factors of 11 bits, and the same signs
+TF32_TOLERANCE = 0.05  # factors have 11 bits
 
 CPU_SIDES = ("stock", "ours", *MEMORY_FORMATS)
 GPU_SIDES = ("ours", *MEMORY_FORMATS)
-IMAGES_A_TURN = {"cpu": (32, 128), "gpu": (2048, 8192)}  # in training, and in colouring
+# Images of a turn: in training, and in colouring. They take about half a second on a GPU, and some
+# seconds on 2 cores.
+IMAGES_A_TURN = {"cpu": (32, 128), "gpu": (2048, 8192)}
 
 
 @dataclass(frozen=True)
-class Match:
-    """Who takes turns, and how.
+class Plan:
+    """Which sides take turns, and how.
 
     Attributes:
-        sides: their names.
-        rounds: turns of each.
-        iterations: of a turn; None for as many as take about half a second on a GPU, or some
-            seconds on 2 cores.
-        pytorch_python: what runs PyTorch's sides; None for this Python.
-        workspace_mib: what a convolution of ours may work with on a GPU; None for its own choice.
+        sides: names of the sides.
+        rounds: turns of each side.
+        iterations: iterations of a turn; None for as many as IMAGES_A_TURN needs.
+        pytorch_python: the Python that runs PyTorch's sides; None for this one.
+        workspace_mib: memory that a convolution of our Caffe may use on a GPU as its workspace;
+            None for its own choice.
     """
 
     sides: Sequence[str]
@@ -47,12 +50,12 @@ class Match:
     workspace_mib: int | None = None
 
     def iterations_of(self, job: Job) -> int:
-        """How many iterations a turn has."""
+        """Iterations of a turn."""
         images = IMAGES_A_TURN["cpu" if job.gpu is None else "gpu"][job.forward]
         return self.iterations or max(1, images // job.shape[0])
 
     def start(self, name: str, job: Job) -> Child:
-        """The process of a side."""
+        """Start a side's process."""
         environment = {}
         if name == "stock":
             environment["CAFFE_CPU_ENGINE"] = "stock"
@@ -65,20 +68,20 @@ class Match:
         return Child(name, python, environment, on_gpu=job.gpu is not None)
 
 
-def measure(job: Job, match: Match) -> dict[str, Any]:
-    """Check that the sides agree, then have them take turns; gives all figures of a batch size."""
+def measure(job: Job, plan: Plan) -> dict[str, Any]:
+    """Check that the sides agree, and let them take turns; returns all figures for JSON."""
     memory = CardMemory(job.gpu)
-    names = [*match.sides, YARDSTICK]
-    if job.gpu is not None and not any(name in MEMORY_FORMATS for name in match.sides):
-        names.remove(YARDSTICK)  # it is PyTorch's there
+    names = [*plan.sides, YARDSTICK]
+    if job.gpu is not None and not any(name in MEMORY_FORMATS for name in plan.sides):
+        names.remove(YARDSTICK)  # on a GPU it needs PyTorch
     with ExitStack() as stack:
-        children = {name: match.start(name, job) for name in names}
+        children = {name: plan.start(name, job) for name in names}
         for child in children.values():
             stack.callback(child.end)
         cuda_mib = begin(children, job, memory)
         yardstick = children.pop(YARDSTICK, None)
         largest = agree(children, job, memory)
-        rates, seconds = take_turns(children, yardstick, job, match, memory)
+        rates, seconds = take_turns(children, yardstick, job, plan, memory)
         memory_mib = {name: child.ask("memory") for name, child in children.items()}
         layers = (
             children["ours"].ask("layers") if "ours" in children and job.gpu is not None else []
@@ -86,7 +89,7 @@ def measure(job: Job, match: Match) -> dict[str, Any]:
     result = {
         "batch_size": job.shape[0],
         "flop_per_image": job.flop,
-        "iterations": match.iterations_of(job),
+        "iterations": plan.iterations_of(job),
         "largest_difference": largest,
         "seconds": seconds,
         "memory_mib": memory_mib,
@@ -100,7 +103,7 @@ def measure(job: Job, match: Match) -> dict[str, Any]:
 
 
 def begin(children: dict[str, Child], job: Job, memory: CardMemory) -> dict[str, float]:
-    """Have each side make its nets; gives the MiB of the card that CUDA itself took of each."""
+    """Let each side make its nets; returns the MiB that CUDA itself took on the GPU, by side."""
     path, cuda_mib = str(job.write()), {}
     for name, child in children.items():
         with memory.of(name):
@@ -112,7 +115,7 @@ def begin(children: dict[str, Child], job: Job, memory: CardMemory) -> dict[str,
 
 
 def agree(children: dict[str, Child], job: Job, memory: CardMemory) -> float:
-    """The largest difference between the sides' first iterations; UserError if it is too large."""
+    """The largest difference in the sides' first iterations; UserError if it is too large."""
     tolerance, largest = TF32_TOLERANCE if job.tf32 else TOLERANCE, 0.0
     for _ in range(CHECKED_ITERATIONS):
         outputs = {}
@@ -130,19 +133,19 @@ def take_turns(
     children: dict[str, Child],
     yardstick: Child | None,
     job: Job,
-    match: Match,
+    plan: Plan,
     memory: CardMemory,
 ) -> tuple[list[dict[str, float]], dict[str, list[dict[str, float]]]]:
-    """All rounds: the yardstick's rates in each, and an iteration's seconds of each side."""
+    """Take all turns; returns the yardstick's rates by round, and `Side.iterate`'s by side."""
     rates, seconds = [], {name: [] for name in children}
-    iterations = match.iterations_of(job)
-    for number in range(1, match.rounds + 1):
+    iterations = plan.iterations_of(job)
+    for number in range(1, plan.rounds + 1):
         if yardstick:
             rates.append(yardstick.ask("rates"))
         for name, child in children.items():
             with memory.of(name):
                 turn = child.ask("iterate", iterations)
-            # The phases of a GPU's iteration are when it was told of its work, not when it did it.
+            # On a GPU, phases only tell when its work was queued, not when it was done.
             seconds[name].append(turn if job.gpu is None else {"all": turn["all"]})
         done = (f"{name} {job.shape[0] / t[-1]['all']:.2f}/s" for name, t in seconds.items())
         print(f"round {number}: {', '.join(done)}", file=sys.stderr, flush=True)
@@ -150,16 +153,17 @@ def take_turns(
 
 
 def difference(outputs: dict[str, Outputs], tolerance: float = TOLERANCE) -> float:
-    """The largest relative difference of any value from the first side's.
+    """The largest relative difference between any output and the first side's.
 
-    Of faces it is the largest difference over the largest value. UserError over `tolerance`.
+    For faces, it is the largest difference divided by the largest value. UserError if it exceeds
+    `tolerance`.
     """
     (first, expected), *others = outputs.items()
     largest = 0.0
     for name, given in others:
         for key, value in given.items():
             found = float(np.max(np.abs(value - expected[key])) / np.max(np.abs(expected[key])))
-            if not found <= tolerance:  # nor if it is no number
+            if not found <= tolerance:  # this also catches NaN
                 raise UserError(
                     f"{name} and {first} disagree on {key}: a relative difference of {found:.1e}, "
                     f"where {tolerance:.0e} is allowed"

@@ -1,4 +1,4 @@
-"""The yardstick: what the machine's cores, or its GPU, do at most."""
+"""The yardstick: the most that the machine's cores, or its GPU, can do."""
 
 import importlib.util
 import time
@@ -15,22 +15,22 @@ GPU_MATRIX_SIDE = 8192
 COPIED_BYTES = 2**28  # beyond any GPU's cache
 GPU_REPETITIONS = 5
 
-Work = tuple[Callable[[], object], float]  # what is called, and the operations or bytes of a call
+Work = tuple[Callable[[], object], float]  # a function, and the operations or bytes of one call
 
 
 class Yardstick(Side):
-    """On the CPU, a product of two float32 matrices in each library; on a GPU, in PyTorch.
+    """Products of two large float32 matrices, in NumPy and PyTorch; on a GPU only in PyTorch.
 
-    There it is a copy as well, from memory of the card to memory of the card.
+    On a GPU, also copies within its memory.
     """
 
     def prepare(self) -> None:
-        """Make what is multiplied, and warm up."""
+        """Make the matrices, and warm up."""
         self.works = self._for_cpu() if self.job.gpu is None else self._for_gpu()
         self.rates()
 
     def rates(self) -> dict[str, float]:
-        """Operations a second of each product; of "copy", bytes read and written a second."""
+        """Operations per second of each product; of "copy", bytes read and written per second."""
         repetitions = 1 if self.job.gpu is None else GPU_REPETITIONS
         rates = {}
         for name, (call, work) in self.works.items():
