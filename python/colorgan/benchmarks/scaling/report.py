@@ -55,7 +55,7 @@ def worth(measured: Measured) -> str:
 
 
 def quality(trained: Iterable[Result]) -> str:
-    """How good colours are after as many faces, by batch size and learning rate."""
+    """The experiments' colours, by batch size and learning rate; all saw as many faces."""
     rows = []
     for result in trained:
         rate = result.config.get("learning_rate") or PAPERS_RATE

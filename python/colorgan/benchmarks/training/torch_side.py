@@ -56,7 +56,7 @@ class TorchSide(Side):
             rate, betas = solver["base_lr"], (solver["momentum"], solver["momentum2"])
             self.adams[name] = self.torch.optim.Adam(net.parameters(), rate, betas, fused=True)
         self.host = {name: self.torch.from_numpy(array) for name, array in self.faces.items()}
-        if self.job.gpu is not None:  # Caffe's blobs are, too; copies are faster
+        if self.job.gpu is not None:  # as Caffe's blobs are, for faster copies
             self.host = {name: tensor.pin_memory() for name, tensor in self.host.items()}
 
     def _wait(self) -> None:
