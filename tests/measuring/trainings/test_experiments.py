@@ -22,6 +22,7 @@ from colorgan.measuring.trainings.experiments import (
     read_hints,
     read_result,
     read_results,
+    read_times,
     table,
     times_first,
 )
@@ -222,6 +223,13 @@ def test_costs_are_held_against_the_first_in_the_same_round() -> None:
         "two": [{"training": 3, "coloring": 2}, {"training": 30, "coloring": 20}],
     }
     assert times_first(turns)["two"] == {"training": 3, "coloring": 1}
+
+
+@pytest.mark.parametrize("lost", [{}, {"one": []}, {"one": [{"training": 0, "coloring": 1}]}])
+def test_costs_that_are_none_are_refused(tmp_path: Path, lost: dict) -> None:
+    (tmp_path / "methods.json").write_text(json.dumps(lost))
+    with pytest.raises(UserError, match="is not what colorgan bench-methods keeps"):
+        read_times(tmp_path / "methods.json")
 
 
 def test_costs_and_hints_that_lie_beside_the_results_are_in_the_table(

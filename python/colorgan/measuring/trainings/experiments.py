@@ -135,10 +135,19 @@ def times_first(turns: Mapping[str, Sequence[Mapping[str, float]]]) -> dict[str,
     return {
         name: {
             kind: median(turn[kind] / base[kind] for turn, base in zip(own, first, strict=True))
-            for kind in first[0]
+            for kind in TIMES
         }
         for name, own in turns.items()
     }
+
+
+def read_times(path: Path) -> dict[str, dict[str, float]]:
+    """`times_first` of a file of `bench-methods --json`; UserError if it is none."""
+    turns = read_json(path, **{"*": [dict.fromkeys(TIMES, float)]})
+    costs = [turn[kind] for own in turns.values() for turn in own for kind in TIMES]
+    if len({len(own) for own in turns.values()}) != 1 or not costs or min(costs) <= 0:
+        raise UserError(f"{path}: is not what colorgan bench-methods keeps")
+    return times_first(turns)
 
 
 def read_result(folder: Path, times: Mapping[str, float] | None = None) -> Result:
@@ -158,10 +167,7 @@ def read_results(
 ) -> dict[str, Result]:
     """The results below a folder, in the order of `experiments`, by default the file's."""
     turns = folder.parent / TURNS_FILE
-    try:
-        times = times_first(read_json(turns)) if turns.exists() else {}
-    except (StopIteration, IndexError, KeyError, TypeError, ValueError):
-        raise UserError(f"{turns}: is not what colorgan bench-methods keeps") from None
+    times = read_times(turns) if turns.exists() else {}
     return {
         name: read_result(folder / name, times.get(name))
         for name in experiments or read_experiments()
