@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from colorgan.errors import UserError
-from colorgan.files import make_room, read_json, shortened, write_whole
+from colorgan.files import make_room, read_json, read_toml, shortened, write_whole
 from programs import run_python
 
 SIZE = 1 << 20
@@ -49,6 +49,13 @@ def test_a_json_file_that_is_not_as_it_should_be_is_refused(
     path.write_bytes(content)
     with pytest.raises(UserError, match=f"kept.json: {complaint}.*; create it again$"):
         read_json(path, count=int)
+
+
+@pytest.mark.parametrize("content", [b"a = ", b"\xff", b"a = " + b"[" * 100_000])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "kept.toml").write_bytes(content)
+    with pytest.raises(UserError, match=r"kept.toml: not a TOML file \(.+\)$"):
+        read_toml(tmp_path / "kept.toml")
 
 
 def test_a_name_may_be_as_long_as_names_may_be(tmp_path: Path) -> None:

@@ -201,6 +201,8 @@ def read_toml(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: cannot be read ({error.strerror})") from None
     except ValueError as error:  # from its bytes, or its text
         raise UserError(f"{path}: not a TOML file ({error})") from None
+    except RecursionError:
+        raise UserError(f"{path}: not a TOML file (nested too deeply)") from None
 
 
 def write_json(path: Path, content: Any, indent: int = 2) -> None:

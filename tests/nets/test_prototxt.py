@@ -377,4 +377,4 @@ def test_what_caffe_refuses_is_reported_with_its_layer(tmp_path: Path) -> None:
         net = changed(small, tmp_path / "net.prototxt", old, new)
         changed(PAPERS_SOLVERS["generator"], solver, "prototxt/generator.prototxt", str(net))
         with pytest.raises(UserError, match=f"G: refused by Caffe: {complaint}"):
-            try_building(solver, told="G")
+            try_building(solver, called="G")

@@ -225,11 +225,12 @@ def deploy_form(generator: Message) -> Message:
     return deploy
 
 
-def try_building(solver: Path, *deploys: Path, told: str = "") -> dict[str, list[int]]:
+def try_building(solver: Path, *deploys: Path, called: str = "") -> dict[str, list[int]]:
     """Build a solver, its net, and nets that share its weights, in a child process.
 
     If something does not fit, Caffe ends the child, not us. Returns the shapes of the net's blobs.
-    UserError with the layer and Caffe's own words if Caffe gives up; `told` names the files in it.
+    UserError with the layer and Caffe's own words if Caffe gives up; `called` is how it names the
+    files.
     """
     child = subprocess.run(
         [sys.executable, "-c", TRIAL, str(solver), *map(str, deploys)],
@@ -240,7 +241,7 @@ def try_building(solver: Path, *deploys: Path, told: str = "") -> dict[str, list
     )
     if child.returncode == 0:
         return json.loads(child.stdout.splitlines()[-1])
-    raise UserError(f"{told or solver}: refused by Caffe: {_why_it_ended(child.stderr)}")
+    raise UserError(f"{called or solver}: refused by Caffe: {_why_it_ended(child.stderr)}")
 
 
 def _why_it_ended(log: str) -> str:

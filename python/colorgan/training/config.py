@@ -162,9 +162,10 @@ def checksum_of_faces(data: Path) -> str:
         raise UserError(
             f"{data}: no packed faces (no manifest.json); colorgan build-lmdb packs them"
         )
-    *told, source = map(read_json(path, **dict.fromkeys(parts, object) | {"source": {}}).get, parts)
-    told.append({k: v for k, v in source.items() if k != "images"})
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    manifest = read_json(path, **dict.fromkeys(parts, object) | {"source": {}})
+    *described, source = (manifest[part] for part in parts)
+    described.append({k: v for k, v in source.items() if k != "images"})
+    return hashlib.sha256(json.dumps(described, sort_keys=True).encode()).hexdigest()
 
 
 def open_faces(config: TrainingConfig, generator: Path) -> tuple[FaceDatabase, FaceDatabase]:

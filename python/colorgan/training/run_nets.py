@@ -148,23 +148,23 @@ def place_solver(config: TrainingConfig, run: RunFolder, name: str) -> Path:
     solver.max_iter = config.iterations
     solver.random_seed = config.seed + PLAYERS.index(name)
     write_prototxt(path, solver, f"the {solver.type} solver of this run's {name}")
-    told = f"{getattr(config, name)} with {getattr(config, f'{name}_solver')}"
+    called = f"{getattr(config, name)} with {getattr(config, f'{name}_solver')}"
     if run.has_run():  # its own files count, and may have been changed
-        told = f"{net_path} with {path}"
-    check_blobs(blobs_of(config, name), try_building(path, *deploys, told=told), told)
+        called = f"{net_path} with {path}"
+    check_blobs(blobs_of(config, name), try_building(path, *deploys, called=called), called)
     return path
 
 
-def check_blobs(blobs: Sequence[str], shapes: dict[str, list[int]], told: str) -> None:
+def check_blobs(blobs: Sequence[str], shapes: dict[str, list[int]], called: str) -> None:
     """UserError unless a built net has these blobs, as of `needed_blobs`, in the right shapes.
 
-    `told` is what messages call the net.
+    `called` is what messages call the net.
     """
     for blob in blobs:
         if blob not in shapes:
-            raise UserError(f"{told}: no layer makes the blob {blob!r} in the phase TRAIN")
+            raise UserError(f"{called}: no layer makes the blob {blob!r} in the phase TRAIN")
     loss = blobs[-1]
     if math.prod(shapes[loss]) != 1:
-        raise UserError(f"{told}: the blob {loss!r} is {shapes[loss]}, but a loss is one number")
+        raise UserError(f"{called}: the blob {loss!r} is {shapes[loss]}, but a loss is one number")
     if "fake" in blobs and shapes["fake"] != shapes["color"]:
-        raise UserError(f"{told}: 'fake' is {shapes['fake']}, but 'color' {shapes['color']}")
+        raise UserError(f"{called}: 'fake' is {shapes['fake']}, but 'color' {shapes['color']}")

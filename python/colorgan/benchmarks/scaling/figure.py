@@ -28,8 +28,8 @@ def scaling_figure(measured: Measured, quality: Mapping[int, float]) -> np.ndarr
         figure = Figure(figsize=(9, 7.4), layout="constrained")
         for place, batch in enumerate(BATCHES, start=1):
             axes = figure.add_subplot(2, 2, place)
-            told = f" ({quality[batch]:.1f} dB)" if batch in quality else ""
-            axes.set_title(f"a batch of {batch}{told}, shared")
+            gained = f" ({quality[batch]:.1f} dB)" if batch in quality else ""
+            axes.set_title(f"a batch of {batch}{gained}, shared")
             counts = [n for n in COUNTS if n <= batch]
             _draw(axes, lines, counts, lambda cluster, n, b=batch: cluster.speedup(n, b))
             if batch == measured.batch_size:

@@ -111,8 +111,8 @@ def measure(
         for point in points:
             turn = turn_of(program, point.processes, jobs[point.share])
             point.turns.append(turn)
-            told = f"{point.processes} x {point.share} faces: {turn.iteration:.3f} s"
-            print(f"round {number}: {told}", file=sys.stderr, flush=True)
+            line = f"{point.processes} x {point.share} faces: {turn.iteration:.3f} s"
+            print(f"round {number}: {line}", file=sys.stderr, flush=True)
     return Measured(len(os.sched_getaffinity(0)), batch_size, points)
 
 

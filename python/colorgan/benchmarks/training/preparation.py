@@ -49,8 +49,8 @@ def prepare_job(
         solver = prototxt.read_solver(PAPERS_SOLVERS[name])
         solver.net = str(folder / f"{name}.prototxt")
         prototxt.write_prototxt(solver_path, solver, PAPERS_SOLVERS[name].name)
-        told = f"{source} at batch size {batch_size}, faces of {size} pixels"
-        prototxt.try_building(solver_path, told=told)
+        called = f"{source} at batch size {batch_size}, faces of {size} pixels"
+        prototxt.try_building(solver_path, called=called)
         caffe.set_random_seed(seed)
         built = caffe.Net(solver.net, caffe.TRAIN)
         weights |= first_weights(name, net, built)
