@@ -4,7 +4,7 @@ import signal
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from contextlib import suppress
 
-from colorgan.commands.arguments import add_coloring_arguments, millions, number
+from colorgan.commands.arguments import add_coloring_arguments, millions, up_to
 from colorgan.photos.page.senders import PublicUrl
 from colorgan.photos.page.server import PageServer
 from colorgan.photos.page.workshop import Workshop
@@ -16,10 +16,8 @@ can reach this machine can use the page. Behind a proxy, use --public-url to say
 it; a tunnel such as ssh -L needs no option.
 """
 
-
-def port_number(text: str) -> int:
-    """A TCP port; 0 for any free one."""
-    return number(text, int, lambda value: 0 <= value <= 65535, "from 0 to 65535")
+port_number = up_to(65535, least=0)
+"""A TCP port; 0 for any free one."""
 
 
 def public_url(text: str) -> PublicUrl:
