@@ -15,7 +15,7 @@ from typing import Self
 import cv2
 import numpy as np
 
-from colorgan.photos.pictures.exif import TiffFile
+from colorgan.photos.pictures.exif import LONG, TiffFile
 
 RAW = "a camera's raw photograph, which is not read: develop it into a TIFF or JPEG first"
 """The message for raw photographs, many of which begin like a TIFF."""
@@ -169,9 +169,10 @@ def _directories(file: TiffFile) -> Iterator[int]:
 
 
 def _is_preview(file: TiffFile, directory: int) -> bool:
-    """Whether a page is a smaller copy of another; not if it is damaged."""
-    with suppress(struct.error, ValueError):
-        return _tags(file, directory).get(_IS_PREVIEW, 0) % 2 == 1
+    """Whether a page says first, as tags are in order, that it is a smaller copy of another."""
+    with suppress(struct.error):
+        for tag, kind, _, at in map(file.entry, file.entries(directory)[:1]):
+            return tag == _IS_PREVIEW and kind == LONG and file.number("I", at) % 2 == 1
     return False
 
 
