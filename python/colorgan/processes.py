@@ -40,7 +40,7 @@ class Processes:
             self._waited_for = self.size > 1
             machine = self._comm.Split_type(mpi.COMM_TYPE_SHARED)
             self.local_rank = machine.rank
-            cores = set().union(*machine.allgather(_own_cores()))
+            cores = set().union(*machine.allgather(own_cores()))
             # Caffe and OpenCV read these when they load; else each process would use all cores.
             for name in ("OMP_NUM_THREADS", "OPENCV_FOR_THREADS_NUM"):
                 os.environ.setdefault(name, str(max(1, len(cores) // machine.size)))
@@ -214,7 +214,7 @@ def launched() -> int:
     return max([1, *(int(size) for size in sizes if size.isdecimal())])
 
 
-def _own_cores() -> set[int]:
+def own_cores() -> set[int]:
     """The cores that this process may use."""
     if sys.platform == "linux":
         return os.sched_getaffinity(0)

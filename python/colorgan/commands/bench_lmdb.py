@@ -3,18 +3,18 @@
 The two take turns, so that other load on the machine affects both.
 """
 
-import os
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from colorgan.benchmarks.packing import take_turns
 from colorgan.commands.arguments import positive_int, worker_count
 from colorgan.commands.build_lmdb import face_size
+from colorgan.processes import own_cores
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
-    add, cores = parser.add_argument, len(os.sched_getaffinity(0))
+    add, cores = parser.add_argument, len(own_cores())
     add(
         "--images",
         type=Path,

@@ -25,6 +25,7 @@ from colorgan.errors import UserError
 from colorgan.files import make_room, write_json
 from colorgan.nets.prototxt import GENERATOR_PROTOTXT
 from colorgan.nets.runtime import check_device
+from colorgan.processes import own_cores
 
 FIND_TORCH = """
 from importlib.util import find_spec
@@ -35,7 +36,7 @@ print(bool(find_spec("numpy") and find_spec("torch")))
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
     add = parser.add_argument
-    threads = os.environ.get("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
+    threads = os.environ.get("OMP_NUM_THREADS", str(len(own_cores())))
     add(
         "--sides",
         nargs="+",

@@ -5,7 +5,6 @@ colorgan build-lmdb --any-photos --images ~/Pictures --out data/ours
 mpirun -n 4 colorgan build-lmdb --images CelebA --out data/celeba     (docs/mpi.md)
 """
 
-import os
 from argparse import ArgumentParser, Namespace
 from functools import partial
 from pathlib import Path
@@ -16,7 +15,7 @@ from colorgan.faces.celeba.aligned import CROP_SIDE
 from colorgan.faces.celeba.downloads import partition_lists
 from colorgan.faces.packing.dataset import BuildOptions, build_dataset
 from colorgan.faces.workers import work_along
-from colorgan.processes import all_processes
+from colorgan.processes import all_processes, own_cores
 
 face_size = up_to(CROP_SIDE)
 """The side of packed faces in pixels."""
@@ -114,7 +113,7 @@ def build(options: Namespace) -> None:
     if options.workers and all_processes().size > 1:
         raise UserError("--workers is for one process; leave it out, mpirun -n says how many")
     given = vars(options) | {"images": tuple(options.images)}
-    given["workers"] = options.workers or len(os.sched_getaffinity(0))
+    given["workers"] = options.workers or len(own_cores())
     any_photos = given.pop("any_photos")
     if options.max_bad is None:
         given["max_bad"] = 1 if any_photos else 0.01

@@ -1,17 +1,17 @@
 """Draw the sample set of synthetic faces, in CelebA's layout."""
 
-import os
 import time
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from colorgan.commands.arguments import natural_int, positive_int, worker_count
 from colorgan.faces.drawn.sample import SampleOptions, make_sample
+from colorgan.processes import own_cores
 
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Add the command's arguments."""
-    add, cores, default = parser.add_argument, len(os.sched_getaffinity(0)), Path("data/sample")
+    add, cores, default = parser.add_argument, len(own_cores()), Path("data/sample")
     add("--out", type=Path, default=default, metavar="DIR", help=f"folder to write ({default})")
     add("--count", type=positive_int, default=700, metavar="N", help="training faces (700)")
     add("--test-count", type=natural_int, default=100, metavar="N", help="then test faces (100)")

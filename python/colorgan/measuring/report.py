@@ -1,7 +1,6 @@
 """The report of a reproduction: a single HTML file with everything, pictures included."""
 
 import base64
-import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from colorgan.measuring.paper_figures import FIGURES
 from colorgan.measuring.quality.evaluation import read_evaluation
 from colorgan.measuring.quality.metrics import METRICS, Metric
 from colorgan.measuring.trainings.log import last_iteration, read_log, training_seconds
+from colorgan.processes import own_cores
 
 TEMPLATE = "report.html.j2"
 
@@ -275,4 +275,4 @@ def machine() -> str:
         model = names[0] if names else model
     except OSError:
         pass  # not Linux: what platform knows has to do
-    return f"{model}, {len(os.sched_getaffinity(0))} cores, {platform.system()}"
+    return f"{model}, {len(own_cores())} cores, {platform.system()}"

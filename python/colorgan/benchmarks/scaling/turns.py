@@ -16,6 +16,7 @@ from pathlib import Path
 from colorgan.benchmarks.training.preparation import prepare_job
 from colorgan.errors import UserError
 from colorgan.files import read_json
+from colorgan.processes import own_cores
 
 PROCESS = "colorgan.benchmarks.scaling.process"
 # Faces that each of many more processes would have. One process is measured with as few, since the
@@ -113,7 +114,7 @@ def measure(
             point.turns.append(turn)
             line = f"{point.processes} x {point.share} faces: {turn.iteration:.3f} s"
             print(f"round {number}: {line}", file=sys.stderr, flush=True)
-    return Measured(len(os.sched_getaffinity(0)), batch_size, points)
+    return Measured(len(own_cores()), batch_size, points)
 
 
 def mpirun() -> str:
