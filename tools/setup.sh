@@ -41,6 +41,20 @@ check_python() {
     || die "$system_python is $version, but Python 3.11, 3.12 or 3.13 is needed: a container of Debian 12 or 13 has it"
 }
 
+# Runs apt-get as root, and again for up to ten minutes while another one, like the daily one, has its locks.
+apt_get() {
+  local errors deadline=$((SECONDS + 600)) waiting=
+  until errors=$("${run_as_root[@]}" env LC_ALL=C DEBIAN_FRONTEND=noninteractive nice apt-get -qq "$@" 2>&1 > /dev/null); do
+    if [[ $errors != *"Could not get lock"* ]] || ((SECONDS >= deadline)); then
+      say "$errors"
+      return 1
+    fi
+    [[ -n $waiting ]] || say "another apt-get is running; waiting for it"
+    waiting=1
+    sleep 1
+  done
+}
+
 install_packages() {
   local packages run_as_root=()
   packages=$(missing_packages | xargs)
@@ -51,9 +65,8 @@ install_packages() {
   fi
   say "installing Debian packages: $packages"
   # shellcheck disable=SC2086
-  "${run_as_root[@]}" sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
-    nice apt-get install -qq --no-install-recommends "$@"' sh $packages > /dev/null \
-    || die "cannot install Debian packages; run as root: apt-get install $packages"
+  { apt_get update && apt_get install --no-install-recommends $packages; } \
+    || die "cannot install Debian packages; by hand, as root: apt-get install $packages"
 }
 
 venv_is_sound() {

@@ -196,6 +196,40 @@ def test_missing_packages_are_named_where_they_cannot_be_installed(own_project: 
     assert not (own_project / ".venv").exists()
 
 
+def own_apt(folder: Path) -> Path:
+    """A configuration of apt with lists of its own, and no source of packages."""
+    (folder / "lists" / "partial").mkdir(parents=True)
+    (folder / "apt.conf").write_text(f"""Dir::State::lists "{folder}/lists";
+Dir::Etc::sourcelist "/dev/null";
+Dir::Etc::sourceparts "/dev/null";
+""")
+    return folder / "apt.conf"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may run apt-get update")
+def test_set_up_waits_for_another_apt_get(own_project: Path) -> None:
+    """As a machine's daily one; apt then says that it knows no such package, which ends the run."""
+    configuration = own_apt(own_project / "apt")
+    with (own_project / "tools/caffe/apt-packages.txt").open("a") as packages:
+        packages.write("no-such-package\n")
+    with (own_project / "apt/lists/lock").open("w") as lock:
+        fcntl.lockf(lock, fcntl.LOCK_EX)
+        running = subprocess.Popen(
+            ["bash", own_project / "tools/setup.sh"],
+            env=os.environ | {"APT_CONFIG": str(configuration)}, stderr=subprocess.PIPE, text=True,
+        )  # fmt: skip
+        assert running.stderr is not None
+        assert running.stderr.readline() == "installing Debian packages: no-such-package\n"
+        assert running.stderr.readline() == "another apt-get is running; waiting for it\n"
+        fcntl.lockf(lock, fcntl.LOCK_UN)
+        assert running.communicate(timeout=60)[1].splitlines() == [
+            "E: Unable to locate package no-such-package",
+            "setup.sh: error: cannot install Debian packages; by hand, as root: "
+            "apt-get install no-such-package",
+        ]
+    assert running.returncode == 2
+
+
 def test_a_python_package_that_cannot_be_had_ends_set_up_with_one_line(own_project: Path) -> None:
     (own_project / "requirements.txt").write_text("no-such-package==1.2.3\n")
     offline = {"PIP_NO_INDEX": "1", "PIP_CONFIG_FILE": os.devnull, "PIP_FIND_LINKS": own_project}
