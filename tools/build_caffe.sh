@@ -5,8 +5,8 @@
 # CPU engine of tools/caffe/engine added. The wheel is kept in the user's cache under a key of everything
 # that goes into it, so a second call takes a second.
 #
-# CAFFE_TARBALL=file takes the source from this file instead of the Debian archive that the machine's apt knows;
-# Ubuntu's archives do not have it.
+# CAFFE_TARBALL=file takes the source from this file instead of the archive that the machine's apt knows, Debian's
+# or Ubuntu's.
 #
 #   bash tools/build_caffe.sh           builds the wheel, for CPUs only
 #   bash tools/build_caffe.sh --check   builds and runs Caffe's own C++ tests of what the patches touch,
@@ -45,8 +45,6 @@ source "$root/tools/caffe/common.sh"
 source "$root/tools/caffe/cuda.sh"
 
 version=1.0.0+git20180821.99bd997
-source_package=caffe=$version-8
-source_suite=bullseye
 tarball_name=caffe_$version.orig.tar.gz
 tarball_sha256=e0eb3f06794f7402c77b7dec8e8480273ee1a1bb192e9122b621a69d4147ad0c
 cmake_options=(
@@ -120,22 +118,33 @@ download_from() {
 Types: deb-src
 URIs: $1
 Suites: $source_suite
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
+Components: $source_component
+Signed-By: /usr/share/keyrings/$source_keyring-archive-keyring.gpg
 SOURCES
-  own_apt_get update --error-on=any && own_apt_get source --download-only "$source_package"
+  own_apt_get update --error-on=any && own_apt_get source --download-only caffe
 }
 
-# The archives that this machine's apt takes its own Debian release from.
+# Says which release of the machine's distribution had the source package, and what the machine's own is called.
+# Systems built on Ubuntu name the release of Ubuntu's that they are built on.
+find_source() {
+  codename=$(sed -n 's/^UBUNTU_CODENAME=//p' /etc/os-release)
+  if [[ -n $codename ]]; then
+    source_suite=focal source_component=universe source_keyring=ubuntu
+  else
+    codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
+    source_suite=bullseye source_component=main source_keyring=debian
+  fi
+}
+
+# The archives that this machine's apt takes its own release from.
 machine_archives() {
-  local codename
-  codename=$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)
   apt-get --print-uris update | sed -n "s|^'\(.*\)/dists/$codename/InRelease'.*|\1|p" | sort -u
 }
 
 # Leaves the checked source tarball in the cache.
 fetch_tarball() {
-  local archive archives
+  local archive archives codename source_suite source_component source_keyring
+  find_source
   archives=$(machine_archives 2>> "$log" | xargs) || true
   mkdir -p "$work/apt/lists/partial" "$work/apt/cache/archives/partial" "$work/download"
   say "fetching the Caffe source package"
@@ -146,7 +155,7 @@ fetch_tarball() {
     mv "$work/download/$tarball_name" "$cache/$tarball_name"
     return
   done
-  die "cannot fetch source package $source_package of $source_suite (tried: ${archives:-no archive known}):" \
+  die "cannot fetch source package caffe of $source_suite (tried: ${archives:-no archive known}):" \
     "check the network, or get $tarball_name elsewhere and set CAFFE_TARBALL=file; details: $log"
 }
 

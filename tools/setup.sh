@@ -3,8 +3,7 @@
 # Safe to run again, and quick when there is nothing left to do.
 #
 # Needs apt and dpkg, the packages of tools/caffe/apt-packages.txt, which it installs where they are missing, and
-# 3.11 to 3.13 as the system's Python. Tried on Debian 12 and 13. Ubuntu 24.04 has all this but Caffe's source, for
-# which build_caffe.sh takes CAFFE_TARBALL; untried.
+# 3.11 to 3.14 as the system's Python: Debian 12 or 13, Ubuntu 24.04 or 26.04.
 #
 #   CUDA=1   Caffe with CUDA, which needs no GPU to be built (tools/build_caffe.sh says where CUDA comes
 #            from); to be set for every program that sets the project up, or Caffe is the CPU's again
@@ -37,8 +36,8 @@ check_python() {
   local version
   [[ -x $system_python ]] || return 0
   version=$("$system_python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-  [[ $version == 3.1[123] ]] \
-    || die "$system_python is $version, but Python 3.11, 3.12 or 3.13 is needed: a container of Debian 12 or 13 has it"
+  [[ $version == 3.1[1234] ]] \
+    || die "$system_python is $version, but 3.11 to 3.14 is needed: a container of Debian 13 has it"
 }
 
 # Runs apt-get as root, and again for up to ten minutes while another one, like the daily one, has its locks.

@@ -33,7 +33,7 @@ missing_packages() {
   local tool package
   for tool in apt-get dpkg-query; do
     command -v $tool > /dev/null || die "$tool not found, needed for the packages of tools/caffe/apt-packages.txt:" \
-      "a container of Debian 12 or 13 has all"
+      "a container of Debian 13 has all"
   done
   for package in $(listed_packages); do
     [[ $(dpkg-query -W -f '${db:Status-Status}' "$package" 2> /dev/null) == installed ]] || echo "$package"

@@ -25,7 +25,7 @@ from colorgan.places import IN_CLONE, ROOT
 from colorgan.processes import all_processes
 
 GET_CAFFE = (
-    "in a clone of the project, `bash tools/setup.sh` builds it on Debian 12 and 13; "
+    "in a clone of the project, `bash tools/setup.sh` builds it on Debian and Ubuntu; "
     "elsewhere, take the Docker image"
 )
 
@@ -168,6 +168,6 @@ def run_script(script: str, words: Sequence[str]) -> None:
     if not IN_CLONE:
         raise UserError(f"needs a clone of the project, which has {script}")
     if sys.platform == "win32":
-        raise UserError("needs Debian; on Windows, run it in WSL or with Docker")
+        raise UserError("needs Debian or Ubuntu; on Windows, run it in WSL or with Docker")
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, but scripts rely on it
     os.execvp("bash", ["bash", str(ROOT / script), *words])
