@@ -56,7 +56,7 @@ def _outcome(name: str, work: Callable[[], int | None]) -> int:
 def exit_code(error: BaseException) -> int:
     """The exit code of a process that ends with `error`, see `run_program`."""
     if isinstance(error, SystemExit):
-        return error.code or 0
+        return error.code if isinstance(error.code, int) else int(error.code is not None)
     if isinstance(error, KeyboardInterrupt):
         return 130
     return 1 if _problem_in(error) is None else 2

@@ -43,7 +43,8 @@ def files_below(
     and folders are left out. `refuse` is called for what cannot be read: broken links, things that
     are not regular files, and folders without permission.
     """
-    waiting, seen = [os.fspath(folder)], set()
+    waiting = [os.fspath(folder)]
+    seen: set[tuple[int, int]] = set()
     while waiting:
         folders = []
         for entry in _visible_entries(waiting.pop(), seen, refuse):

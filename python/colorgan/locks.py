@@ -52,10 +52,10 @@ def hold(folder: Path) -> IO[str] | None:
 
 def _lock(file: IO[str]) -> None:
     """Lock an open file; BlockingIOError if another process has done so."""
-    if sys.platform != "win32":
+    if sys.platform == "win32":
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError:  # what it says differs
+            raise BlockingIOError from None
+    else:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return
-    try:
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    except OSError:  # what it says differs
-        raise BlockingIOError from None

@@ -7,7 +7,7 @@ Chroma is Cb and Cr of ITU-R BT.601: blue minus luminance and red minus luminanc
 import cv2
 import numpy as np
 
-GRAY_WEIGHTS = np.float32([0.114, 0.587, 0.299]).reshape(3, 1, 1)
+GRAY_WEIGHTS = np.array([0.114, 0.587, 0.299], np.float32).reshape(3, 1, 1)
 """Weights of B, G and R in the gray image (ITU-R BT.601), see `gray_from_bgr`; they sum to 1."""
 
 

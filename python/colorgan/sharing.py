@@ -106,7 +106,7 @@ class SharedTasks:
             child.join()
         except KeyboardInterrupt:  # the first process reports it
             raise SystemExit(130) from None
-        if child.exitcode < 0:
+        if child.exitcode and child.exitcode < 0:
             note(f"a process was killed by signal {-child.exitcode}; the others will do its work")
 
     def _help(self, start: Callable[[], AbstractContextManager[Work]]) -> None:

@@ -9,7 +9,10 @@ import errno
 import io
 import os
 import sys
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
 
 # What writing to a pipe that nobody reads ends with.
 _NO_READER = (errno.EPIPE, errno.EINVAL) if sys.platform == "win32" else (errno.EPIPE,)
@@ -23,7 +26,7 @@ class _Outlet(io.FileIO):
     def __init__(self, descriptor: int) -> None:
         super().__init__(descriptor, "w", closefd=False)
 
-    def write(self, content: bytes | memoryview) -> int | None:
+    def write(self, content: "ReadableBuffer", /) -> int:
         try:
             return super().write(content)
         except OSError as error:
@@ -60,7 +63,7 @@ def make_safe() -> None:
             setattr(sys, name, safe)
 
 
-def _errors_of(stream: TextIO) -> str:
+def _errors_of(stream: TextIO) -> str | None:
     """What a stream makes of letters that its encoding lacks."""
     if sys.platform == "win32":  # where a pipe takes a few hundred letters by default
         return "backslashreplace"

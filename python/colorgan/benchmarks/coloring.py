@@ -68,7 +68,7 @@ def colorize(*arguments: object) -> Call:
     with subprocess.Popen(
         command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     ) as child:
-        said = child.stderr.read()
+        said = child.stderr.read()  # type: ignore[union-attr] # it is a pipe
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
     seconds = time.perf_counter() - begun
@@ -103,7 +103,7 @@ def measure_strokes(gray: np.ndarray) -> dict[str, float]:
     height, width = painted.shape[:2]
     rounds = []
     for at in range(STROKES):
-        start = np.int32([(0.05 + 0.05 * at) * width, 0.85 * height])
+        start = np.array([(0.05 + 0.05 * at) * width, 0.85 * height], np.int32)
         cv2.line(painted, start, start + height // 20, (200, 80, 32, 255), height // 40)
         hints = Hints.of_picture(painted, gray.shape)
         colored, stroke = timed(sitting.colorize, False, hints)

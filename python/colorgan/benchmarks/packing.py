@@ -69,8 +69,8 @@ def build_rates(images: Path, numbers: list[int], size: int, workers: int) -> tu
         partition, out = Path(folder, "list.txt"), Path(folder, "out")
         training = "".join(f"{number:06d}.jpg 0\n" for number in numbers[:-1])
         partition.write_text(f"{training}{numbers[-1]:06d}.jpg 2\n")
-        command = [sys.executable, "-m", "colorgan", "build-lmdb", "--images", images]
-        command += ["--partition", partition, "--out", out]
+        command = [sys.executable, "-m", "colorgan", "build-lmdb", "--images", str(images)]
+        command += ["--partition", str(partition), "--out", str(out)]
         command += ["--train-count", str(count - 1), "--test-count", "1"]
         command += ["--size", str(size), "--workers", str(workers)]
         start = time.perf_counter()

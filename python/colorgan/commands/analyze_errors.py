@@ -69,23 +69,24 @@ def run(options: Namespace) -> None:
     }
     points, source = landmarks(options.landmarks, numbers, gray)
     attributes = measure_attributes(faces, points)
+    errors = {
+        attribute.key: {
+            "name": attribute.name,
+            "note": attribute.note,
+            **against(attributes[attribute.key], metrics),
+        }
+        for attribute in ATTRIBUTES
+    }
     result = checksums | {
         "landmarks": source,
         "faces": len(numbers),
         "faces_without_landmarks": sum(face is None for face in points),
         "correlated_with": ERROR,
-        "attributes": {
-            attribute.key: {
-                "name": attribute.name,
-                "note": attribute.note,
-                **against(attributes[attribute.key], metrics),
-            }
-            for attribute in ATTRIBUTES
-        },
+        "attributes": errors,
         "versions": versions(),
     }
     write_json(options.out, result)
-    draw_errors(result["attributes"], figure)
+    draw_errors(errors, figure)
     print_tables(result)
     print(options.out)
 

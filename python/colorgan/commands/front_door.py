@@ -98,7 +98,7 @@ def run_command(words: Sequence[str], command: Command | None) -> int | None:
     """Parse the command line, and call the command."""
     with all_processes() as processes:
         options = processes.first(lambda: parse(words, command))
-        if processes.size > 1 and not command.shared:
+        if processes.size > 1 and not (command and command.shared):
             processes.first(partial(refuse_company, processes.size))
         run = options._run
         del options._run  # the rest are the command's own options
@@ -135,7 +135,7 @@ def parse(words: Sequence[str], command: Command | None) -> Namespace:
         subparser = subparsers.add_parser(
             row.name,
             help=row.summary,
-            description=module and module.__doc__,
+            description=module.__doc__ if module else None,
             epilog=getattr(module, "EPILOG", None),
             formatter_class=RawDescriptionHelpFormatter,
         )

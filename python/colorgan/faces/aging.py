@@ -49,7 +49,7 @@ def scratched(gray: np.ndarray, random: np.random.Generator, count: int = 25) ->
     scratched, (height, width) = gray.copy(), gray.shape
     for _ in range(count):
         top, bottom = random.uniform(0, width), random.normal(0, width / 10)
-        line = np.int32([[top, 0], [top + bottom, height]])
+        line = np.array([[top, 0], [top + bottom, height]], np.int32)
         level, thickness = int(random.choice([20, 240])), int(random.integers(1, 3))
         cv2.polylines(scratched, [line], False, level, thickness, cv2.LINE_AA)
     return scratched
@@ -60,7 +60,7 @@ def printed(gray: np.ndarray, pitch: float) -> np.ndarray:
     y, x = np.indices(gray.shape, np.float32) * np.float32(2 * np.pi / pitch)
     screen = (np.cos((x + y) / np.sqrt(2)) + np.cos((x - y) / np.sqrt(2))) / 4 + 0.5
     ink = np.clip((gray / 255 - screen) * 4 + 0.5, 0, 1)
-    return cv2.GaussianBlur(np.uint8(255 * ink), (0, 0), 0.7)
+    return cv2.GaussianBlur((255 * ink).astype(np.uint8), (0, 0), 0.7)
 
 
 def blurred(gray: np.ndarray, deviation: float) -> np.ndarray:

@@ -1,7 +1,7 @@
 """Training batches: the faces of a database in random order, made ready while Caffe computes."""
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Generator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
@@ -132,10 +132,11 @@ class FaceBatches:
         random = np.random.default_rng([self._seed, epoch])
         order = random.permutation(self._shown)
         mirrored = random.random(len(order)) < 0.5
-        light = random.uniform(*zip(CONTRASTS, BRIGHTNESSES, strict=True), size=(len(order), 2))
+        least, most = zip(CONTRASTS, BRIGHTNESSES, strict=True)
+        light = random.uniform(least, most, size=(len(order), 2))
         return order, mirrored, light, random.integers(2**32, size=len(order))
 
-    def prefetched(self, first: int, stop: int) -> Iterator[Batch]:
+    def prefetched(self, first: int, stop: int) -> Generator[Batch, None, None]:
         """Yield batches `first` to `stop` - 1, read by a thread that stays a little ahead.
 
         After an error, or when closed, it waits for the batch that is being read, but for no more.

@@ -16,7 +16,7 @@ from contextlib import AbstractContextManager, contextmanager, suppress
 from functools import partial
 from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import BaseContext
+from multiprocessing.context import ForkServerContext
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +103,6 @@ def interrupts_held_back() -> Iterator[None]:
 
 
 def _in_order(pool: list["_Worker"], tasks: Sequence[Any]) -> Iterator[Any]:
-    by_connection = {worker.connection: worker for worker in pool}
     finished: dict[int, Any] = {}
     sent = handed_over = 0
     while handed_over < len(tasks):
@@ -115,9 +114,11 @@ def _in_order(pool: list["_Worker"], tasks: Sequence[Any]) -> Iterator[Any]:
                 break
             worker.send(sent, tasks[sent])
             sent += 1
-        for connection in wait(by_connection):
-            place, answer = by_connection[connection].receive()
-            finished[place] = answer
+        answered = wait([worker.connection for worker in pool])
+        for worker in pool:
+            if worker.connection in answered:
+                place, answer = worker.receive()
+                finished[place] = answer
         while handed_over in finished:
             yield finished.pop(handed_over)
             handed_over += 1
@@ -126,7 +127,7 @@ def _in_order(pool: list["_Worker"], tasks: Sequence[Any]) -> Iterator[Any]:
 class _Worker:
     """The main process's view of one worker."""
 
-    def __init__(self, context: BaseContext, start: Start) -> None:
+    def __init__(self, context: ForkServerContext, start: Start) -> None:
         self.places: deque[int] = deque()
         self.connection, theirs = context.Pipe()
         self._process = context.Process(target=_work, args=(theirs, start), daemon=True)

@@ -12,6 +12,7 @@ import numpy as np
 import skimage.data
 from matplotlib import get_data_path
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 
 from colorgan.files import write_whole
 from colorgan.photos.coloring.colorizer import Colorizer
@@ -37,8 +38,9 @@ def draw(rows: list[list[np.ndarray]]) -> bytes:
     """A grid of pictures with captions above the first row, as a JPEG."""
     heights = [row[0].shape[0] / row[0].shape[1] for row in rows]
     columns, width = len(CAPTIONS), SHOWN_WIDTH / DPI
-    figure = Figure((columns * width, sum(heights) * width + 0.3), dpi=DPI, layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.02, h_pad=0.02, hspace=0, wspace=0)
+    size = columns * width, sum(heights) * width + 0.3
+    layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.02, hspace=0, wspace=0)
+    figure = Figure(size, dpi=DPI, layout=layout)
     axes = figure.subplots(len(rows), columns, height_ratios=heights)
     for pictures, line in zip(rows, axes, strict=True):
         for picture, cell in zip(pictures, line, strict=True):
@@ -46,9 +48,9 @@ def draw(rows: list[list[np.ndarray]]) -> bytes:
             cell.set_axis_off()
     for cell, caption in zip(axes[0], CAPTIONS, strict=True):
         cell.set_title(caption, fontsize=11)
-    picture = io.BytesIO()
-    figure.savefig(picture, format="jpeg", pil_kwargs={"quality": 90})
-    return picture.getvalue()
+    content = io.BytesIO()
+    figure.savefig(content, format="jpeg", pil_kwargs={"quality": 90})
+    return content.getvalue()
 
 
 def show_portraits(path: Path) -> None:

@@ -1,6 +1,7 @@
 """The report of a reproduction: a single HTML file with everything, pictures included."""
 
 import base64
+import math
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -102,7 +103,8 @@ def render_report(
         if runs[-1].config.get("mode") != "l2":
             raise UserError(f"{l2.run}: was not trained on L2 alone, so --l2-run is another")
     others = [read_released(name, folder) for name, folder in released.items()]
-    evaluations = {measured.name: measured.evaluation for measured in (*runs, *others)}
+    evaluations = {run.name: run.evaluation for run in runs}
+    evaluations |= {one.name: one.evaluation for one in others}
     check_same_faces(evaluations)
     manifest = read_json(data / "manifest.json", **MANIFEST)
     if sha256(data / "manifest.json") != runs[0].evaluation["manifest_sha256"]:
@@ -213,7 +215,7 @@ def metric_rows(evaluations: dict[str, dict]) -> list[dict]:
 
 
 def _distance(metric: Metric, row: dict, truth: dict) -> float:
-    best = truth[metric.key]["mean"] if metric.better == "truth" else None
+    best = truth[metric.key]["mean"] if metric.better == "truth" else math.nan
     return metric.distance_from_best(row[metric.key]["mean"], best)
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.spatial import KDTree
 
 from colorgan.nets.histogram_loss import (
+    Blobs,
     ColorFromScores,
     HistogramLoss,
     as_planes,
@@ -65,7 +66,7 @@ class ClassLoss(HistogramLoss):
     count the whole batch.
     """
 
-    def setup(self, bottom, top) -> None:
+    def setup(self, bottom: Blobs, top: Blobs) -> None:
         """Lay out the classes; ValueError unless there is one score for each."""
         super().setup(bottom, top)
         self._centers = class_centers(self.settings["step"])
@@ -97,12 +98,12 @@ class AnnealedMean(ColorFromScores):
     which the scores are divided: 1 gives the mean, and near 0 it is the likeliest class.
     """
 
-    def setup(self, bottom, top) -> None:
+    def setup(self, bottom: Blobs, top: Blobs) -> None:
         """Lay out the classes."""
         super().setup(bottom, top)
         self._centers = class_centers(self.settings["step"])
 
-    def forward(self, bottom, top) -> None:
+    def forward(self, bottom: Blobs, top: Blobs) -> None:
         """Mean a and b, enlarged bilinearly, with the gray's lightness, as BGR."""
         gray = bottom[1].data
         count, _, height, width = gray.shape

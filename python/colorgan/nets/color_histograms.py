@@ -9,6 +9,7 @@ import numpy as np
 
 from colorgan.luminance import GRAY_WEIGHTS
 from colorgan.nets.histogram_loss import (
+    Blobs,
     ColorFromScores,
     HistogramLoss,
     as_planes,
@@ -79,7 +80,7 @@ class ExpectedColor(ColorFromScores):
     the colour fades.
     """
 
-    def forward(self, bottom, top) -> None:
+    def forward(self, bottom: Blobs, top: Blobs) -> None:
         """The expected colour of each cell, enlarged bilinearly."""
         hues, chromas = (np.exp(log_softmax(bottom[i].data)) for i in (0, 1))
         gray = bottom[2].data

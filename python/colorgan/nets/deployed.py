@@ -14,7 +14,7 @@ from google.protobuf.message import DecodeError, Message
 from colorgan.errors import UserError
 from colorgan.nets.prototxt import deploy_form, proto, write_prototxt
 from colorgan.nets.released import check_released
-from colorgan.nets.runtime import load_caffe
+from colorgan.nets.runtime import Net, load_caffe
 from colorgan.nets.use import use_of
 
 
@@ -37,12 +37,12 @@ def read_weights(path: Path) -> Message:
     return weights
 
 
-def check_weights(net, weights: Message, path: Path) -> None:
+def check_weights(net: Net, weights: Message, path: Path) -> None:
     """UserError unless `weights`, read from `path`, has finite values for all of its layers."""
     _check_layers(net.params, weights, path)
 
 
-def begin_with(net, path: Path) -> None:
+def begin_with(net: Net, path: Path) -> None:
     """Give each layer of a net the weights that a .caffemodel file has under its name.
 
     All other layers of the net stay as they are. UserError where the two share no layer, or a
@@ -116,7 +116,7 @@ class DeployedGenerator:
         return self._use.colorize(partial(generate, self._net), gray)
 
 
-def generate(net, gray: np.ndarray) -> np.ndarray:
+def generate(net: Net, gray: np.ndarray) -> np.ndarray:
     """Run a generator's deploy net on gray faces, uint8 (n, h, w): float32 (n, 3, h, w), BGR."""
     n, height, width = gray.shape
     if net.blobs["gray"].data.shape != (n, 3, height, width):

@@ -5,18 +5,24 @@ by module and class, and gives its settings as JSON in `param_str`.
 """
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
 import numpy as np
 
-from colorgan.nets.runtime import load_caffe
+from colorgan.nets.runtime import Blob, load_caffe
+
+Blobs = Sequence[Blob]
 
 
-class ColorLayer(load_caffe().Layer):
+Layer: Any = load_caffe().Layer
+
+
+class ColorLayer(Layer):
     """A layer written in Python, with the JSON of its `param_str` in `settings`."""
 
-    def setup(self, bottom, top) -> None:
+    def setup(self, bottom: Blobs, top: Blobs) -> None:
         """Read the settings from the prototxt."""
         self.settings: dict[str, Any] = json.loads(self.param_str) if self.param_str else {}
 
@@ -28,12 +34,12 @@ class HistogramLoss(ColorLayer):
     (N, 3, H, W), BGR in [0, 1], whose height and width are multiples of h and w. Top: one number.
     """
 
-    def setup(self, bottom, top) -> None:
+    def setup(self, bottom: Blobs, top: Blobs) -> None:
         """Read the settings from the prototxt, and how many bins there are."""
         super().setup(bottom, top)
         self.bins = bottom[0].shape[1]
 
-    def reshape(self, bottom, top) -> None:
+    def reshape(self, bottom: Blobs, top: Blobs) -> None:
         """The loss is one number."""
         top[0].reshape()
 
@@ -41,7 +47,7 @@ class HistogramLoss(ColorLayer):
         """The true histograms (N, Q, h, w), and the pixels' weights (N, 1, h, w)."""
         raise NotImplementedError
 
-    def forward(self, bottom, top) -> None:
+    def forward(self, bottom: Blobs, top: Blobs) -> None:
         """The loss: -1/(N h w) sum of weight x target x log(softmax)."""
         scores = bottom[0].data
         targets, weights = self.targets(bottom[1].data, scores.shape[2:])
@@ -50,7 +56,7 @@ class HistogramLoss(ColorLayer):
         top[0].data[...] = -(weights * targets * logarithms).sum() / pixels
         self._gradient = weights * (np.exp(logarithms) - targets) / pixels
 
-    def backward(self, top, propagate_down, bottom) -> None:
+    def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """The gradient is weight x (softmax - target), as targets sum to 1."""
         if propagate_down[0]:
             bottom[0].diff[...] = top[0].diff * self._gradient
@@ -63,11 +69,11 @@ class ColorFromScores(ColorLayer):
     (N, 3, H, W), BGR. No gradient goes back, since the loss is on the scores.
     """
 
-    def reshape(self, bottom, top) -> None:
+    def reshape(self, bottom: Blobs, top: Blobs) -> None:
         """The colour faces are as large as the gray ones."""
         top[0].reshape(*bottom[-1].shape)
 
-    def backward(self, top, propagate_down, bottom) -> None:
+    def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """Nothing: no loss is on these colours."""
         if any(propagate_down):
             raise NotImplementedError("the loss is on the scores, not on the colours made of them")

@@ -3,10 +3,12 @@
 They are Caffe layers in Python.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 import skimage  # its modules load when they are used
 
-from colorgan.nets.histogram_loss import ColorLayer
+from colorgan.nets.histogram_loss import Blobs, ColorLayer
 from colorgan.nets.runtime import load_caffe
 
 # One ring of three histograms around the pixel's own, each of 8 directions; scaled to length 1.
@@ -35,17 +37,17 @@ class PixelFeatures(ColorLayer):
     `param_str`: patch, the side of a pixel's surroundings; radius, of its DAISY descriptor.
     """
 
-    def reshape(self, bottom, top) -> None:
+    def reshape(self, bottom: Blobs, top: Blobs) -> None:
         """One map for each feature."""
         count, _, height, width = bottom[0].shape
         top[0].reshape(count, self.settings["patch"] ** 2 + 32 + 2, height, width)
 
-    def forward(self, bottom, top) -> None:
+    def forward(self, bottom: Blobs, top: Blobs) -> None:
         """The features, face by face."""
         for place, face in enumerate(bottom[0].data):
             top[0].data[place] = features_of(face[0].astype(np.float64), **self.settings)
 
-    def backward(self, top, propagate_down, bottom) -> None:
+    def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """Nothing: gray faces are the input, and need no gradient."""
 
 
@@ -79,18 +81,18 @@ class JointBilateral(ColorLayer):
     space and light of `joint_bilateral`.
     """
 
-    def reshape(self, bottom, top) -> None:
+    def reshape(self, bottom: Blobs, top: Blobs) -> None:
         """As large as the maps."""
         top[0].reshape(*bottom[0].shape)
 
-    def forward(self, bottom, top) -> None:
+    def forward(self, bottom: Blobs, top: Blobs) -> None:
         """The maps, filtered in the TEST phase."""
         maps = bottom[0].data
         if self.phase == load_caffe().TEST:
             maps = joint_bilateral(maps, bottom[1].data[:, :1], **self.settings)
         top[0].data[...] = maps
 
-    def backward(self, top, propagate_down, bottom) -> None:
+    def backward(self, top: Blobs, propagate_down: Sequence[bool], bottom: Blobs) -> None:
         """The gradient, unchanged like the maps in training."""
         if propagate_down[0]:
             bottom[0].diff[...] = top[0].diff

@@ -11,6 +11,7 @@ import sys
 from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
+from types import ModuleType
 
 from google.protobuf import text_format
 from google.protobuf.message import Message
@@ -55,7 +56,7 @@ print(json.dumps({name: list(blob.shape) for name, blob in solver.net.blobs.item
 """
 
 
-def proto():
+def proto() -> ModuleType:
     """The protobuf module of the installed Caffe."""
     load_caffe()
     from caffe.proto import caffe_pb2

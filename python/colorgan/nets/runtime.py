@@ -4,12 +4,17 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import suppress
-from functools import cache, reduce
+from functools import cache
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from colorgan.errors import UserError
 from colorgan.nets.cuda_driver import compute_capability, count_gpus, supported_cuda
+
+# What pycaffe, which has no type hints, calls caffe.Net and caffe._caffe.Blob.
+Net = Any
+Blob = Any
 
 REMEDY = "run bash tools/setup.sh"
 
@@ -65,8 +70,9 @@ def load_caffe() -> ModuleType:
 def missing_capabilities(caffe: ModuleType) -> Iterator[str]:
     """Name the attributes and layers that the programs need and the module `caffe` lacks."""
     for owner_name, names in REQUIRED_ATTRIBUTES.items():
-        parts = filter(None, owner_name.split("."))
-        owner = reduce(lambda owner, part: getattr(owner, part, None), parts, caffe)
+        owner: Any = caffe
+        for part in filter(None, owner_name.split(".")):
+            owner = getattr(owner, part, None)
         if owner is not None:
             prefix = f"{owner_name}." if owner_name else ""
             yield from (prefix + name for name in names if not hasattr(owner, name))
@@ -123,7 +129,7 @@ def keep_convolution_plans() -> None:
 
 def check_device(gpu: int) -> None:
     """UserError unless this Caffe is built for GPUs, and can run on GPU number `gpu`."""
-    build = json.loads((Path(load_caffe().__file__).parent / "build.json").read_text())
+    build = json.loads(Path(load_caffe().__path__[0], "build.json").read_text())
     if build["cpu_only"]:
         raise UserError(f"GPU {gpu} asked for, but this Caffe is built for CPUs only: leave it out")
     check_gpu(gpu, build["cuda"])

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import chain, count
 from pathlib import Path
+from typing import TypeGuard
 
 from colorgan.errors import UserError
 from colorgan.files import ending_of, files_below, is_hidden, refuse_to_overwrite, shortened
@@ -74,8 +75,8 @@ def plan_jobs(inputs: Iterable[str], out: Path | None, suffix: str) -> Plan:
     if _is_file_name(out):
         if len(found) > 1:
             raise UserError(f"-o {out}: is one file for {len(found)} inputs; name a folder")
-        for source in found.keys() - {None}:
-            refuse_to_overwrite(source, out)
+        for path in filter(None, found):
+            refuse_to_overwrite(path, out)
         return Plan([Job(source, out) for source in found], search.errors, skipped)
     jobs: dict[str, Job] = {}
     for source, below in found.items():
@@ -90,7 +91,7 @@ def _as_one(target: Path | None) -> str:
     return unicodedata.normalize("NFC", str(target)).casefold()
 
 
-def _is_file_name(out: Path | None) -> bool:
+def _is_file_name(out: Path | None) -> TypeGuard[Path]:
     """Whether `out` names a file; UserError for a format that is read but not written."""
     if out is None or os.path.isdir(out):
         return False

@@ -67,11 +67,12 @@ class Results:
     def of(self, jobs: Iterable[Job]) -> set[Path]:
         """The results of jobs that exist and are to stay, which show what has been done."""
         places = {place for job in jobs for place in (job.target, self._last_of(job))}
-        return {place for place in places if self.is_there(place)}
+        return {place for place in places if place is not None and self.is_there(place)}
 
     def were_made(self, job: Job) -> bool:
         """Whether all results of a job existed before the run began."""
-        return self._is_of_before(self._last_of(job))
+        last = self._last_of(job)
+        return last is not None and self._is_of_before(last)
 
     def is_there(self, target: Path) -> bool:
         """Whether a result exists and is to stay, whoever has made it."""
@@ -102,7 +103,8 @@ class Results:
 
         `crops`, `(k, 64, 64)`, are the same faces in gray, cut out of `picture`.
         """
-        metadata, made = picture.metadata.of_a_part(), []
+        metadata = picture.metadata.of_a_part()
+        made: list[Path] = []
         for number in range(len(crops), 0, -1):  # the first one comes last, see _last_of
             alone = replace(picture, gray=crops[number - 1], alpha=None, metadata=metadata)
             place = _face_target(target, number)
@@ -110,9 +112,11 @@ class Results:
                 made.insert(0, place)
         return made
 
-    def _last_of(self, job: Job) -> Path:
+    def _last_of(self, job: Job) -> Path | None:
         """The file that a job writes last; if it exists, so do the job's others."""
-        return _face_target(job.target, 1) if self._wanted.faces_only else job.target
+        if job.target is None or not self._wanted.faces_only:
+            return job.target
+        return _face_target(job.target, 1)
 
     def _is_of_before(self, target: Path) -> bool:
         return self.is_there(target) and (self.before is None or target in self.before)

@@ -114,7 +114,7 @@ class JobRunner:
             return NO_FACE
         if len(sitting.faces) > 1:
             note(f"{job.name}: {len(sitting.faces):,} faces")
-        if wanted.faces_only and not sitting.is_aligned:
+        if wanted.faces_only and job.target is not None and not sitting.is_aligned:
             self._do_faces(sitting, picture, job.target)
             return COLORED
         with phase("colour faces"):
@@ -172,13 +172,14 @@ class JobRunner:
             tqdm.write(str(place))
 
     def _do_video(self, job: Job) -> str:
-        if job.target is None or self._wanted.grid or self._wanted.faces_only:
+        source, target = job.source, job.target
+        if source is None or target is None or self._wanted.grid or self._wanted.faces_only:
             raise UserError(
                 f"{job.name}: a video can only become a video file; "
                 "leave out --grid and --faces-only, and do not write to standard output"
             )
-        if self._results.is_there(job.target):  # a killed process has made it
-            tqdm.write(str(job.target))
+        if self._results.is_there(target):  # a killed process has made it
+            tqdm.write(str(target))
             return COLORED
         with tqdm(unit="frame", leave=False, disable=None) as bar:
 
@@ -188,8 +189,8 @@ class JobRunner:
 
             video = colorize_video(
                 self._colorizer,
-                job.source,
-                job.target,
+                source,
+                target,
                 max_pixels=self._wanted.max_pixels,
                 times=self.times,
                 whole=self._wanted.whole,
@@ -203,7 +204,7 @@ class JobRunner:
         note(f"{job.name}: {faces}, {video.seconds:.1f} s; sound: {_summary(video.sound)}")
         if video.damaged:
             note(f"{job.name}: damaged; as much as could be decoded is coloured")
-        tqdm.write(str(job.target))
+        tqdm.write(str(target))
         return COLORED if video.frames_with_faces or self._wanted.beyond_faces else NO_FACE
 
 
@@ -216,7 +217,8 @@ def help_with(jobs: list[Job], make_runner: Callable[[], JobRunner]) -> None:
 
 
 def _sharing(jobs: list[Job]) -> AbstractContextManager[SharedTasks]:
-    return sharing(jobs[0].target.parent / ".sharing", len(jobs))
+    first = next(job.target for job in jobs if job.target)
+    return sharing(first.parent / ".sharing", len(jobs))
 
 
 def _refusal(error: UserError) -> str:

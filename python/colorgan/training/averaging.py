@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from colorgan.nets.deployed import check_weights, read_weights
-from colorgan.nets.runtime import load_caffe
+from colorgan.nets.runtime import Net, load_caffe
 
 # Beside generator.caffemodel in a snapshot.
 AVERAGE_WEIGHTS = "generator_average.caffemodel"
@@ -17,7 +17,7 @@ class WeightAverage:
     sums of means and of variances and their count, are averaged like the weights.
     """
 
-    def __init__(self, training_net, deploy: str, decay: float) -> None:
+    def __init__(self, training_net: Net, deploy: str, decay: float) -> None:
         """Average the parameters of `training_net` in the net of the prototxt file `deploy`.
 
         `decay`, in (0, 1), is how much of itself the average keeps in each iteration.

@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from colorgan.errors import UserError
 from colorgan.faces.database import FaceDatabase, open_splits
@@ -104,7 +104,7 @@ class TrainingConfig:
 
     def __post_init__(self) -> None:
         """UserError where a value is of the wrong type, or out of its range."""
-        for name, kind in ((field.name, field.type) for field in fields(self)):
+        for name, kind in get_type_hints(type(self)).items():
             value = getattr(self, name)
             fits = isinstance(value, kind) or (kind in FLOATS and type(value) is int)
             if fits and type(value) in (int, float):

@@ -1,6 +1,6 @@
 """The modes of training: each one's step, and the nets and solvers that it needs."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,13 +19,13 @@ class Mode:
     """One way to train G.
 
     Attributes:
-        training: the step.
+        training: makes the step, from a solver for each player, the times and its own options.
         solvers: each player's solver unless an option names another, G's first.
         discriminator: likewise, the net of D or of what replaces it; None where there is none.
         own_options: the options that only this mode has, with the values of its source.
     """
 
-    training: type[L2Training]
+    training: Callable[..., L2Training]
     solvers: Mapping[str, Path]
     discriminator: Path | None = None
     own_options: Mapping[str, Any] = field(default_factory=dict)

@@ -90,7 +90,7 @@ def _write_net(
 
 def fit_adversaries(config: TrainingConfig, name: str, net: Message) -> None:
     """Set lambda in D's net, and make D's gradient reach all of G, whatever losses G itself has."""
-    if name == "discriminator":
+    if name == "discriminator" and config.adversarial_weight is not None:
         set_adversarial_weight(net, config.adversarial_weight)
         net.force_backward = True  # or Caffe would stop at D's first weights
     elif config.discriminator and not joins_gradients(net):

@@ -64,12 +64,13 @@ class RunFolder:
         try:
             for folder in (self.path, self.snapshots_path, self.samples_path):
                 folder.mkdir(parents=True, exist_ok=True)
-            self._lock = hold(self.path)
+            lock = hold(self.path)
         except OSError as error:
             what = f"{error.filename}: {error.strerror}"
             raise UserError(f"{self.path}: cannot hold a run ({what})") from None
-        if self._lock is None:
+        if lock is None:
             raise UserError(f"{self.path}: another run is using this folder; choose another")
+        self._lock = lock
 
     def close(self) -> None:
         """Release the folder."""

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from colorgan.faces.batches import Batch
+from colorgan.nets.runtime import Blob
 from colorgan.phases import PhaseTimes
 from colorgan.processes import Processes
 from colorgan.training.player import Player
@@ -178,7 +179,7 @@ class GanTraining(L2Training):
             own=self.own_losses(),
         )
 
-    def judge(self, faces, label: float, measure: bool = False) -> Judgement:
+    def judge(self, faces: Blob, label: float, measure: bool = False) -> Judgement:
         """Run D forward on a blob of faces, (N, 3, 64, 64) in [0, 1], labelled real or fake."""
         G, D = self.generator.net, self.discriminator.net
         with self.times.phase("copies"):
@@ -243,5 +244,5 @@ def _sigmoid(x: np.ndarray) -> np.ndarray:
     return 0.5 * (1 + np.tanh(0.5 * x))  # as 1 / (1 + exp(-x)), without its overflow
 
 
-def _norm(blob) -> float:
+def _norm(blob: Blob) -> float:
     return float(np.linalg.norm(blob.diff.ravel()))

@@ -9,6 +9,7 @@ from colorgan.luminance import gray_from_bgr
 from colorgan.measuring.figures.faces import sample_grid
 from colorgan.measuring.quality import metrics
 from colorgan.nets.deployed import generate, to_uint8
+from colorgan.nets.runtime import Net
 
 # Faces in the sample grid: as many as stand side by side on a screen at 64 pixels each.
 GRID_FACES = 12
@@ -24,7 +25,7 @@ class Validation:
         self._gray = gray_from_bgr(self._real)
         self.colorfulness = float(np.mean(metrics.colorfulness(self._real)))
 
-    def measure(self, net, prefix: str = "val") -> tuple[dict[str, float], np.ndarray]:
+    def measure(self, net: Net, prefix: str = "val") -> tuple[dict[str, float], np.ndarray]:
         """Color the faces with a deploy net: values for the log, and the sample grid, a picture."""
         parts = np.array_split(self._gray, math.ceil(len(self._gray) / VALIDATION_BATCH))
         fake = to_uint8(np.concatenate([generate(net, part) for part in parts]))

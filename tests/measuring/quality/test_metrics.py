@@ -265,7 +265,7 @@ def test_measure_gives_every_metric_of_the_table():
 def test_a_metric_ranks_by_its_own_direction():
     by_key = {metric.key: metric for metric in metrics.METRICS}
 
-    def best(key: str, values: list[float], truth: float | None = None) -> float:
+    def best(key: str, values: list[float], truth: float = math.nan) -> float:
         return min(values, key=lambda value: by_key[key].distance_from_best(value, truth))
 
     assert best("psnr", [20.0, 25.0]) == 25.0

@@ -1,6 +1,7 @@
 """Draws how many times as fast several processes train, by batch and link."""
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 import numpy as np
 from matplotlib import rc_context
@@ -31,12 +32,12 @@ def scaling_figure(measured: Measured, quality: Mapping[int, float]) -> np.ndarr
             gained = f" ({quality[batch]:.1f} dB)" if batch in quality else ""
             axes.set_title(f"a batch of {batch}{gained}, shared")
             counts = [n for n in COUNTS if n <= batch]
-            _draw(axes, lines, counts, lambda cluster, n, b=batch: cluster.speedup(n, b))
+            _draw(axes, lines, counts, partial(Cluster.speedup, batch_size=batch))
             if batch == measured.batch_size:
                 _draw_measured(axes, measured)
         axes = figure.add_subplot(2, 2, 4)
         axes.set_title(f"{SHARE} faces each: batches of {SHARE} to {SHARE * COUNTS[-1]:,}")
-        _draw(axes, lines, COUNTS, lambda cluster, n: cluster.speedup_of_shares(n, SHARE))
+        _draw(axes, lines, COUNTS, partial(Cluster.speedup_of_shares, share=SHARE))
         figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=3)
         return drawn(figure)
 

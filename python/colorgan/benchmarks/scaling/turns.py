@@ -128,7 +128,7 @@ def mpirun() -> str:
 
 def turn_of(program: str, processes: int, job: Path) -> Turn:
     """Start the processes, with one thread each, and wait for what they measure."""
-    command = [program, "-n", str(processes), sys.executable, "-m", PROCESS, job]
+    command = [program, "-n", str(processes), sys.executable, "-m", PROCESS, str(job)]
     one = {f"{library}_NUM_THREADS": "1" for library in ("OMP", "OPENBLAS")}
     done = subprocess.run(command, env=os.environ | one, stdout=subprocess.PIPE, check=False)
     if done.returncode:

@@ -33,8 +33,8 @@ class CaffeSide(Side):
             deploy = str(self.job.file("deploy.prototxt"))
             self.nets = {"generator": self.caffe.Net(deploy, self.caffe.TEST)}
         else:
-            solvers = [self.job.file(f"{name}_solver.prototxt") for name in PAPERS_SOLVERS]
-            self.training = GanTraining(*solvers, self.times)
+            of_g, of_d = (self.job.file(f"{name}_solver.prototxt") for name in PAPERS_SOLVERS)
+            self.training = GanTraining(of_g, of_d, self.times)
             self.nets = {player.name: player.net for player in self.training.players}
         for name, net in self.nets.items():
             for layer, blobs in net.params.items():

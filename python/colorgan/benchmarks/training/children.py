@@ -45,7 +45,7 @@ class Child:
         time.sleep(self._pause)
         try:
             print(json.dumps([method, *arguments]), file=self._process.stdin, flush=True)
-            line = self._process.stdout.readline()
+            line = self._process.stdout.readline()  # type: ignore[union-attr] # it is a pipe
         except BrokenPipeError:
             line = ""
         if not line:

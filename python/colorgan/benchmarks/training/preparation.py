@@ -40,7 +40,8 @@ def prepare_job(
     """
     caffe, plain = load_caffe(), partial(MessageToDict, preserving_proto_field_name=True)
     sources = {"generator": generator, "discriminator": prototxt.DISCRIMINATOR_PROTOTXT}
-    layers, solvers, weights, flop = {}, {}, {}, {}
+    layers, solvers, flop = {}, {}, {}
+    weights: dict[str, Any] = {}  # arrays
     for seed, (name, source) in enumerate(sources.items(), SEED):
         net = prototxt.read_net(source, prototxt.needed_blobs(name, against_d=not forward))
         fit(net, batch_size, size, width if name == "generator" else 1)

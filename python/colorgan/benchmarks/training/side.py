@@ -1,6 +1,5 @@
 """A side of the comparison: what takes turns with others, in a process of its own."""
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +53,18 @@ class Side:
         """MiB of this process before it made nets, and at its peak."""
         return self._memory | {"peak": resident_mib("VmHWM")}
 
+    def _make_nets(self) -> None:
+        """Make the nets, with the job's weights."""
+        raise NotImplementedError
+
+    def _train(self) -> Outputs:
+        """Run an iteration of training; returns its losses."""
+        raise NotImplementedError
+
+    def _colorize(self) -> Outputs:
+        """Colour the faces; returns them."""
+        raise NotImplementedError
+
     def _begin(self) -> None:
         """Start what the side needs on its device: by default nothing."""
 
@@ -63,4 +74,5 @@ class Side:
 
 def resident_mib(field: str) -> float:
     """A field of /proc/self/status, in MiB."""
-    return int(re.search(rf"{field}:\s+(\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) / 1024

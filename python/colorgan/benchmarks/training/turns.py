@@ -137,7 +137,8 @@ def take_turns(
     memory: CardMemory,
 ) -> tuple[list[dict[str, float]], dict[str, list[dict[str, float]]]]:
     """Take all turns; returns the yardstick's rates by round, and `Side.iterate`'s by side."""
-    rates, seconds = [], {name: [] for name in children}
+    rates: list[dict[str, float]] = []
+    seconds: dict[str, list[dict[str, float]]] = {name: [] for name in children}
     iterations = plan.iterations_of(job)
     for number in range(1, plan.rounds + 1):
         if yardstick:

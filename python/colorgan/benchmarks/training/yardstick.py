@@ -41,6 +41,12 @@ class Yardstick(Side):
             rates[name] = repetitions * work / (time.perf_counter() - begun)
         return rates
 
+    def _wait(self) -> None:
+        if self.job.gpu is not None:
+            import torch
+
+            torch.cuda.synchronize(self.job.gpu)
+
     def _for_cpu(self) -> dict[str, Work]:
         left, right = np.random.default_rng(SEED).random((2, MATRIX_SIDE, MATRIX_SIDE), np.float32)
         calls = {"NumPy": partial(np.matmul, left, right)}
@@ -56,7 +62,6 @@ class Yardstick(Side):
 
         torch.backends.cuda.matmul.allow_tf32 = self.job.tf32
         device = torch.device("cuda", self.job.gpu)
-        self._wait = partial(torch.cuda.synchronize, device)
         left, right = torch.rand(2, GPU_MATRIX_SIDE, GPU_MATRIX_SIDE, device=device)
         product = torch.empty_like(left)
         source, target = torch.rand(2, COPIED_BYTES // 4, device=device)

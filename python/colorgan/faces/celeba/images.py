@@ -54,7 +54,7 @@ class _FolderReader:
             with open(os.path.join(self._path, entry[2]), "rb", buffering=0) as file:
                 return file.read()
         except OSError as error:
-            raise UnusableImageError("unreadable", error.strerror) from None
+            raise UnusableImageError("unreadable", error.strerror or str(error)) from None
 
 
 class _ZipReader:
@@ -196,7 +196,8 @@ def _rows_of(path: Path) -> dict[Path, list[tuple]]:
 
 
 def _rows_of_folder(path: Path) -> dict[Path, list[tuple]]:
-    rows, zips, refused = [], [], []
+    rows, zips = [], []
+    refused: list[OSError] = []
     root_length = len(os.path.join(os.fsencode(path), b""))
     for entry in files_below(path, _is_image_or_zip, refused.append):
         number = image_number(entry.name)

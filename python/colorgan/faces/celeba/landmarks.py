@@ -15,8 +15,9 @@ from colorgan.faces.celeba.lists import check_count, fields_of, read_list
 
 POINTS = ("lefteye", "righteye", "nose", "leftmouth", "rightmouth")
 
-CELEBA_POINTS = np.float32(
-    [[70.10, 112.12], [108.04, 112.60], [88.00, 134.89], [72.43, 152.83], [104.21, 153.30]]
+CELEBA_POINTS = np.array(
+    [[70.10, 112.12], [108.04, 112.60], [88.00, 134.89], [72.43, 152.83], [104.21, 153.30]],
+    np.float32,
 )
 """The mean of where `FaceDetector` finds the five points in CelebA's aligned images: `(5, 2)`.
 

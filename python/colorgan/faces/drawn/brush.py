@@ -4,11 +4,12 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Plane = NDArray[np.float32]  # (HEIGHT, WIDTH), or a window of it
-Picture = NDArray[np.float32]  # the same with 3 channels last: BGR, linear light
-Color = NDArray[np.float32]  # (3,), BGR, linear light
+# All are float32, also once multiplied by a Python float, which NumPy's hints do not know.
+Plane = np.ndarray  # (HEIGHT, WIDTH), or a window of it
+Picture = np.ndarray  # the same with 3 channels last: BGR, linear light
+Color = np.ndarray  # (3,), BGR, linear light
+Number = float | np.float32
 Random = np.random.Generator
 
 WIDTH, HEIGHT = 178, 218
@@ -44,7 +45,7 @@ def inside(distance: Plane, soft: float = 1.2) -> Plane:
     return np.clip(distance / np.float32(soft) + np.float32(0.5), 0, 1)
 
 
-def bump(x: Plane, y: Plane, cx: float, cy: float, sx: float, sy: float) -> Plane:
+def bump(x: Plane, y: Plane, cx: Number, cy: Number, sx: float, sy: float) -> Plane:
     """A Gaussian bump of height 1."""
     dx, dy = (x - np.float32(cx)) / np.float32(sx), (y - np.float32(cy)) / np.float32(sy)
     return np.exp(np.float32(-0.5) * (dx * dx + dy * dy))

@@ -33,7 +33,7 @@ def paint_ears(canvas: Canvas, head: Head, traits: FaceTraits) -> None:
         ear = inside((1 - radius) * 7)
         canvas.paint(
             ear,
-            traits.skin * np.float32([0.80, 0.80, 1.0]),
+            traits.skin * np.array([0.80, 0.80, 1.0], np.float32),
             9 * np.sqrt(np.clip(1.15 - radius**2, 0, 1)) - 5 * hollow,
             traits.gloss * 0.4,
         )
@@ -97,9 +97,9 @@ def _skin_albedo(head: Head, traits: FaceTraits, rng: Random) -> Picture:
         + 0.4 * bump(x, y, 0, traits.chin_y - 8, 10, 6)
     )
     red += np.float32(0.04) * noise(rng, 16, 2)
-    picture *= cv2.exp(-red)[..., None] ** np.float32([1.1, 1.3, 0.25])
+    picture *= cv2.exp(-red)[..., None] ** np.array([1.1, 1.3, 0.25], np.float32)
     socket = bump(distance, y, EYE_OFFSET - 2, -2, 11, 7.5) * np.float32(0.34)
-    picture *= (1 - socket)[..., None] ** np.float32([0.9, 1.15, 1.0])
+    picture *= (1 - socket)[..., None] ** np.array([0.9, 1.15, 1.0], np.float32)
     if traits.makeup > 0.3:
         shadow = bump(distance, y, EYE_OFFSET + 1, -4, 9, 3.2)
         picture *= (1 - np.float32(0.5 * (traits.makeup - 0.3)) * shadow)[..., None]
@@ -107,7 +107,7 @@ def _skin_albedo(head: Head, traits: FaceTraits, rng: Random) -> Picture:
         spots = inside(noise(rng, 2.2) - 1.2, 0.8) * bump(x, y, 0, 14, 24, 11)
         mix(
             picture,
-            traits.skin * np.float32([0.4, 0.5, 0.72]),
+            traits.skin * np.array([0.4, 0.5, 0.72], np.float32),
             spots * np.float32(0.7 * traits.freckles),
         )
     return picture
@@ -136,15 +136,15 @@ def paint_eyes(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, rn
         lash = np.exp(-(((y - upper + 0.2) / (0.75 + 0.45 * traits.makeup)) ** 2))
         mix(albedo, linear_bgr("140f0d"), lash * within * np.float32(0.72 + 0.25 * traits.makeup))
         crease = np.exp(-(((y - upper * 1.25 + 3.2) / 0.85) ** 2)) * within
-        mix(albedo, traits.skin * np.float32([0.3, 0.34, 0.48]), crease * np.float32(0.5))
+        mix(albedo, traits.skin * np.array([0.3, 0.34, 0.48], np.float32), crease * np.float32(0.5))
         rim = np.exp(-(((y - lower - 0.4) / 0.8) ** 2)) * within
         mix(
             albedo,
-            traits.skin * np.float32([0.35, 0.36, 0.52]),
+            traits.skin * np.array([0.35, 0.36, 0.52], np.float32),
             rim * np.float32(0.4 + 0.35 * traits.makeup),
         )
         corner = bump(out, y, -traits.eye_width + 1, 0.8, 1.5, 1.2)
-        mix(albedo, traits.skin * np.float32([0.5, 0.45, 0.8]), corner * np.float32(0.6))
+        mix(albedo, traits.skin * np.array([0.5, 0.45, 0.8], np.float32), corner * np.float32(0.6))
         glint_x = side * (traits.gaze * side) + 4.0 * traits.light[0] * side
         glint = bump(out, y, glint_x, 3.2 * traits.light[1] - 0.5, 0.8, 0.8)
         mix(albedo, linear_bgr("ffffff"), opening * glint * np.float32(0.95))
@@ -212,7 +212,7 @@ def paint_nostrils(
     wings = np.exp(-0.5 * ((distance - traits.nose_width - 1.6) / 0.9) ** 2) * np.exp(
         -0.5 * ((y - 1.2) / 2.6) ** 2
     )
-    dark = traits.skin * np.float32([0.12, 0.13, 0.22])
+    dark = traits.skin * np.array([0.12, 0.13, 0.22], np.float32)
     mix(albedo, dark, np.clip(0.75 * holes + 0.12 * under + 0.14 * wings, 0, 1) * head.front)
 
 
@@ -234,7 +234,9 @@ def paint_beard(albedo: Picture, gloss: Plane, head: Head, traits: FaceTraits, r
     region = region * np.clip(1 - 1.6 * bare, 0, 1)
     hairs = 0.8 + 0.25 * strands(rng, x, y, 1.0, 3.0) + 0.1 * noise(rng, 12, shape=y.shape)
     if traits.beard < 0.2:
-        mix(albedo, traits.skin * np.float32([0.72, 0.66, 0.62]), region * np.float32(0.5))
+        mix(
+            albedo, traits.skin * np.array([0.72, 0.66, 0.62], np.float32), region * np.float32(0.5)
+        )
         return
     dark = np.minimum(traits.hair * 0.9, traits.skin * 0.5)
     mix(albedo, dark, region * np.clip(hairs, 0, 1) * np.float32(traits.beard))

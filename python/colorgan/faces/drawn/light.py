@@ -2,7 +2,6 @@
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from colorgan.faces.drawn.brush import (
     GAMMA,
@@ -23,11 +22,12 @@ def _cast_shadows(height: Plane, light: tuple[float, float, float]) -> Plane:
     sideways = max(float(np.hypot(light[0], light[1])), 1e-3)
     occlusion = np.zeros_like(small)
     for distance in (2, 4, 7, 11, 16, 23, 32):
-        step = np.float32(
+        step = np.array(
             [
                 [1, 0, -light[0] / sideways * distance / 2],
                 [0, 1, -light[1] / sideways * distance / 2],
-            ]
+            ],
+            np.float32,
         )
         nearer = cv2.warpAffine(small, step, small.shape[::-1], borderMode=cv2.BORDER_REPLICATE)
         over = nearer - small - np.float32(distance * light[2] / sideways)
@@ -52,7 +52,7 @@ def light_person(canvas: Canvas, traits: FaceTraits) -> Picture:
     shadow = _cast_shadows(canvas.height, traits.light)
     # Shine is strongest where the surface faces halfway between light and camera.
     hx, hy, hz = (
-        float(part) for part in np.float64([lx, ly, lz + 1]) / np.hypot.reduce([lx, ly, lz + 1])
+        float(part) for part in np.array([lx, ly, lz + 1]) / np.hypot.reduce([lx, ly, lz + 1])
     )
     toward = np.maximum((hz - hx * canvas.slope_x - hy * canvas.slope_y) * upright, 0)
     channels = []
@@ -72,7 +72,7 @@ def light_person(canvas: Canvas, traits: FaceTraits) -> Picture:
     return cv2.merge(channels)
 
 
-def develop(picture: Picture, traits: FaceTraits, rng: Random) -> NDArray[np.uint8]:
+def develop(picture: Picture, traits: FaceTraits, rng: Random) -> np.ndarray:
     """Convert linear light to 8 bits: exposure, tone curve, saturation, focus, grain."""
     picture = np.maximum(picture * np.float32(traits.exposure), 0)
     picture = picture / (1 + np.float32(0.42) * picture) * np.float32(1.25)  # soft highlights

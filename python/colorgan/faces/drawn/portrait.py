@@ -1,7 +1,6 @@
 """Draws one portrait from its seed and number."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from colorgan.faces.drawn.backgrounds import draw_background
 from colorgan.faces.drawn.brush import Canvas, mix
@@ -13,7 +12,7 @@ from colorgan.faces.drawn.light import develop, light_person
 from colorgan.faces.drawn.traits import sample_traits
 
 
-def draw_face(seed: int, number: int) -> NDArray[np.uint8]:
+def draw_face(seed: int, number: int) -> np.ndarray:
     """Draw portrait `number` of the set with this `seed`: BGR, (218, 178, 3), uint8."""
     rng = np.random.default_rng([seed, number])
     traits = sample_traits(rng)

@@ -1,6 +1,7 @@
 """Decides about a face before it is drawn: build, colours, hair, clothes, light."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -138,7 +139,7 @@ def _skin_color(rng: Random, tone: float) -> Color:
     return (color * np.exp([pink * 0.6, -pink, 0.0])).astype(np.float32)
 
 
-def _sample_hair_style(rng: Random, feminine: bool) -> dict[str, object]:
+def _sample_hair_style(rng: Random, feminine: bool) -> dict[str, Any]:
     if feminine:
         style = str(rng.choice(["long", "medium", "up", "short"], p=[0.58, 0.22, 0.15, 0.05]))
     else:
@@ -160,7 +161,7 @@ def _sample_hair_style(rng: Random, feminine: bool) -> dict[str, object]:
     }
 
 
-def _sample_build(rng: Random, feminine: bool) -> dict[str, object]:
+def _sample_build(rng: Random, feminine: bool) -> dict[str, Any]:
     smile = float(np.clip(rng.normal(0.5, 0.4), -0.15, 1))
     age = float(rng.beta(1.6, 2.6))
     return {
@@ -188,7 +189,7 @@ def _sample_build(rng: Random, feminine: bool) -> dict[str, object]:
     }
 
 
-def _sample_colors(rng: Random, feminine: bool, age: float) -> dict[str, object]:
+def _sample_colors(rng: Random, feminine: bool, age: float) -> dict[str, Any]:
     tone = float(rng.beta(1.3, 2.6))
     skin = _skin_color(rng, tone)
     name = pick_weighted(rng, HAIR_COLORS)
@@ -213,7 +214,7 @@ def _sample_colors(rng: Random, feminine: bool, age: float) -> dict[str, object]
     }
 
 
-def _sample_light(rng: Random) -> dict[str, object]:
+def _sample_light(rng: Random) -> dict[str, Any]:
     flash = rng.random() < 0.45  # press photographs: light from the camera
     side, up = (rng.normal(0, 0.15), 0.25) if flash else (rng.normal(0, 0.6), rng.normal(0.6, 0.2))
     light = np.array([side, -up, 1.0]) / np.linalg.norm([side, up, 1.0])

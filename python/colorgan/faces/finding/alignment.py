@@ -15,7 +15,7 @@ from colorgan.faces.celeba.aligned import CROP_LEFT, CROP_SIDE, CROP_TOP
 from colorgan.faces.celeba.landmarks import CELEBA_POINTS
 from colorgan.faces.finding.similarity import nearest_similarity, of_pixels, transformed, warped
 
-CROP_POINTS = CELEBA_POINTS - np.float32([CROP_LEFT, CROP_TOP])
+CROP_POINTS = CELEBA_POINTS - np.array([CROP_LEFT, CROP_TOP], np.float32)
 """Where the five points of a face are in the crop, `(5, 2)`."""
 
 
@@ -80,7 +80,7 @@ def bounds(
     At least one pixel, even if the map is outside of the photo.
     """
     height, width = shape
-    corners = np.float64([[0, 0], [width, 0], [0, height], [width, height]])
+    corners = np.array([[0, 0], [width, 0], [0, height], [width, height]], np.float64)
     placed = transformed(corners, similarity)
     size = np.array(photo_shape[::-1])
     first = np.clip(np.floor(placed.min(axis=0)), 0, size - 1).astype(int)

@@ -59,7 +59,7 @@ class Level:
         turned_size = np.ceil(abs(turn) @ size).astype(int)
         to_level = np.c_[turn, size / 2 - turn @ turned_size / 2]
         for (left, right), (top, bottom) in itertools.product(*map(_tiles, turned_size.tolist())):
-            tile_to_level = after(np.float64([[1, 0, left], [0, 1, top]]), to_level)
+            tile_to_level = after(np.array([[1, 0, left], [0, 1, top]], np.float64), to_level)
             view = warped(self.image, tile_to_level, (right - left, bottom - top))
             yield view, after(tile_to_level, self.to_photo)
 

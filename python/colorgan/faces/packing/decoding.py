@@ -20,7 +20,7 @@ from tqdm import tqdm
 
 from colorgan.faces.celeba.aligned import FaceDecoder, UnusableImageError
 from colorgan.faces.celeba.images import ImageReader
-from colorgan.faces.workers import TASKS_AHEAD_PER_WORKER, working_in_order
+from colorgan.faces.workers import TASKS_AHEAD_PER_WORKER, Start, working_in_order
 from colorgan.processes import all_processes
 
 _CHUNK_IMAGES = 64
@@ -54,7 +54,7 @@ def decoding_in_order(
     """
     chunks = [entries[at : at + _CHUNK_IMAGES] for at in range(0, len(entries), _CHUNK_IMAGES)]
     if all_processes().size > 1:  # these share no memory
-        start = partial(_sending_decoder, containers, size)
+        start: Start = partial(_sending_decoder, containers, size)
         with working_in_order(start, chunks, workers, __name__, folder) as answers:
             yield _results(chunks, answers)
         return

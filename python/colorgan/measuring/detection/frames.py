@@ -14,8 +14,10 @@ EYES = np.array([(69.5, 111.5), (108, 111.5)])  # where CelebA's alignment puts 
 FACE_MIDDLE = np.array([88.75, 128])
 FACE_HEIGHT = 2.7  # eye distances from the chin to the hair
 TILE = 22  # pixels; less than between two eyes
-PLACES = ("brick", "cell", "cat", "clock", "coffee", "colorwheel", "grass", "gravel", "horse")
-PLACES += ("hubble_deep_field", "immunohistochemistry", "moon", "page", "retina", "rocket", "text")
+PLACES = (
+    *("brick", "cell", "cat", "clock", "coffee", "colorwheel", "grass", "gravel", "horse"),
+    *("hubble_deep_field", "immunohistochemistry", "moon", "page", "retina", "rocket", "text"),
+)
 
 
 @dataclass(frozen=True)

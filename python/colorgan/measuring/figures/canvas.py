@@ -1,6 +1,7 @@
 """What all figures share: style, colours, and how one becomes a picture or a PNG."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -9,7 +10,7 @@ from matplotlib.figure import Figure
 
 from colorgan.files import write_whole
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "font.family": "DejaVu Sans",
     "font.size": 9,
     "text.parse_math": False,  # names that people give may have a $

@@ -67,7 +67,7 @@ def curves_figure(records: list[dict], l2_records: list[dict] | None = None) -> 
     Panels without a value are left out, such as D's in a run without D, and the gradients' where G
     learns nothing from L2.
     """
-    runs = [(records, None)]
+    runs: list[tuple[list[dict], str | None]] = [(records, None)]
     if l2_records:
         runs.append((l2_records, "L2 alone"))
     panels = [
@@ -157,7 +157,7 @@ def _add_legend(axes: Axes) -> None:
     """Add a legend in one row, and room for it above the lines, which it would hide."""
     scale = axes.yaxis.get_transform()
     low, high = scale.transform(axes.get_ylim())
-    axes.set_ylim(top=scale.inverted().transform(high + 0.22 * (high - low)))
+    axes.set_ylim(top=float(scale.inverted().transform(high + 0.22 * (high - low))))
     axes.legend(fontsize=8, loc="upper right", ncols=len(axes.lines), handlelength=1.5)
 
 

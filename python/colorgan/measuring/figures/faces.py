@@ -9,6 +9,8 @@ from matplotlib.figure import Figure
 
 from colorgan.measuring.figures.canvas import STYLE, drawn
 
+Text = tuple[float, float, str, str]  # x, y, in pixels from the top left corner; text, alignment
+
 GRID_GAP = 2  # white pixels between faces and around them
 
 # Figures of faces, in pixels: CelebA's faces are shown no larger than twice 64x64.
@@ -90,7 +92,7 @@ def face_figure(groups: Sequence[FaceGroup], caption: str) -> np.ndarray:
     bottom = HEADER_HEIGHT + block_height
     picture = np.full((bottom + LINE_HEIGHT * (len(lines) + 2), width, 3), 255, np.uint8)
     row_height = block_height / len(groups[0].rows)
-    texts = [
+    texts: list[Text] = [
         (8, HEADER_HEIGHT + (row + 0.5) * row_height, label, "left")
         for row, label in enumerate(groups[0].rows)
     ]
@@ -123,8 +125,8 @@ def _as_pictures(images: np.ndarray) -> np.ndarray:
     return np.moveaxis(images, 1, -1)
 
 
-def _with_texts(picture: np.ndarray, texts: list[tuple[float, float, str, str]]) -> np.ndarray:
-    """Write texts into a picture, each (x, y, text, alignment): pixels from the top left corner."""
+def _with_texts(picture: np.ndarray, texts: list[Text]) -> np.ndarray:
+    """Write texts into a picture."""
     height, width = picture.shape[:2]
     with rc_context(STYLE):
         figure = Figure(figsize=(width / FACE_DPI, height / FACE_DPI), dpi=FACE_DPI)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from google.protobuf.message import Message
@@ -199,7 +200,7 @@ def _draw_slab(
 ) -> None:
     """A box seen from the front left: its front, its top and its right side."""
     (x, y), (width, height) = corner, extent
-    edge = {"edgecolor": "white", "linewidth": 0.8}
+    edge: dict[str, Any] = {"edgecolor": "white", "linewidth": 0.8}
     top = [(x, y + height), (x + depth, y + height + depth)]
     top += [(x + depth + width, y + height + depth), (x + width, y + height)]
     side = [(x + width, y), (x + width + depth, y + depth)]

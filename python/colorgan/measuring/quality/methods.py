@@ -116,7 +116,7 @@ def subjects(test: FaceDatabase, train: FaceDatabase, indices: Sequence[int]) ->
     nearest = nearest_faces(train, gray)
     for at, number in enumerate(numbers):
         random = np.random.default_rng([SEED, number]).integers(len(train))
-        examples = train.faces([nearest[at], random])
+        examples = train.faces(np.array([nearest[at], random]))
         yield Subject(number, gray[at], real[at], *examples)
 
 

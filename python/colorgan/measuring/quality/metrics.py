@@ -4,6 +4,7 @@ Every function here takes uint8 BGR images, planar `(n, 3, h, w)`: the 8-bit pic
 save, not the net's floats. Results are float64, one for each image, of shape `(n,)`.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -34,10 +35,10 @@ class Metric:
         """The value as tables print it, without its unit."""
         return f"{value:.{self.digits}f}"
 
-    def distance_from_best(self, value: float, truth: float | None = None) -> float:
+    def distance_from_best(self, value: float, truth: float = math.nan) -> float:
         """A number to rank by: the best value has the smallest.
 
-        `truth` is the true images' own value, where that is the best one.
+        `truth` is the true images' own value, which only counts where it is the best one.
         """
         if self.better == "truth":
             return abs(value - truth)
@@ -227,7 +228,7 @@ def learn_baselines(faces: FaceDatabase, limit: int = 5000) -> tuple[tuple[Basel
 
 def _gradients(gray: np.ndarray) -> np.ndarray:
     """Gray `(n, h, w)` to float64 `(2, n, h, w)`: change per pixel, downwards and to the right."""
-    return np.stack(np.gradient(gray.astype(np.float64), axis=(1, 2)))
+    return np.array(np.gradient(gray.astype(np.float64), axis=(1, 2)))
 
 
 def _ab_distance(first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -119,6 +119,7 @@ def measure_resolution(
     There is a row for each way with the guided filter, and one without it. All means come with
     standard errors. `difference` is how much the error exceeds the first row's, face by face.
     """
+    rows: dict[tuple[Way, bool], list[dict[str, float]]]
     rows = {(way, filtered): [] for way in ways for filtered in (True, False)}
     real, seconds = [], dict.fromkeys(ways, 0.0)
     for some in photos(faces, indices, width):

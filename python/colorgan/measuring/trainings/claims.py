@@ -45,7 +45,7 @@ def late_adversarial_share(result: Result) -> float | None:
 def psnr_swing(result: Result) -> float | None:
     """The spread of validation PSNR in dB, as in `dynamics.Oscillation`."""
     found = oscillation(curve(result.log, "val_psnr"))
-    return found and found.spread
+    return found.spread if found else None
 
 
 @dataclass(frozen=True)
@@ -99,8 +99,8 @@ def judge(claim: Claim, results: Mapping[str, Result]) -> Verdict | None:
     more, less = (side.value(results[side.experiment]) for side in sides)
     if more is None or less is None:
         return None
-    deviations = [_deviation(side, results) for side in sides]
-    chance = None if None in deviations else float(np.hypot(*deviations))
+    of_more, of_less = (_deviation(side, results) for side in sides)
+    chance = None if of_more is None or of_less is None else float(np.hypot(of_more, of_less))
     if chance is not None and abs(more - less) < CLEAR * chance:
         text = "undecided"
     else:
@@ -113,7 +113,7 @@ def _deviation(side: Side, results: Mapping[str, Result]) -> float | None:
     seeds = SEEDS["l2" if results[side.experiment].config["mode"] == "l2" else "gan"]
     values = [side.value(results[name]) for name in seeds if name in results]
     spread = across_seeds(value for value in values if value is not None)
-    return spread and spread.deviation
+    return spread.deviation if spread else None
 
 
 def _side(experiment: str, measure: Measure) -> Side:

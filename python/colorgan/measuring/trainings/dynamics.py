@@ -97,7 +97,7 @@ class SeedSpread(NamedTuple):
 
     mean: float
     deviation: float  # the sample's, by n - 1
-    count: int
+    seeds: int
 
 
 def across_seeds(values: Iterable[float]) -> SeedSpread | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from colorgan.errors import UserError
 from colorgan.files import read_json, read_toml
-from colorgan.kinds import misfit
+from colorgan.kinds import Kind, misfit
 from colorgan.measuring.markdown import markdown_table
 from colorgan.measuring.quality.evaluation import METRICS_FILE, read_evaluation
 from colorgan.measuring.quality.metrics import MEAN
@@ -178,7 +178,7 @@ def read_results(
 def read_hints(folder: Path = RESULTS) -> list[dict[str, Any]]:
     """The methods in the result of `colorgan compare-methods` beside a folder; none without one."""
     path = folder.parent / HINTS_FILE
-    row = {f"{key}?": MEAN for key, *_ in METRIC_COLUMNS}
+    row: dict[str, Kind] = {f"{key}?": MEAN for key, *_ in METRIC_COLUMNS}
     row |= {"name": str, "points": int | None, "psnr": MEAN, "colorfulness_ratio": float}
     return read_json(path, methods=[row])["methods"] if path.exists() else []
 

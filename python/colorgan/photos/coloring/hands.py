@@ -67,8 +67,9 @@ def _to_photo(points: np.ndarray) -> np.ndarray:
     """Maps points of the view, in which the hand points up, to the photo: `(2, 3)`."""
     wrist, index, middle, little = points[[0, 5, 9, 17]]
     # A palm seen from the fingertips looks short, one seen from the side looks narrow.
-    palm = max(np.linalg.norm(middle - wrist), 1.15 * np.linalg.norm(little - index), 1.0)
-    down_x, down_y = (wrist - middle) / max(np.linalg.norm(wrist - middle), 1e-6)
+    length, width = (float(np.linalg.norm(way)) for way in (wrist - middle, little - index))
+    palm = max(length, 1.15 * width, 1.0)
+    down_x, down_y = (wrist - middle) / max(length, 1e-6)
     turned = palm * SIDE / GRID * np.array([[down_y, down_x], [-down_x, down_y]])
     return np.c_[turned, wrist - turned @ (GRID / 2, GRID * WRIST)]
 

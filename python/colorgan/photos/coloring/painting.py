@@ -176,7 +176,7 @@ def _seen(
     """The first and past-last x and y of where a layer's part is opaque; None if it is nowhere."""
     if not (first < last).all():
         return None
-    corners = np.float64([first, (first[0], last[1]), (last[0], first[1]), last])
+    corners = np.array([first, (first[0], last[1]), (last[0], first[1]), last], np.float64)
     placed = transformed(corners, cv2.invertAffineTransform(np.float64(layer.similarity)))
     left, top = np.maximum(np.floor(placed.min(axis=0)).astype(int) - 1, 0)
     right, bottom = np.ceil(placed.max(axis=0)).astype(int) + 1

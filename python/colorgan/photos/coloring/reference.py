@@ -223,7 +223,10 @@ def _jittered(shape: tuple[int, int], mask: np.ndarray | None) -> tuple[np.ndarr
     if mask is None:
         return rows, columns
     kept = mask[rows, columns]
-    return (rows[kept], columns[kept]) if kept.any() else np.nonzero(mask)
+    if kept.any():
+        return rows[kept], columns[kept]
+    rows, columns = np.nonzero(mask)
+    return rows, columns
 
 
 def _in_face() -> np.ndarray:
@@ -251,7 +254,7 @@ class _Head:
         to_crop = CROP_SIDE / _FACE_SIDE
         for plane, small in zip(maps, of_face, strict=True):
             below = plane[first[1] : last[1], first[0] : last[0]]
-            laid = spread(small, self.crop * np.float64([to_crop, to_crop, 1]), first, last)
+            laid = spread(small, self.crop * np.array([to_crop, to_crop, 1]), first, last)
             below += opacity * (laid - below)
 
 

@@ -172,7 +172,7 @@ class _Pattern:
         """The pattern of an image `(h, w)`."""
         white = np.indices(shape).sum(axis=0) % 2 == 0
         black = ~white
-        count = np.count_nonzero(black)
+        count = int(np.count_nonzero(black))
         numbers = np.zeros(shape, int)
         numbers[black] = np.arange(1, count + 1)  # 0 is beyond the image
         beside = _beside(numbers)[:, white] - 1

@@ -16,8 +16,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedIOBase
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import imageio_ffmpeg
 
@@ -29,6 +30,7 @@ _ONLY_THIS_FILE = (
     *("-format_whitelist", ",".join(READABLE_FORMATS)),
 )
 # What keeps Ctrl-C in a terminal from a child.
+_ON_ITS_OWN: dict[str, Any]
 if sys.platform == "win32":
     _ON_ITS_OWN = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
 else:
@@ -37,9 +39,11 @@ else:
 
 @contextmanager
 def running_ffmpeg(
-    *arguments: object, **pipes: int
-) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
-    """Run ffmpeg while the block lasts; yields the process, and a function that reads its log.
+    *arguments: object, stdin: int = subprocess.DEVNULL, stdout: int = subprocess.DEVNULL
+) -> Iterator[tuple[subprocess.Popen[bytes], list[BufferedIOBase], Callable[[], str]]]:
+    """Run ffmpeg while the block lasts; yields the process, its pipes, and a reader of its log.
+
+    The pipes are those asked for: by `stdin`, `stdout` or both.
 
     However the block ends, the process ends with it. Ctrl-C in a terminal does not reach ffmpeg,
     since it would finish its streams as if they were complete.
@@ -50,13 +54,14 @@ def running_ffmpeg(
         raise UserError("imageio-ffmpeg has no ffmpeg for this system; install ffmpeg") from None
     words = [program, "-nostdin", "-hide_banner", *map(str, arguments)]
     with tempfile.TemporaryFile() as log:
-        streams = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, **pipes}
-        child = subprocess.Popen(words, stderr=log, **_ON_ITS_OWN, **streams)
+        child = subprocess.Popen(words, stdin=stdin, stdout=stdout, stderr=log, **_ON_ITS_OWN)
+        # Of which Popen's hints do not say that they are buffered.
+        pipes: list[Any] = [pipe for pipe in (child.stdin, child.stdout) if pipe]
         try:
-            yield child, lambda: _text(log)
+            yield child, pipes, lambda: _text(log)
         finally:
             child.kill()  # does nothing if it has ended
-            for pipe in filter(None, (child.stdin, child.stdout)):
+            for pipe in pipes:
                 with suppress(OSError):  # nobody reads what was still in it
                     pipe.close()
             child.wait()
@@ -69,7 +74,7 @@ def _text(log: BinaryIO) -> str:
 
 def run_ffmpeg(*arguments: object) -> tuple[bool, str]:
     """Run ffmpeg to its end; returns whether it succeeded, and its log."""
-    with running_ffmpeg(*arguments) as (child, log):
+    with running_ffmpeg(*arguments) as (child, _, log):
         return child.wait() == 0, log()
 
 
@@ -126,5 +131,6 @@ def contents_of(source: Path) -> Contents:
     tracks = re.findall(r"^  Stream #0:(\d+).*?: Audio: (\w+)", log, re.MULTILINE)
     sounds = {int(number): codec for number, codec in tracks}
     # yuv420p10le(tv, bt2020nc/bt2020/smpte2084)
-    hdr = re.search(r": Video: .*[( ](\w+)/(\w+)/(?:smpte2084|arib-std-b67)\b", log)
-    return Contents(hours * 3600 + minutes * 60 + seconds, sounds, hdr and hdr.groups())
+    found = re.search(r": Video: .*[( ](\w+)/(\w+)/(?:smpte2084|arib-std-b67)\b", log)
+    hdr = (found[1], found[2]) if found else None
+    return Contents(hours * 3600 + minutes * 60 + seconds, sounds, hdr)

@@ -9,6 +9,7 @@ import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from io import BufferedIOBase
 from pathlib import Path
 
 import cv2
@@ -41,10 +42,12 @@ class Frames:
         damaged: whether ffmpeg reported problems; known once all are read.
     """
 
-    def __init__(self, child: subprocess.Popen[bytes], log: Callable[[], str]) -> None:
+    def __init__(
+        self, child: subprocess.Popen[bytes], stream: BufferedIOBase, log: Callable[[], str]
+    ) -> None:
         """Read the header; ValueError if there is none."""
-        self._child, self._log = child, log
-        marks = child.stdout.readline().decode(errors="replace").split()
+        self._child, self._stream, self._log = child, stream, log
+        marks = stream.readline().decode(errors="replace").split()
         if marks[:1] != ["YUV4MPEG2"]:
             raise ValueError("has no YUV4MPEG header")
         fields = {mark[0]: mark[1:].replace(":", "/") for mark in marks[1:]}
@@ -55,10 +58,9 @@ class Frames:
         self.count, self.damaged = 0, False
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        stream = self._child.stdout
-        while stream.readline():  # "FRAME"
+        while self._stream.readline():  # "FRAME"
             gray = np.empty((self.height, self.width), np.uint8)
-            if stream.readinto(gray) < gray.size:
+            if self._stream.readinto(gray.data) < gray.size:
                 break
             self.count += 1
             yield gray
@@ -74,9 +76,9 @@ def open_frames(source: Path, contents: Contents, max_pixels: int) -> Iterator[F
     y4m = ("-vf", _gray(contents.hdr), "-strict", "-1", "-f", "yuv4mpegpipe", "pipe:1")
     sound = in_step("0:a") if contents.sounds else ()
     arguments = ("-v", "error", *decoder, *stream, *y4m, *sound)
-    with running_ffmpeg(*arguments, stdout=subprocess.PIPE) as (child, log):
+    with running_ffmpeg(*arguments, stdout=subprocess.PIPE) as (child, (stdout,), log):
         try:
-            frames = Frames(child, log)
+            frames = Frames(child, stdout, log)
         except ValueError:
             child.wait()
             if "max pixel count" in log():
@@ -123,7 +125,7 @@ def open_encoder(
     factor = round(container.worst - (quality or _QUALITY) / 2)
     encoder = ("-c:v", *container.encoder, "-crf", factor, "-pix_fmt", "yuv420p")
     arguments = ("-v", "error", *raw, "-vf", filters, *encoder, "-f", "mp4", f"file:{path}")
-    with running_ffmpeg(*arguments, stdin=subprocess.PIPE) as (child, log):
+    with running_ffmpeg(*arguments, stdin=subprocess.PIPE) as (child, (stdin,), log):
 
         def gave_up() -> UserError:
             child.wait()
@@ -133,13 +135,13 @@ def open_encoder(
             if any(beyond):
                 bgr = cv2.copyMakeBorder(bgr, 0, beyond[0], 0, beyond[1], cv2.BORDER_REPLICATE)
             try:
-                child.stdin.write(np.ascontiguousarray(bgr))
+                stdin.write(np.ascontiguousarray(bgr).data)
             except BrokenPipeError:
                 raise gave_up() from None
 
         yield write
         try:
-            child.stdin.close()
+            stdin.close()
         except BrokenPipeError:
             raise gave_up() from None
         if child.wait():

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -61,7 +62,8 @@ class Parts:
         self.seconds += seconds
         self.state = dict(state)
         content = io.BytesIO()
-        np.savez(content, **self.state, identity=self.identity, counts=self._counts())
+        arrays: dict[str, Any] = {**self.state, "identity": self.identity, "counts": self._counts()}
+        np.savez(content, **arrays)
         try:
             flush_to_disk(self.path(self.count - 1))
         except OSError as error:

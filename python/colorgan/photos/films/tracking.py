@@ -87,8 +87,7 @@ class FaceTracker:
         self._fade = min(1.0, 1 / (self.FADE * rate))
         self._look, self._hold = (max(1, round(t * rate)) for t in (self.LOOK, self.HOLD))
         self._tracks: list[_Track] = []
-        self._gray: np.ndarray | None = None
-        self._thumbnail: np.ndarray | None = None
+        self._gray = self._thumbnail = np.empty((0, 0))  # until the first frame
         self._since_look = 0
         self.is_cut = True
 
@@ -173,7 +172,7 @@ class FaceTracker:
         """Whether a frame begins a new scene."""
         thumbnail = cv2.resize(gray, self._THUMBNAIL, interpolation=cv2.INTER_AREA)
         before, self._thumbnail = self._thumbnail, thumbnail.astype(np.float32)
-        if before is None:
+        if not before.size:
             return True
         change = np.abs(self._thumbnail - before).mean()
         contrast = (self._thumbnail.std() + before.std()) / 2

@@ -31,9 +31,8 @@ class ViewSmoother:
         """`rate` is in frames per second."""
         self._share = 1 - math.exp(-1 / (self.SMOOTHING * rate))
         self._flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST)
-        self._chroma: np.ndarray | None = None
-        self._gray: np.ndarray | None = None
-        self._averaged = 0
+        self._chroma, self._gray = np.empty((2, 0, 0)), np.empty((0, 0))
+        self._averaged = 0  # frames
 
     def smooth(self, gray: np.ndarray, chroma: np.ndarray, is_cut: bool) -> np.ndarray:
         """Average the chroma of a frame, float32 `(2, h, w)`, with that of earlier frames.
@@ -42,7 +41,7 @@ class ViewSmoother:
         """
         size = np.array(chroma.shape[:0:-1])
         small = cv2.resize(gray, (size * self._FINER).tolist(), interpolation=cv2.INTER_AREA)
-        if is_cut or self._chroma is None:
+        if is_cut or not self._averaged:
             self._chroma, self._averaged = chroma, 1
         else:
             self._averaged += 1

@@ -18,6 +18,7 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -74,16 +75,17 @@ def make_app(workshop: Workshop, max_bytes: int, senders: Senders) -> Starlette:
         Route(path, _Work(workshop, max_bytes, work), methods=["POST"])
         for path, work in addresses.items()
     ]
+    refusals: dict[Any, Callable[[Request, Any], Awaitable[Response]]] = {
+        HTTPException: _refuse,
+        UserError: _refuse_picture,
+        BusyError: _refuse_for_now,
+        GoneError: _refuse_for_good,
+        Exception: _excuse,
+    }
     app = Starlette(
         routes=[page, *works],
         middleware=[Middleware(_SenderCheck, senders=senders)],
-        exception_handlers={
-            HTTPException: _refuse,
-            UserError: _refuse_picture,
-            BusyError: _refuse_for_now,
-            GoneError: _refuse_for_good,
-            Exception: _excuse,
-        },
+        exception_handlers=refusals,
     )
     app.router.redirect_slashes = False
     return app
@@ -223,6 +225,7 @@ class _SenderCheck:
 
     def __init__(self, app: ASGIApp, senders: Senders) -> None:
         self._app, self._senders = app, senders
+        self._public = senders.public
         self._folder = senders.public.folder if senders.public else ""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -232,8 +235,9 @@ class _SenderCheck:
         except HTTPException as error:
             await _refusal(error.status_code, error.detail)(scope, receive, send)
             return
-        if self._folder and scope["path"] == self._folder and request.method == "GET":
-            page = RedirectResponse(self._senders.public.path, headers=_GUARDS)
+        at_folder = self._folder and scope["path"] == self._folder
+        if self._public and at_folder and request.method == "GET":
+            page = RedirectResponse(self._public.path, headers=_GUARDS)
             await page(scope, receive, send)
             return
         await self._app({**scope, "root_path": self._folder}, receive, send)

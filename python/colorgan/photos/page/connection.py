@@ -44,7 +44,9 @@ class Connection(H11Protocol):
         self._timer: asyncio.TimerHandle | None = None
         self._is_deaf = False
 
-    def connection_made(self, transport: asyncio.Transport) -> None:
+    def connection_made(  # type: ignore[override] # as uvicorn's own has it
+        self, transport: asyncio.Transport
+    ) -> None:
         """Start waiting for a request."""
         super().connection_made(transport)
         self._cut_off_in(HEAD_SECONDS)
@@ -59,7 +61,7 @@ class Connection(H11Protocol):
         if not self._is_deaf:
             super().data_received(data)
 
-    def eof_received(self) -> bool:
+    def eof_received(self) -> bool:  # type: ignore[override] # asyncio asks
         """The client sends no more; returns whether it may still wait for an answer."""
         if self.cycle is None:
             return False

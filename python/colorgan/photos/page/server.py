@@ -6,6 +6,7 @@ import socket
 from typing import Self
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from colorgan.errors import UserError
 from colorgan.photos.page.app import make_app
@@ -87,7 +88,7 @@ def _in_url(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _configuration(app: object) -> uvicorn.Config:
+def _configuration(app: ASGIApp) -> uvicorn.Config:
     """The settings of uvicorn: a single process that logs nothing but tracebacks.
 
     What people colour is their own business, and so are the mistakes of clients.
@@ -123,4 +124,5 @@ class _Uvicorn(uvicorn.Server):
 
     def _cut_off_all(self) -> None:
         for connection in list(self.server_state.connections):
-            connection.cut_off()
+            if isinstance(connection, Connection):  # as all are
+                connection.cut_off()

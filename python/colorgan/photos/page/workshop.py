@@ -215,8 +215,7 @@ def _preview(bgr: np.ndarray, alpha: np.ndarray | None) -> bytes:
     """A JPEG of a picture, BGR `(h, w, 3)` and alpha `(h, w)`, no larger than a screen."""
     scale = min(1, _PREVIEW_SIDE / max(bgr.shape))
     size = [max(1, round(scale * side)) for side in bgr.shape[1::-1]]
-    planes = [
-        None if plane is None else cv2.resize(plane, size, interpolation=cv2.INTER_AREA)
-        for plane in (bgr, alpha)
-    ]
-    return encode_picture(*planes, ".jpg")
+    small = cv2.resize(bgr, size, interpolation=cv2.INTER_AREA)
+    if alpha is not None:
+        alpha = cv2.resize(alpha, size, interpolation=cv2.INTER_AREA)
+    return encode_picture(small, alpha, ".jpg")

@@ -121,8 +121,9 @@ def _segments(bgr: np.ndarray, metadata: Metadata) -> Iterator[tuple[int, bytes]
     exif = metadata.exif_for(width, height, texts)
     if exif:
         yield 0xE1, b"Exif\0\0" + exif.block()
-    if metadata.xmp:
-        yield 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + metadata.xmp_for(width, height)
+    xmp = metadata.xmp_for(width, height)
+    if xmp:
+        yield 0xE1, b"http://ns.adobe.com/xap/1.0/\0" + xmp
     if metadata.profile:
         starts = range(0, len(metadata.profile), _PROFILE_PIECE)
         for number, start in enumerate(starts, 1):
@@ -158,8 +159,9 @@ def _chunks(bgr: np.ndarray, metadata: Metadata) -> Iterator[tuple[bytes, bytes]
     exif = metadata.exif_for(width, height, {})
     if exif:
         yield b"eXIf", exif.block()
-    if metadata.xmp:
-        yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + metadata.xmp_for(width, height)
+    xmp = metadata.xmp_for(width, height)
+    if xmp:
+        yield b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0" + xmp
     if metadata.iptc:
         digits = _resource(metadata.iptc).hex()
         lines = [digits[start : start + 72] for start in range(0, len(digits), 72)]

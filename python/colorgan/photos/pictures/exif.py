@@ -132,10 +132,10 @@ class TiffFile:
         """Where the first directory is."""
         return self.number(self._offset, self._start)
 
-    def beginning_at(self, at: int) -> bytes | memoryview:
+    def beginning_at(self, at: int) -> bytes:
         """The content, with the directory at an offset as the first one."""
         if at == self.start():
-            return self.content
+            return bytes(self.content)
         start = struct.pack(self.order + self._offset, at)
         return b"".join(
             (self.content[: self._start], start, self.content[self._start + len(start) :])
@@ -152,7 +152,8 @@ class TiffFile:
 
     def entry(self, at: int) -> tuple[int, int, int, int]:
         """A tag, the type and count of its values, and where these are if they fit in the entry."""
-        return *self._unpacked(f"HH{self._offset}", at), at + 4 + struct.calcsize(self._offset)
+        tag, kind, count = self._unpacked(f"HH{self._offset}", at)
+        return tag, kind, count, at + 4 + struct.calcsize(self._offset)
 
     def values_at(self, at: int, size: int) -> int:
         """Where values of `size` bytes are: at this offset, or at the one stored there."""

@@ -29,6 +29,7 @@ from PIL import (  # noqa: F401
     ExifTags,
     IcoImagePlugin,
     Image,
+    ImageFile,
     Jpeg2KImagePlugin,
     PcxImagePlugin,
     PsdImagePlugin,
@@ -147,7 +148,7 @@ def _decode_heif(content: bytes, max_pixels: int) -> Decoded:
 
 def _suffix(format_name: str | None, pixels: np.ndarray) -> str:
     """The writable suffix nearest to a format; a JPEG's only if JPEG can hold the pixels."""
-    suffix = _SUFFIXES.get(format_name, ".png")
+    suffix = _SUFFIXES.get(format_name or "", ".png")
     opaque = pixels.ndim == 2 or pixels.shape[2] == 3
     return suffix if suffix != ".jpg" or (opaque and pixels.dtype == np.uint8) else ".png"
 
@@ -159,10 +160,10 @@ def _is_plain_jpeg(image: Image.Image) -> bool:
 def _frame_count(image: Image.Image) -> int:
     """Frames of the file; 1 for a JPEG with further pictures in it, such as previews."""
     is_animated = image.format != "MPO" and getattr(image, "is_animated", False)
-    return image.n_frames if is_animated else 1
+    return getattr(image, "n_frames", 1) if is_animated else 1
 
 
-def _bits_of_deep_color(content: bytes, image: Image.Image) -> int | None:
+def _bits_of_deep_color(content: bytes, image: ImageFile.ImageFile) -> int | None:
     """Bits of a sample if Pillow would keep only 8 of them; None if it keeps all."""
     if image.format == "JPEG2000":  # gray, too, as Pillow's levels have gaps
         bits = (content[content.index(_CODESTREAM) + 42] & 127) + 1
@@ -174,10 +175,13 @@ def _bits_of_deep_color(content: bytes, image: Image.Image) -> int | None:
         return None
     if image.format == "PNG":
         return 16 if content[24] == 16 else None  # IHDR is always first
-    if image.format == "TIFF":
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
         deep = set(image.tag_v2.get(TiffImagePlugin.BITSPERSAMPLE, ())) == {16}
         return 16 if deep else None
-    return 16 if image.format == "PPM" and image.tile[0].args[-1] == 65535 else None
+    if image.format == "PPM":
+        args = image.tile[0].args  # a mode, and the highest level where that is not 255
+        return 16 if isinstance(args, tuple) and args[-1] == 65535 else None
+    return None
 
 
 def _opencv_pixels(content: bytes, image: Image.Image) -> np.ndarray:

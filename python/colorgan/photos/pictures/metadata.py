@@ -217,7 +217,7 @@ def blocks_of_jpeg_2000(content: bytes) -> Blocks:
         elif kind == b"colr" and content[at + 8] == 2:
             found["profile"] = content[at + 11 : at + size]
         at += 8 if kind == b"jp2h" else size  # the header is a box of boxes
-    return Blocks(**found)
+    return Blocks(found.get("exif"), found.get("xmp"), found.get("iptc"), found.get("profile"))
 
 
 def photoshop_resource(content: bytes, wanted: int) -> bytes | None:
@@ -245,7 +245,7 @@ def _as_bytes(text: str | bytes | None) -> bytes | None:
     return text.encode() if isinstance(text, str) else text
 
 
-def _resolution(dpi: object) -> tuple[float, float] | None:
+def _resolution(dpi: Any) -> tuple[float, float] | None:
     """Pillow's resolution, if it is two finite numbers; files can hold anything."""
     with suppress(Exception):
         x, y = (float(number) for number in dpi)
@@ -270,9 +270,10 @@ def _exif(block: bytes) -> Exif:
     exif = Exif.read(block.removeprefix(b"Exif\0\0"), {*_STORAGE, *_BLOCKS})
     if tag.ORIENTATION in exif.tags:
         exif = exif.with_tags({tag.ORIENTATION: exif.short(1)})
-    if len(exif.block()) > _LARGEST and isinstance(exif.tags.get(tag.CAMERA), dict):
-        camera = {k: v for k, v in exif.tags[tag.CAMERA].items() if k != tag.MAKER_NOTE}
-        exif = exif.with_tags({tag.CAMERA: camera})
+    camera = exif.tags.get(tag.CAMERA)
+    if len(exif.block()) > _LARGEST and isinstance(camera, dict):
+        rest = {name: value for name, value in camera.items() if name != tag.MAKER_NOTE}
+        exif = exif.with_tags({tag.CAMERA: rest})
     if len(exif.block()) > _LARGEST:
         raise ValueError("too large")
     return exif

@@ -34,7 +34,7 @@ def carried_over(profile: bytes) -> bytes | None:
         name in tags and _is_near(tags[name], values) for name, values in _PRIMARIES.items()
     ):
         return profile
-    curve = tags.get({b"GRAY": b"kTRC", b"RGB ": b"gTRC"}.get(space))
+    curve = tags.get({b"GRAY": b"kTRC", b"RGB ": b"gTRC"}.get(space, b""))
     if curve is None or connection != b"XYZ " or curve[:4] not in (b"curv", b"para"):
         return None
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

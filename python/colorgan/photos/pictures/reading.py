@@ -146,7 +146,8 @@ def _tamed_libraries(max_pixels: int) -> Iterator[None]:
     with _LIBRARIES, warnings.catch_warnings(), _stderr_dropped():
         warnings.simplefilter("ignore")
         before = Image.MAX_IMAGE_PIXELS
-        Image.MAX_IMAGE_PIXELS = max_pixels / 2  # Pillow warns above this, refuses above twice this
+        # Pillow warns above this, and refuses above twice this, which need not be a whole number.
+        Image.MAX_IMAGE_PIXELS = max_pixels / 2  # type: ignore[assignment]
         try:
             yield
         finally:

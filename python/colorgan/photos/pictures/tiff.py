@@ -109,7 +109,7 @@ class TiffHeader:
         """Why no library here decodes this TIFF, and what to do; None if it must be damaged."""
         samples, packing = self.tags.get(_SAMPLES, 1), self.tags.get(_COMPRESSION, 1)
         form = self.tags.get(_SAMPLE_FORMAT, _UNSIGNED)
-        space = _COLOR_SPACES.get(self.tags.get(_PHOTOMETRIC), "")
+        space = _COLOR_SPACES.get(self.tags.get(_PHOTOMETRIC, -1), "")
         known = (samples, self.bits) in _KINDS_READ and (self.bits == 8 or not space)
         planes = self.has_unread_planes()
         if known and packing in _PACKINGS_READ and form == _UNSIGNED and not planes:
@@ -160,7 +160,8 @@ def at_full_range(levels: np.ndarray, bits: int) -> np.ndarray:
 
 def _directories(file: TiffFile) -> Iterator[int]:
     """Where the directories of the pages are, up to a damaged one."""
-    at, seen = file.start(), set()
+    at = file.start()
+    seen: set[int] = set()
     with suppress(struct.error):
         while at and at not in seen and len(seen) < _MOST_PAGES:
             yield at
