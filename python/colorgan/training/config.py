@@ -114,6 +114,10 @@ class TrainingConfig:
                 raise UserError(f"{name} cannot be {value!r}")
         if self.mode not in MODES or (self.average or 0.5) >= 1:
             raise UserError(f"mode {self.mode!r} with average {self.average}: there is none such")
+        mode = MODES[self.mode]
+        for name in (*mode.own_options, *(["adversarial_weight"] if mode.discriminator else [])):
+            if getattr(self, name) is None:
+                raise UserError(f"mode {self.mode!r} needs {name}")
 
 
 def configure(given: dict[str, Any]) -> TrainingConfig:
