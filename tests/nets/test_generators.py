@@ -1,5 +1,6 @@
 """Caffe and OpenCV run the same weights to the same colours; what does not fit is refused."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -55,6 +56,24 @@ def test_where_caffe_is_not_installed_opencv_is_the_default_and_caffe_refused(
     for device in ("caffe", "gpu"):
         with pytest.raises(UserError, match=f"device {device}: needs Caffe"):
             open_generator(BEST_WEIGHTS, device)
+
+
+def test_where_another_caffe_is_installed_opencv_is_the_default(tmp_path: Path) -> None:
+    """As where PYTHONPATH still names the Caffe of another project, for another Python."""
+    (tmp_path / "caffe").mkdir()
+    (tmp_path / "caffe" / "__init__.py").write_text("print 'written for Python 2'\n")
+    code = """
+from colorgan.nets.generators import BEST_WEIGHTS, open_generator
+print(type(open_generator(BEST_WEIGHTS)).__name__)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(tmp_path)}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "OpenCVGenerator\n"), done.stderr
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"colorgan: caffe of {tmp_path}/caffe cannot be imported (")
+    assert line.endswith(f"): take {tmp_path} out of PYTHONPATH; meanwhile, OpenCV colours")
 
 
 @pytest.mark.parametrize("device", ["cuda", "GPU", "gpu:", "gpu:-1", "opencv ", "cpu"])

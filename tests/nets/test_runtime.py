@@ -87,6 +87,28 @@ def test_a_caffe_that_does_not_load_ends_the_program_with_one_line(tmp_path: Pat
     assert "bash tools/setup.sh" in line
 
 
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("raise TypeError('Descriptors cannot be created directly.\\nIf this call came')",
+         "cannot be imported (Descriptors cannot be created directly.): "),
+        ("print 'written for Python 2'", "cannot be imported (Missing parentheses in call"),
+        ("", "not the build of this project; "),
+    ],
+)  # fmt: skip
+def test_another_caffe_that_pythonpath_puts_first_is_named_with_what_to_do(
+    content: str, told: str, tmp_path: Path
+) -> None:
+    (tmp_path / "caffe").mkdir()
+    (tmp_path / "caffe" / "__init__.py").write_text(content)
+    ended = end_of_program(tmp_path, PYTHONPATH=f"/nowhere:{tmp_path}")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith(f"test: error: caffe of {tmp_path}/caffe ")
+    assert told in line
+    assert line.endswith(f" take {tmp_path} out of PYTHONPATH")
+
+
 def test_caffe_imports_without_warnings_and_without_log_lines() -> None:
     code = """
 from colorgan.nets.runtime import load_caffe

@@ -11,7 +11,7 @@ from typing import Protocol
 import cv2
 import numpy as np
 
-from colorgan.errors import UserError, lacks_memory
+from colorgan.errors import UserError, lacks_memory, note
 from colorgan.nets.released import check_released
 from colorgan.nets.use import use_of
 from colorgan.places import PROTOTXT, WEIGHTS
@@ -34,12 +34,12 @@ def open_generator(weights: Path, device: str | None = None) -> Generator:
     """Load a generator's .caffemodel to be run by `device`.
 
     "caffe" is Caffe on the CPU, "gpu" or "gpu:N" Caffe on a GPU, "opencv" OpenCV on the CPU; the
-    default is Caffe where it is installed. UserError where the device is not available, or the
-    weights do not fit.
+    default is Caffe where it is installed, unless that is another Caffe or does not load, of which
+    a note says why. UserError where the device is not available, or the weights do not fit.
     """
     has_caffe = importlib.util.find_spec("caffe") is not None
     if device is None:
-        device = "caffe" if has_caffe else "opencv"
+        device = "caffe" if has_caffe and _caffe_loads() else "opencv"
     match = re.fullmatch(r"caffe|opencv|gpu(?::(\d{1,3}))?", device)
     if match is None:
         raise UserError(f"device {device!r}: must be caffe, opencv, gpu or gpu:N")
@@ -54,6 +54,19 @@ def open_generator(weights: Path, device: str | None = None) -> Generator:
     gpu = int(match[1] or 0) if device.startswith("gpu") else None
     use_device(gpu_of(gpu, all_processes().local_rank))
     return DeployedGenerator(weights)
+
+
+def _caffe_loads() -> bool:
+    """Whether the Caffe that is installed is the project's and loads; if not, a note says why."""
+    from colorgan.nets.runtime import load_caffe
+
+    try:
+        load_caffe()
+    except UserError as error:
+        if all_processes().is_first:
+            note(f"{error}; meanwhile, OpenCV colours")
+        return False
+    return True
 
 
 class OpenCVGenerator:

@@ -1,5 +1,6 @@
 """The real Caffe: imported quietly, checked once for what the project needs, put on a device."""
 
+import importlib.util
 import json
 import os
 from collections.abc import Iterator
@@ -54,17 +55,29 @@ def load_caffe() -> ModuleType:
     engine = os.environ.get("CAFFE_CPU_ENGINE")
     if engine and engine not in CPU_ENGINES:
         raise UserError(f"CAFFE_CPU_ENGINE={engine}: must be {', '.join(CPU_ENGINES)}, or not set")
+    place = importlib.util.find_spec("caffe")
+    folder = Path(next(iter(place.submodule_search_locations or ()), "")) if place else None
     try:
         import caffe
-    except ImportError as error:
-        raise UserError(f"caffe cannot be imported ({error}): {REMEDY}") from None
+    except Exception as error:  # one for another Python or protobuf raises all kinds of exceptions
+        told = str(error).partition("\n")[0]
+        which = "caffe" if folder is None else f"caffe of {folder}"
+        raise UserError(f"{which} cannot be imported ({told}): {_remedy(folder)}") from None
     missing = list(missing_capabilities(caffe))
     if missing:
-        where = getattr(caffe, "__file__", None) or "a folder without __init__.py"
         raise UserError(
-            f"caffe of {where} lacks {', '.join(missing)}: not the build of this project; {REMEDY}"
+            f"caffe of {folder} lacks {', '.join(missing)}: not the build of this project; "
+            f"{_remedy(folder)}"
         )
     return caffe
+
+
+def _remedy(folder: Path | None) -> str:
+    """What to do where the Caffe in this folder is of no use: it may hide the project's own."""
+    for parent in filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep)):
+        if folder is not None and folder.parent == Path(parent).absolute():
+            return f"take {parent} out of PYTHONPATH"
+    return REMEDY
 
 
 def missing_capabilities(caffe: ModuleType) -> Iterator[str]:
