@@ -18,17 +18,19 @@
 #
 # Safe to run again: what is done is kept, an interrupted training goes on. Ctrl-C and SIGTERM stop it; a
 # training takes a snapshot first.
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # as with `sh tools/reproduce.sh`
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=tools/caffe/common.sh
 source "$root/tools/caffe/common.sh"
+unset PYTHONHOME PYTHONPATH # another Caffe, say, for other programs
 
 full=
 for argument in "$@"; do
   case $argument in
     --full) full=yes ;;
-    -h | --help) sed -n '2,/^set/{s/^# \{0,1\}//;/^set/!p}' "${BASH_SOURCE[0]}"; exit ;;
+    -h | --help) sed -n '2,/^\[/{s/^# \{0,1\}//;/^\[/!p}' "${BASH_SOURCE[0]}"; exit ;;
     *) die "$argument: unknown; the one option is --full" ;;
   esac
 done

@@ -7,6 +7,7 @@
 #
 #   CUDA=1   Caffe with CUDA, which needs no GPU to be built (tools/build_caffe.sh says where CUDA comes
 #            from); to be set for every program that sets the project up, or Caffe is the CPU's again
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # as with `sh tools/setup.sh`
 set -euo pipefail
 shopt -s inherit_errexit
 
@@ -72,10 +73,12 @@ venv_is_sound() {
   [[ $("$venv/bin/python" -c 'import pip, sys; print(sys.base_prefix)' 2> /dev/null) == /usr ]]
 }
 
-# Installs with .venv's pip; if that fails, pip's own last error line is shown.
+# Installs with .venv's pip; if that fails, pip's own last error line is shown. Its settings of where from and how are
+# the user's, such as a proxy, but not that of where to.
 pip_install() {
   local output
-  output=$("$venv/bin/python" -m pip --disable-pip-version-check install "$@" 2>&1) \
+  output=$(PIP_USER=0 PIP_REQUIRE_HASHES=0 "$venv/bin/python" -m pip --disable-pip-version-check \
+    install --target= "$@" 2>&1) \
     || die "pip: $(grep -i '^error' <<< "$output" | tail -n 1) (check the network and the disk, run again)"
 }
 

@@ -2,11 +2,13 @@
 # Sets the project up if need be, then runs its tests and its linter. Arguments go to pytest.
 #
 #   CELEBA=path  test on CelebA, as tools/reproduce.sh takes it (default: ../shared/celeba, if it is there)
+[ -n "${BASH_VERSION:-}" ] || exec bash "$0" "$@" # as with `sh tools/test.sh`
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck source=tools/caffe/common.sh
 source "$root/tools/caffe/common.sh"
+unset PYTHONHOME PYTHONPATH # another Caffe, say, for other programs
 [[ -z ${CELEBA:-} ]] || CELEBA=$(realpath -e -- "$CELEBA" 2> /dev/null) || die "CELEBA: no such file or folder"
 cd "$root"
 bash tools/setup.sh

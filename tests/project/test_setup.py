@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import tomllib
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -243,3 +244,49 @@ def test_a_python_package_that_cannot_be_had_ends_set_up_with_one_line(own_proje
     assert error.startswith("setup.sh: error: pip: ERROR: ")
     assert "no-such-package==1.2.3" in error
     assert not (own_project / ".venv" / ".setup-stamp").exists()
+
+
+def test_a_users_pip_settings_do_not_lead_packages_elsewhere(own_project: Path) -> None:
+    """Nor refuse them; the set-up here ends when it comes to Caffe."""
+    with zipfile.ZipFile(own_project / "tiny-1.0-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("tiny.py", "")
+        told = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
+        wheel.writestr("tiny-1.0.dist-info/METADATA", told)
+        wheel.writestr("tiny-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr("tiny-1.0.dist-info/RECORD", "")
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        (own_project / name).write_text("tiny==1.0\n")
+    (own_project / "tools/build_caffe.sh").write_text("#!/bin/sh\nexit 7\n")
+    (own_project / "pip.conf").write_text(f"""[global]
+require-virtualenv = true
+[install]
+user = true
+require-hashes = true
+target = {own_project}/elsewhere
+""")
+    offline = {"PIP_NO_INDEX": 1, "PIP_FIND_LINKS": own_project}
+    ended = setup(own_project, PIP_CONFIG_FILE=own_project / "pip.conf", **offline)
+    assert ended.returncode == 7, ended.stderr
+    assert len(list(own_project.glob(".venv/lib/python3*/site-packages/tiny.py"))) == 1
+
+
+@pytest.mark.parametrize("script", ["setup", "reproduce", "test"])
+def test_scripts_that_are_started_by_sh_go_on_in_bash(script: str, own_project: Path) -> None:
+    ended = subprocess.run(
+        ["sh", own_project / f"tools/{script}.sh"], env=os.environ | {"CUDA": "no"},
+        capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == "setup.sh: error: CUDA=no: must be 1, or not set\n"
+
+
+def test_a_clone_with_the_line_ends_of_windows_has_scripts_that_run(tmp_path: Path) -> None:
+    """As git for Windows makes it, for a WSL or a container that sees the same folder."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("only a clone has a history")
+    git = ["git", "-c", "safe.directory=*"]
+    clone = [*git, "clone", "--quiet", "--config", "core.autocrlf=true", ROOT, tmp_path / "clone"]
+    subprocess.run(clone, check=True, capture_output=True, timeout=120)
+    for file in (tmp_path / "clone").rglob("*"):
+        if file.suffix in (".sh", ".patch", ".toml", ".prototxt"):
+            assert b"\r" not in file.read_bytes(), file
