@@ -126,6 +126,16 @@ def test_a_variable_rate_becomes_constant_and_keeps_its_time(
     assert np.abs(luma[waits] - clip[3]).mean() < 1.5
 
 
+def test_frames_may_last_longer_than_a_part_of_a_film(
+    colorizer: Colorizer, tmp_path: Path, clip: list[np.ndarray]
+) -> None:
+    """As those of a camera that takes one a minute."""
+    source = write_video(tmp_path / "old.mkv", clip[:3], rate="1/60")
+    result = colorize(colorizer, source, tmp_path / "new.mp4")
+    assert (result.frames, result.frames_with_faces, result.seconds) == (3, 3, 180)
+    assert len(read_video(tmp_path / "new.mp4")) == 3
+
+
 # What cannot be coloured.
 
 

@@ -100,7 +100,7 @@ def colorize_video(
             film.restore(parts.state)
             for _ in islice(grays, parts.frames):  # decoding is a small share of the work
                 advance()
-        length = round(PART * frames.rate)
+        length = max(1, round(PART * frames.rate))  # frames may last minutes
         while (first := next(grays, None)) is not None:
             begun, with_faces = time.monotonic(), 0
             path = parts.path(parts.count)
