@@ -222,6 +222,8 @@ def test_a_cameras_raw_photograph_is_not_taken_for_its_preview() -> None:
         (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(40), "damaged"),
         (b"\0\0\0\x18ftypisom\0\0\0\0isomiso2" + bytes(40), "a film"),
         (b"8BPS\0\1" + bytes(40), "damaged"),
+        (b"<!DOCTYPE html>\n<title>Not found</title>", "a web page"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a drawing (SVG)"),
     ],
 )  # fmt: skip
 def test_what_is_not_read_says_what_to_do(content: bytes, word: str) -> None:

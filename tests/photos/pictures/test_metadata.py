@@ -6,6 +6,7 @@ Pillow, which writes none of it here but WebP's, reads what came over.
 import io
 import os
 import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -379,6 +380,54 @@ def test_grays_are_shown_as_bright_as_before_and_colours_as_meant(space: bytes) 
     shown = seen(skin, new)[0, 0]
     toned = [before[0, level, 0] for level in skin[0, 0]]
     assert np.abs(shown - toned).max() <= 2  # of sRGB's hue, with the photo's tone
+
+
+def with_gamma(gamma: float, *others: bytes) -> bytes:
+    """A ramp as a PNG with the gamma of its levels, and other chunks of a byte each."""
+    content = saved(Image.fromarray(np.arange(256, dtype=np.uint8)[np.newaxis]), "PNG")
+    chunks = [(b"gAMA", struct.pack(">I", round(gamma * 1e5))), *((name, b"\0") for name in others)]
+    added = (
+        struct.pack(">I", len(body)) + name + body + struct.pack(">I", zlib.crc32(name + body))
+        for name, body in chunks
+    )
+    return content[:33] + b"".join(added) + content[33:]
+
+
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".webp"])
+@pytest.mark.parametrize("gamma", [1 / 1.8, 1.0])
+def test_a_pngs_gamma_becomes_a_profile_that_shows_its_grays_as_before(
+    gamma: float, suffix: str
+) -> None:
+    """As of an old Mac, or a scanner whose levels are linear; only PNGs have a gamma."""
+    new = carried(with_gamma(gamma), suffix).info["icc_profile"]
+    levels = np.arange(256, dtype=np.uint8)
+    light = (levels / 255) ** (1 / gamma)
+    expected = 255 * np.where(
+        light < 0.0031308, 12.92 * light, 1.055 * light ** (1 / 2.4) - 0.055
+    )  # sRGB
+    shown = seen(np.dstack([levels[np.newaxis]] * 3), new)[0]
+    assert np.abs(shown - expected[:, np.newaxis]).max() <= 2
+
+
+@pytest.mark.parametrize("content", [
+    with_gamma(1 / 2.2), with_gamma(1.0, b"sRGB"), with_gamma(0), with_gamma(20000),
+])  # fmt: skip
+def test_the_gamma_of_srgb_and_one_that_nobody_means_become_no_profile(content: bytes) -> None:
+    assert read_picture(content, "old", 10**6).metadata.profile is None
+
+
+def test_colours_are_declared_as_srgb_unless_a_profile_says_what_they_are() -> None:
+    """A camera's JPEG says in EXIF alone that it is in Adobe RGB, as our colours are not."""
+    exif = Image.Exif()
+    exif._ifds[CAMERA] = {MAIN.ColorSpace: 65535, MAIN.FocalLength: 75.5, 40965: {1: "R03"}}
+    exif[CAMERA] = exif._ifds[CAMERA]
+    for profile_before, space in ((None, 1), (profile(b"GRAY", GAMMA_18, {}), 65535)):
+        content = saved(gray(), "JPEG", exif=exif.tobytes(), icc_profile=profile_before)
+        assert Image.open(io.BytesIO(content)).getexif().get_ifd(40965) == {1: "R03"}
+        for suffix in WRITABLE_SUFFIXES:
+            carried_exif = carried(content, suffix).getexif()
+            assert carried_exif.get_ifd(CAMERA)[MAIN.ColorSpace] == space
+            assert bool(carried_exif.get_ifd(40965)) == (space != 1)
 
 
 @pytest.mark.parametrize("content", [b"", b"acsp" * 40, SRGB[:200], bytes(300)])

@@ -22,9 +22,9 @@ XMP, IPTC, PHOTOSHOP, PROFILE = 700, 33723, 34377, 34675
 CAMERA, PLACE = 34665, 34853
 """The tags of two directories: the camera's settings, and the place where it was (GPS)."""
 WIDTH_SHOWN, HEIGHT_SHOWN = 40962, 40963  # of CAMERA's directory
-MAKER_NOTE = 37500
-_INTEROPERABILITY = 40965
-_DIRECTORIES = (CAMERA, PLACE, _INTEROPERABILITY)
+MAKER_NOTE, COLOR_SPACE = 37500, 40961
+INTEROPERABILITY = 40965
+_DIRECTORIES = (CAMERA, PLACE, INTEROPERABILITY)
 
 BYTE, ASCII, SHORT, LONG, RATIONAL, UNDEFINED = 1, 2, 3, 4, 5, 7
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
@@ -190,7 +190,7 @@ class _Reader:
 
     def inner(self, at: int, tag: int) -> Directory:
         try:
-            return self.directory(at, (), (_INTEROPERABILITY,) if tag == CAMERA else ())
+            return self.directory(at, (), (INTEROPERABILITY,) if tag == CAMERA else ())
         except (ValueError, struct.error):  # damage there does not affect the rest
             return {}
 

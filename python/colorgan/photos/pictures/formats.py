@@ -78,11 +78,14 @@ _SUFFIXES = {
     **{"JPEG": ".jpg", "MPO": ".jpg", "TIFF": ".tif", "WEBP": ".webp"},
     **{"HEIF": ".jpg", "AVIF": ".jpg", "JPEG2000": ".jpg"},
 }
+_WEB_PAGES = (b"<!DOCTYPE html", b"<!doctype html", b"<html", b"<HTML")
 _NOT_READ = (
     (b"%PDF", "a PDF, which is not read: save its pages as pictures first"),
     (b"PK\3\4", "a zip archive or a document, which is not read: extract its pictures first"),
     (b"\xff\x0a", "a JPEG XL, which is not read: save it as a PNG"),
     (b"\0\0\0\x0cJXL ", "a JPEG XL, which is not read: save it as a PNG"),
+    *((start, "a web page, not a picture: download the picture itself") for start in _WEB_PAGES),
+    (b"<svg", "a drawing (SVG), not a picture that can be read: save it as a PNG"),
     *((start, RAW) for start in (b"FUJIFILMCCD-RAW", b"IIU\0", b"IIRO", b"IIRS", b"MMOR", b"FOVb")),
 )
 

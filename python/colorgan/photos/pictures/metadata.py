@@ -16,7 +16,7 @@ from PIL import Image
 
 from colorgan.photos.pictures import exif as tag
 from colorgan.photos.pictures.exif import ASCII, Exif, Field
-from colorgan.photos.pictures.profiles import carried_over
+from colorgan.photos.pictures.profiles import carried_over, of_gamma
 
 QUARTER_TURNS = (5, 6, 7, 8)
 """EXIF's orientations for files whose rows are the picture's columns."""
@@ -81,6 +81,9 @@ class Metadata:
         if isinstance(camera, dict):
             shown = ((tag.WIDTH_SHOWN, width), (tag.HEIGHT_SHOWN, height))
             right = {name: exif.numbers(size) for name, size in shown if name in camera}
+            if self.profile is None and tag.COLOR_SPACE in camera:  # Adobe RGB's, say, before
+                right[tag.COLOR_SPACE] = exif.short(1)  # sRGB
+                camera = {k: v for k, v in camera.items() if k != tag.INTEROPERABILITY}
             exif = exif.with_tags({tag.CAMERA: {**camera, **right}})
         if self.dpi is not None:
             x, y = (exif.ratio(number) for number in self.dpi)
@@ -197,7 +200,7 @@ def blocks_of(image: Image.Image) -> Blocks:
             info.get("xmp") or texts.get("XML:com.adobe.xmp") or resources.get(_XMP_RESOURCE)
         ),
         iptc=iptc,
-        profile=info.get("icc_profile"),
+        profile=info.get("icc_profile") or of_gamma(None if "srgb" in info else info.get("gamma")),
         dpi=None if says_none else _resolution(info.get("dpi")),
         texts=_plain(texts),
     )

@@ -18,6 +18,7 @@ _PRIMARIES = {
     b"bXYZ": (0.1431, 0.0606, 0.7141),
 }
 _NEAR = 0.002
+_SRGB_GAMMA = 2.2
 _NAME = "The photo's tone curve with the primaries of sRGB"
 
 
@@ -37,6 +38,21 @@ def carried_over(profile: bytes) -> bytes | None:
     curve = tags.get({b"GRAY": b"kTRC", b"RGB ": b"gTRC"}.get(space, b""))
     if curve is None or connection != b"XYZ " or curve[:4] not in (b"curv", b"para"):
         return None
+    return _with_curve(curve)
+
+
+def of_gamma(gamma: float | None) -> bytes | None:
+    """The profile for levels that are light to the power of `gamma`, as a PNG without one says.
+
+    None if they look as those of sRGB do, or if nobody can mean that.
+    """
+    if gamma is None or not 0.1 < gamma < 3 or abs(gamma * _SRGB_GAMMA - 1) < 0.05:
+        return None
+    return _with_curve(b"curv" + bytes(4) + struct.pack(">IH", 1, round(256 / gamma)))
+
+
+def _with_curve(curve: bytes) -> bytes:
+    """A profile with this tone curve and the primaries of sRGB."""
     srgb = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     name = _NAME.encode("utf-16-be")
     description = struct.pack(">4s4xII4sII", b"mluc", 1, 12, b"enUS", len(name), 28) + name
