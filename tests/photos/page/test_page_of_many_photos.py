@@ -263,6 +263,17 @@ def test_an_empty_folder_is_reported(browser: Browser, tmp_path: Path) -> None:
     assert text(browser, ".errors") == "letters: holds no photo"
 
 
+def test_what_is_dropped_and_is_no_file_is_reported(browser: Browser) -> None:
+    """As a picture from a page in another window, of which browsers give the address alone."""
+    browser.run("""{
+        const dataTransfer = new DataTransfer();
+        dataTransfer.setData("text/uri-list", "https://photos.example/old.jpg");
+        dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
+    }""")
+    browser.wait_until("!document.querySelector('.alarm').hidden")
+    assert text(browser, ".errors").startswith("That was no file: save the picture first")
+
+
 @pytest.mark.parametrize(
     ("path", "name"),
     [

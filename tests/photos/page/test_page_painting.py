@@ -123,6 +123,13 @@ def test_strokes_are_taken_back_wiped_away_and_cleared(painting: Browser) -> Non
     assert is_blue(painting, COAT)
 
 
+def test_who_leaves_the_page_is_asked_before_strokes_are_lost(painting: Browser) -> None:
+    leaves = "dispatchEvent(new Event('beforeunload', {cancelable: true}))"
+    assert painting.run(leaves)
+    paint(painting, COAT)
+    assert not painting.run(leaves)
+
+
 def test_a_finger_paints(painting: Browser) -> None:
     painting.do("Emulation.setTouchEmulationEnabled", enabled=True)
     painting.swipe(*at(painting, *line(COAT)))

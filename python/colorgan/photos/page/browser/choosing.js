@@ -32,9 +32,9 @@ zipButton.addEventListener("click", async () => {
   }
 });
 
-// Ask before losing an album that is being coloured.
+// Ask before losing an album that is being coloured, or what was painted.
 addEventListener("beforeunload", (event) => {
-  if (request && photos.length > 1) event.preventDefault();
+  if ((request && photos.length > 1) || photos.some(({ strokes }) => strokes?.length)) event.preventDefault();
 });
 
 // ---------------------------------------------------------------- dropping
@@ -52,6 +52,7 @@ addEventListener("drop", async (event) => {
   // All entries at once, as the browser forgets them at the first wait.
   const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
   const files = [], remarks = [];
+  if (!entries.length) remarks.push("That was no file: save the picture first, as from a web page, and drop its file.");
   for (const entry of entries) {
     const found = entry.isDirectory ? await filesIn(entry) : [await fileOf(entry)];
     files.push(...found);
