@@ -93,6 +93,19 @@ def test_nothing_is_done_twice(album: Path) -> None:
     assert len(planned(album / "old.jpg", album, album / "*.jpg")) == 4
 
 
+def test_a_photo_named_by_several_paths_is_done_once(
+    album: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From where one is and from the root, through another folder, and through a link to it."""
+    monkeypatch.chdir(album)
+    (tmp_path / "link").symlink_to(album)
+    others = (album / "old.jpg", "1920/../old.jpg", tmp_path / "link/old.jpg", tmp_path / "link")
+    assert len(planned("old.jpg", *others)) == 4
+    assert list(planned("old.jpg", *others))[0] == "old.jpg"
+    (album / "copy.jpg").symlink_to("old.jpg")  # another name, which wants a result of its own
+    assert len(planned("old.jpg", "copy.jpg")) == 2
+
+
 def test_a_single_input_may_name_its_result(album: Path, tmp_path: Path) -> None:
     out = tmp_path / "new.webp"
     assert planned(album / "old.jpg", out=out) == {str(album / "old.jpg"): str(out)}

@@ -8,6 +8,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from itertools import chain, count
 from pathlib import Path
 from typing import TypeGuard
@@ -115,12 +116,17 @@ class _Search:
         self.skipped: set[Path] = set()
 
     def all_sources(self, inputs: Iterable[str]) -> dict[Path | None, Path]:
-        """The files that the inputs mean, each once; see `_sources`."""
+        """The files that the inputs mean, each once by whatever paths; see `_sources`."""
         found: dict[Path | None, Path] = {}
+        seen: set[tuple[str, str] | None] = set()
+        real_path = cache(os.path.realpath)  # of folders, which hold many files each
         for text in inputs:
             try:
                 for source, below in self._sources(text):
-                    found.setdefault(source, below)
+                    place = source and (real_path(source.parent), source.name)
+                    if place not in seen:
+                        seen.add(place)
+                        found[source] = below
             except UserError as error:
                 self.errors.append(error)
             except OSError as error:
