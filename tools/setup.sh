@@ -73,13 +73,15 @@ venv_is_sound() {
   [[ $("$venv/bin/python" -c 'import pip, sys; print(sys.base_prefix)' 2> /dev/null) == /usr ]]
 }
 
-# Installs with .venv's pip; if that fails, pip's own last error line is shown. Its settings of where from and how are
-# the user's, such as a proxy, but not that of where to.
+# Installs with .venv's pip; if that fails, pip's own last error line is shown, or else its last line, as of a traceback.
+# Where from and how is up to the user's settings, such as a proxy, but not where to.
 pip_install() {
-  local output
+  local output error
   output=$(PIP_USER=0 PIP_REQUIRE_HASHES=0 "$venv/bin/python" -m pip --disable-pip-version-check \
-    install --target= "$@" 2>&1) \
-    || die "pip: $(grep -i '^error' <<< "$output" | tail -n 1) (check the network and the disk, run again)"
+    install --target= "$@" 2>&1) && return
+  error=$(grep -i '^error' <<< "$output" | tail -n 1) || true
+  [[ -n $error && $error != *Exception: ]] || error=$(tail -n 1 <<< "$output")
+  die "pip: $error (check the network and the disk, run again)"
 }
 
 install_python_packages() {
@@ -117,7 +119,8 @@ install_caffe() {
 }
 
 main() {
-  unset PYTHONHOME PYTHONPATH
+  unset PYTHONHOME PYTHONPATH PYTHONWARNINGS
+  [[ -n ${HOME:-} ]] || { unset HOME && export HOME=~; } # as under cron; Caffe's wheel is kept there
   [[ -w $root ]] || die "cannot write to $root"
   [[ ${CUDA:-1} == 1 ]] || die "CUDA=$CUDA: must be 1, or not set"
   exec 8> "$root/.setup.lock" # for writing, or NFS has no lock that other machines know

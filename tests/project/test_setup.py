@@ -246,8 +246,16 @@ def test_a_python_package_that_cannot_be_had_ends_set_up_with_one_line(own_proje
     assert not (own_project / ".venv" / ".setup-stamp").exists()
 
 
+def test_where_pip_gives_no_error_line_its_last_line_is_shown(own_project: Path) -> None:
+    """As where its settings are wrong, and under the traceback of a line that times out."""
+    ended = setup(own_project, PIP_TIMEOUT="soon")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    told = "configuration: option timeout: invalid floating-point value: 'soon' (check the"
+    assert told in ended.stderr.splitlines()[-1]
+
+
 def test_a_users_pip_settings_do_not_lead_packages_elsewhere(own_project: Path) -> None:
-    """Nor refuse them; the set-up here ends when it comes to Caffe."""
+    """Nor refuse them, without a HOME; the set-up here ends when it comes to Caffe."""
     with zipfile.ZipFile(own_project / "tiny-1.0-py3-none-any.whl", "w") as wheel:
         wheel.writestr("tiny.py", "")
         told = "Metadata-Version: 2.1\nName: tiny\nVersion: 1.0\n"
@@ -256,7 +264,8 @@ def test_a_users_pip_settings_do_not_lead_packages_elsewhere(own_project: Path) 
         wheel.writestr("tiny-1.0.dist-info/RECORD", "")
     for name in ("requirements.txt", "requirements-dev.txt"):
         (own_project / name).write_text("tiny==1.0\n")
-    (own_project / "tools/build_caffe.sh").write_text("#!/bin/sh\nexit 7\n")
+    see_home = '[ "$HOME" = "$(getent passwd "$(id -u)" | cut -d: -f6)" ] && exit 7\n'
+    (own_project / "tools/build_caffe.sh").write_text(f"#!/bin/sh\n{see_home}")
     (own_project / "pip.conf").write_text(f"""[global]
 require-virtualenv = true
 [install]
@@ -264,8 +273,8 @@ user = true
 require-hashes = true
 target = {own_project}/elsewhere
 """)
-    offline = {"PIP_NO_INDEX": 1, "PIP_FIND_LINKS": own_project}
-    ended = setup(own_project, PIP_CONFIG_FILE=own_project / "pip.conf", **offline)
+    offline = {"PIP_NO_INDEX": 1, "PIP_FIND_LINKS": own_project, "PYTHONWARNINGS": "error"}
+    ended = setup(own_project, PIP_CONFIG_FILE=own_project / "pip.conf", HOME="", **offline)
     assert ended.returncode == 7, ended.stderr
     assert len(list(own_project.glob(".venv/lib/python3*/site-packages/tiny.py"))) == 1
 
