@@ -119,6 +119,7 @@ install_caffe() {
 }
 
 main() {
+  export LC_ALL=C.UTF-8 # so that setuptools can write the folder's name
   unset PYTHONHOME PYTHONPATH PYTHONWARNINGS
   [[ -n ${HOME:-} ]] || { unset HOME && export HOME=~; } # as under cron; Caffe's wheel is kept there
   [[ -w $root ]] || die "cannot write to $root"
@@ -137,6 +138,8 @@ main() {
   install_python_packages
   install_caffe
   pip_install --no-index --no-deps --no-build-isolation --editable "$root"
+  # Python reads this file by the locale, and under LC_ALL=C would not start if the folder's name had an accent.
+  echo ../../../../python > "$(echo "$venv"/lib/python3*/site-packages/__editable__.colorgan-*.pth)"
   printf '%s\n' "$inputs" > "$stamp"
   say "set-up is done: $venv"
 }

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
 import tempfile
 import time
 import tomllib
@@ -107,6 +108,16 @@ def test_every_package_that_colouring_needs_is_pinned() -> None:
 def test_the_venv_is_of_the_systems_python() -> None:
     assert sys.prefix == str(ROOT / ".venv")
     assert sys.base_prefix == "/usr"
+
+
+def test_the_venvs_python_starts_in_any_locale_whatever_the_folder_is_called() -> None:
+    """Python reads .pth files by the locale, so they name no folder that may have an accent."""
+    skip_in_image()
+    packages = Path(sysconfig.get_path("purelib"))
+    files = {path.name: path.read_text() for path in packages.glob("*.pth")}
+    assert any(name.startswith("__editable__.colorgan-") for name in files)
+    for text in files.values():
+        assert str(ROOT) not in text
 
 
 def test_the_packages_of_cuda_are_pinned() -> None:
