@@ -116,6 +116,7 @@ install_caffe() {
   wheel=$("$root/tools/build_caffe.sh" ${CUDA:+--cuda}) || exit $?
   [[ $(installed_key) == "$(basename "$(dirname "$wheel")")" ]] \
     || pip_install --no-index --no-deps --force-reinstall "$wheel"
+  "$venv/bin/python" -c "import caffe" >&2 || die "Caffe was built, but cannot be imported"
 }
 
 main() {

@@ -271,7 +271,7 @@ def test_what_is_dropped_and_is_no_file_is_reported(browser: Browser) -> None:
         dispatchEvent(new DragEvent("drop", { dataTransfer, cancelable: true }));
     }""")
     browser.wait_until("!document.querySelector('.alarm').hidden")
-    assert text(browser, ".errors").startswith("That was no file: save the picture first")
+    assert text(browser, ".errors").startswith("That is not a file: save the picture first")
 
 
 @pytest.mark.parametrize(

@@ -52,7 +52,7 @@ addEventListener("drop", async (event) => {
   // All entries at once, as the browser forgets them at the first wait.
   const entries = [...event.dataTransfer.items].map((item) => item.webkitGetAsEntry()).filter(Boolean);
   const files = [], remarks = [];
-  if (!entries.length) remarks.push("That was no file: save the picture first, as from a web page, and drop its file.");
+  if (!entries.length) remarks.push("That is not a file: save the picture first, then drop the file.");
   for (const entry of entries) {
     const found = entry.isDirectory ? await filesIn(entry) : [await fileOf(entry)];
     files.push(...found);
