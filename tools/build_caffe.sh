@@ -70,7 +70,8 @@ python=$root/.venv/bin/python
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/colorgan/caffe
 log=$cache/build.log
 
-has_expected_sha256() { sha256sum --check --status <<< "$tarball_sha256  $1" 2> /dev/null; }
+# Ubuntu's sha256sum speaks of missing files even so.
+has_expected_sha256() { sha256sum --check --status <<< "$tarball_sha256  $1" &> /dev/null; }
 
 check_tools() {
   local missing

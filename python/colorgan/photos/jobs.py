@@ -123,7 +123,7 @@ class _Search:
         for text in inputs:
             try:
                 for source, below in self._sources(text):
-                    place = source and (real_path(source.parent), source.name)
+                    place = (real_path(source.parent), source.name) if source else None
                     if place not in seen:
                         seen.add(place)
                         found[source] = below
