@@ -11,8 +11,7 @@ import skimage.data
 
 from colorgan.photos.coloring.colorizer import Colorizer
 from colorgan.photos.coloring.sitting import Sitting
-from colorgan.photos.page import kept
-from colorgan.photos.page.kept import KEPT, KeptPhoto, KeptPhotos
+from colorgan.photos.page.kept import KEPT, KEPT_SECONDS, KeptPhoto, KeptPhotos
 from colorgan.photos.pictures.reading import Picture
 from conftest import chroma_in
 from served_page import Answer, Server, ask, encoded, gray_of, post, serving_page
@@ -145,18 +144,24 @@ def test_few_photos_of_not_too_many_pixels_are_kept_at_a_time(colorizer: Coloriz
 def test_a_photo_is_let_go_of_some_time_after_it_was_last_asked_for(
     colorizer: Colorizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept, "KEPT_SECONDS", 0.5)
+    """By a clock of the event loop that only the test moves."""
 
-    async def wait() -> tuple[int, int, int]:
+    async def count() -> tuple[int, int, int]:
+        now = 0.0
+        monkeypatch.setattr(asyncio.get_running_loop(), "time", lambda: now)
+
+        async def kept_after(share: float) -> int:
+            nonlocal now
+            now += share * KEPT_SECONDS
+            for _ in range(2):  # the loop's turns until what is due is done
+                await asyncio.sleep(0)
+            return len(photos)
+
         photos = KeptPhotos(max_pixels=1000)
         name = photos.add(photo_of(colorizer, 10))
         photos.add(photo_of(colorizer, 10))
-        await asyncio.sleep(0.3)
-        before = len(photos)
+        before = await kept_after(0.6)
         photos.get(name)
-        await asyncio.sleep(0.3)
-        between = len(photos)
-        await asyncio.sleep(0.5)
-        return before, between, len(photos)
+        return before, await kept_after(0.6), await kept_after(0.6)
 
-    assert asyncio.run(wait()) == (2, 1, 0)
+    assert asyncio.run(count()) == (2, 1, 0)
