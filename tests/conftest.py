@@ -61,6 +61,15 @@ def skip_in_image() -> None:
         pytest.skip("an image has nothing to build with")
 
 
+@pytest.fixture
+def own_mounts() -> list[str]:
+    """The beginning of a command that may mount things which nothing else sees."""
+    command = ["unshare", "--mount", "--map-root-user"]
+    if subprocess.run([*command, "true"], capture_output=True, check=False).returncode:
+        pytest.skip("mount namespaces are not allowed here")
+    return command
+
+
 def chroma_in(bgr: np.ndarray) -> np.ndarray:
     """Cb and Cr of a picture, BGR `(h, w, 3)`: `(2, h, w)`."""
     return chroma_of(in_unit_range(bgr).transpose(2, 0, 1)[np.newaxis])[0]

@@ -103,6 +103,7 @@ def interrupts_held_back() -> Iterator[None]:
 
 
 def _in_order(pool: list["_Worker"], tasks: Sequence[Any]) -> Iterator[Any]:
+    by_connection: dict[Any, _Worker] = {worker.connection: worker for worker in pool}
     finished: dict[int, Any] = {}
     sent = handed_over = 0
     while handed_over < len(tasks):
@@ -114,11 +115,9 @@ def _in_order(pool: list["_Worker"], tasks: Sequence[Any]) -> Iterator[Any]:
                 break
             worker.send(sent, tasks[sent])
             sent += 1
-        answered = wait([worker.connection for worker in pool])
-        for worker in pool:
-            if worker.connection in answered:
-                place, answer = worker.receive()
-                finished[place] = answer
+        for connection in wait(by_connection):
+            place, answer = by_connection[connection].receive()
+            finished[place] = answer
         while handed_over in finished:
             yield finished.pop(handed_over)
             handed_over += 1
